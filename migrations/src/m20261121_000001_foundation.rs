@@ -1,0 +1,360 @@
+//! The first schema. Plain SQL that both engines read; `{id}` and `{blob}` are the only differences.
+//!
+//! Times are milliseconds since the Unix epoch, stay dates are `YYYY-MM-DD` text, columns that end in
+//! `_sealed` hold bytes sealed under a key (see `src/crypto`), `hash` columns are keyed hashes.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseBackend};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+const TABLES: &[&str] = &[
+    // --- tenants ---------------------------------------------------------------------------------
+    "CREATE TABLE portal (
+        id {id},
+        member_id TEXT NOT NULL UNIQUE,
+        domain TEXT NOT NULL,
+        client_endpoint TEXT NOT NULL,
+        oauth_host TEXT NOT NULL,
+        status TEXT NOT NULL,
+        status_detail TEXT NOT NULL DEFAULT '',
+        installed BOOLEAN NOT NULL DEFAULT FALSE,
+        boxed BOOLEAN NOT NULL DEFAULT FALSE,
+        generation BIGINT NOT NULL DEFAULT 1,
+        language TEXT NOT NULL DEFAULT 'ru',
+        scope TEXT NOT NULL DEFAULT '',
+        license TEXT NOT NULL DEFAULT '',
+        installer_user_id BIGINT NOT NULL DEFAULT 0,
+        application_token_sealed {blob},
+        ensured_version TEXT NOT NULL DEFAULT '',
+        settings TEXT NOT NULL DEFAULT '{}',
+        uninstall_clean BOOLEAN,
+        uninstall_at BIGINT,
+        check_at BIGINT,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL
+    )",
+    // The system pair. `refresh_owner`/`refresh_until` make refreshing single-flight across nodes
+    // without a transaction open across the network.
+    "CREATE TABLE portal_token (
+        portal_id BIGINT NOT NULL PRIMARY KEY,
+        access_sealed {blob} NOT NULL,
+        refresh_sealed {blob} NOT NULL,
+        expires_at BIGINT NOT NULL,
+        version BIGINT NOT NULL,
+        refresh_owner TEXT,
+        refresh_until BIGINT NOT NULL DEFAULT 0,
+        updated_at BIGINT NOT NULL
+    )",
+    // Wrapped data keys; kept apart from data backups, so that a destroyed key stays destroyed.
+    "CREATE TABLE tenant_key (
+        portal_id BIGINT NOT NULL,
+        purpose TEXT NOT NULL,
+        master_key_id TEXT NOT NULL,
+        wrapped {blob} NOT NULL,
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, purpose)
+    )",
+    "CREATE TABLE destroyed_key (
+        portal_id BIGINT NOT NULL,
+        purpose TEXT NOT NULL,
+        destroyed_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, purpose)
+    )",
+    "CREATE TABLE portal_role (
+        portal_id BIGINT NOT NULL,
+        user_id BIGINT NOT NULL,
+        role TEXT NOT NULL,
+        grants TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (portal_id, user_id, role)
+    )",
+    "CREATE TABLE api_key (
+        id TEXT NOT NULL PRIMARY KEY,
+        portal_id BIGINT NOT NULL,
+        hash TEXT NOT NULL,
+        label TEXT NOT NULL,
+        grants TEXT NOT NULL,
+        hotels TEXT NOT NULL,
+        made_by BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL
+    )",
+    "CREATE TABLE idempotency (
+        portal_id BIGINT NOT NULL,
+        principal TEXT NOT NULL,
+        route TEXT NOT NULL,
+        key TEXT NOT NULL,
+        body_hash TEXT NOT NULL,
+        status INTEGER,
+        body_sealed {blob},
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, principal, route, key)
+    )",
+    // --- who works on what -----------------------------------------------------------------------
+    "CREATE TABLE lease (
+        name TEXT NOT NULL PRIMARY KEY,
+        owner TEXT NOT NULL,
+        fence BIGINT NOT NULL,
+        until BIGINT NOT NULL
+    )",
+    // The request bucket of one portal as one number (GCRA): the moment at which it will be empty again.
+    "CREATE TABLE portal_bucket (
+        portal_id BIGINT NOT NULL PRIMARY KEY,
+        full_at BIGINT NOT NULL
+    )",
+    "CREATE TABLE portal_method (
+        portal_id BIGINT NOT NULL,
+        method TEXT NOT NULL,
+        operating DOUBLE PRECISION NOT NULL,
+        reset_at BIGINT NOT NULL,
+        blocked_until BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, method)
+    )",
+    "CREATE TABLE request_log (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        at BIGINT NOT NULL,
+        method TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        ms BIGINT NOT NULL,
+        detail_sealed {blob} NOT NULL,
+        expires_at BIGINT NOT NULL
+    )",
+    // --- hotels ----------------------------------------------------------------------------------
+    "CREATE TABLE hotel (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        code TEXT NOT NULL,
+        name TEXT NOT NULL,
+        timezone TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        settings TEXT NOT NULL DEFAULT '{}',
+        created_at BIGINT NOT NULL,
+        removed_at BIGINT,
+        UNIQUE (portal_id, code)
+    )",
+    "CREATE TABLE source (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        via TEXT NOT NULL,
+        config_sealed {blob} NOT NULL,
+        state TEXT NOT NULL DEFAULT '{}',
+        health TEXT NOT NULL DEFAULT 'new',
+        health_detail TEXT NOT NULL DEFAULT '',
+        last_ok_at BIGINT,
+        last_record_at BIGINT,
+        next_poll_at BIGINT NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0
+    )",
+    // --- inbox: what came in, before anything is decided -------------------------------------------
+    "CREATE TABLE inbox (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL DEFAULT 0,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        payload_sealed {blob} NOT NULL,
+        state INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        received_at BIGINT NOT NULL,
+        not_before BIGINT NOT NULL DEFAULT 0
+    )",
+    // --- what we hold of hotels ----------------------------------------------------------------------
+    "CREATE TABLE stay (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        number TEXT NOT NULL,
+        status TEXT NOT NULL,
+        arrival TEXT NOT NULL,
+        departure TEXT NOT NULL,
+        main_guest TEXT NOT NULL DEFAULT '',
+        hash TEXT NOT NULL,
+        facts_sealed {blob} NOT NULL,
+        pms_time TEXT,
+        received_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id, number)
+    )",
+    "CREATE TABLE profile (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        number TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        facts_sealed {blob} NOT NULL,
+        pms_time TEXT,
+        received_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id, number)
+    )",
+    // Which stays name which profile, so that a change of a guest finds his stays.
+    "CREATE TABLE stay_profile (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        stay TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        role TEXT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id, stay, profile, role)
+    )",
+    // --- what stands in the portal ---------------------------------------------------------------------
+    // A subject is a stay or a profile; it is linked to at most one CRM record, ever.
+    "CREATE TABLE link (
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        entity INTEGER NOT NULL,
+        crm_id BIGINT NOT NULL,
+        origin TEXT NOT NULL,
+        marked BOOLEAN NOT NULL,
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, subject)
+    )",
+    // The last state of a CRM record that the portal confirmed to us.
+    "CREATE TABLE crm_record (
+        portal_id BIGINT NOT NULL,
+        entity INTEGER NOT NULL,
+        crm_id BIGINT NOT NULL,
+        hash TEXT NOT NULL,
+        fields_sealed {blob} NOT NULL,
+        updated_time TEXT NOT NULL DEFAULT '',
+        updated_by BIGINT NOT NULL DEFAULT 0,
+        closed_by_person BOOLEAN NOT NULL DEFAULT FALSE,
+        deleted BOOLEAN NOT NULL DEFAULT FALSE,
+        synced_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, entity, crm_id)
+    )",
+    // The portal's contacts, companies and deals by mark, phone and e-mail: keyed hashes only.
+    "CREATE TABLE crm_index (
+        portal_id BIGINT NOT NULL,
+        entity INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        crm_id BIGINT NOT NULL,
+        name_hash TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (portal_id, entity, kind, hash, crm_id)
+    )",
+    // How far each delta scan of a portal came.
+    "CREATE TABLE crm_scan (
+        portal_id BIGINT NOT NULL,
+        entity INTEGER NOT NULL,
+        phase TEXT NOT NULL,
+        after_id BIGINT NOT NULL DEFAULT 0,
+        watermark TEXT NOT NULL DEFAULT '',
+        next_at BIGINT NOT NULL DEFAULT 0,
+        PRIMARY KEY (portal_id, entity)
+    )",
+    // --- outbox: one row a subject that differs from what the portal confirmed ------------------------------
+    // `state`: 0 waiting, 1 sent (its outcome is not known yet), 2 rejected by the portal, 3 failed for good.
+    // `seq` grows with each change: a row is done only if nothing changed since it was read.
+    "CREATE TABLE outbox (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        intent TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        seq BIGINT NOT NULL DEFAULT 1,
+        state INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        not_before BIGINT NOT NULL DEFAULT 0,
+        seen_at BIGINT NOT NULL,
+        fence BIGINT NOT NULL DEFAULT 0,
+        sent_at BIGINT,
+        hold_until BIGINT,
+        write_kind TEXT NOT NULL DEFAULT '',
+        write_sealed {blob},
+        UNIQUE (portal_id, subject)
+    )",
+    "CREATE TABLE problem (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL DEFAULT 0,
+        subject TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        detail_sealed {blob} NOT NULL,
+        count INTEGER NOT NULL DEFAULT 1,
+        state TEXT NOT NULL DEFAULT 'open',
+        note TEXT NOT NULL DEFAULT '',
+        first_at BIGINT NOT NULL,
+        last_at BIGINT NOT NULL,
+        UNIQUE (portal_id, subject, cause)
+    )",
+    "CREATE TABLE merge_hint (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        entity INTEGER NOT NULL,
+        crm_ids TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created_at BIGINT NOT NULL,
+        UNIQUE (portal_id, subject)
+    )",
+    "CREATE TABLE provenance (
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        fields_sealed {blob} NOT NULL,
+        updated_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, subject)
+    )",
+    "CREATE TABLE mapping (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        version BIGINT NOT NULL,
+        document TEXT NOT NULL,
+        active BOOLEAN NOT NULL,
+        made_by BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id, version)
+    )",
+    "CREATE TABLE import_job (
+        id TEXT NOT NULL PRIMARY KEY,
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        state TEXT NOT NULL,
+        dry_run BOOLEAN NOT NULL,
+        from_date TEXT NOT NULL,
+        to_date TEXT NOT NULL,
+        progress TEXT NOT NULL DEFAULT '{}',
+        estimate TEXT,
+        started_by BIGINT NOT NULL,
+        created_at BIGINT NOT NULL,
+        updated_at BIGINT NOT NULL
+    )",
+];
+
+const INDEXES: &[&str] = &[
+    "CREATE INDEX request_log_by_portal ON request_log (portal_id, id)",
+    "CREATE INDEX request_log_by_expiry ON request_log (expires_at)",
+    "CREATE INDEX source_by_poll ON source (next_poll_at)",
+    "CREATE INDEX source_by_hotel ON source (portal_id, hotel_id)",
+    "CREATE INDEX inbox_waiting ON inbox (portal_id, state, priority, id)",
+    "CREATE INDEX inbox_by_age ON inbox (state, received_at)",
+    "CREATE INDEX stay_by_arrival ON stay (portal_id, hotel_id, arrival)",
+    "CREATE INDEX stay_profile_by_profile ON stay_profile (portal_id, hotel_id, profile)",
+    "CREATE INDEX link_by_record ON link (portal_id, entity, crm_id)",
+    "CREATE INDEX crm_index_by_record ON crm_index (portal_id, entity, crm_id)",
+    "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, id)",
+    "CREATE INDEX problem_open ON problem (portal_id, state, last_at)",
+    "CREATE INDEX import_job_by_portal ON import_job (portal_id, created_at)",
+    "CREATE INDEX idempotency_by_age ON idempotency (created_at)",
+];
+
+#[expect(elided_lifetimes_in_paths, reason = "the trait's own signature elides it")]
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (id, blob) = match manager.get_database_backend() {
+            DatabaseBackend::Postgres => ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "BYTEA"),
+            _ => ("INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB"),
+        };
+        let db = manager.get_connection();
+        for statement in TABLES.iter().chain(INDEXES) {
+            db.execute_unprepared(&statement.replace("{id}", id).replace("{blob}", blob)).await?;
+        }
+        Ok(())
+    }
+}

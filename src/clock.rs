@@ -1,0 +1,62 @@
+//! The one source of "now". Tests drive a manual clock; nothing in the product reads the system clock directly.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeZone, Utc};
+use tokio::sync::watch;
+
+/// A clock: the system's, or one that a test moves.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Manual(watch::Receiver<i64>),
+}
+
+/// Moves a manual [`Clock`].
+#[derive(Debug)]
+pub struct ManualClock(watch::Sender<i64>);
+
+impl Clock {
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until its handle moves it.
+    pub fn manual(start: DateTime<Utc>) -> (Self, ManualClock) {
+        let (tx, rx) = watch::channel(start.timestamp_millis());
+        (Self(Source::Manual(rx)), ManualClock(tx))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        match &self.0 {
+            Source::System => Utc::now().timestamp_millis(),
+            Source::Manual(rx) => *rx.borrow(),
+        }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc.timestamp_millis_opt(self.now_ms()).single().unwrap_or_default()
+    }
+
+    pub async fn sleep(&self, duration: Duration) {
+        match &self.0 {
+            Source::System => tokio::time::sleep(duration).await,
+            Source::Manual(rx) => {
+                let wake = self.now_ms().saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
+                let mut rx = rx.clone();
+                // The handle is gone: nobody will move time any more, so nobody waits for it either.
+                let _ = rx.wait_for(|now| *now >= wake).await;
+            }
+        }
+    }
+}
+
+impl ManualClock {
+    pub fn advance(&self, duration: Duration) {
+        self.0.send_modify(|now| *now = now.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
+    }
+}

@@ -1,0 +1,21 @@
+//! What a hotel and a portal are, without wires, tables or clocks.
+//!
+//! Everything here is pure: no I/O, no async, no SQL, no HTTP, no wire format.
+
+pub mod change;
+pub mod ids;
+pub mod known;
+pub mod money;
+pub mod phone;
+pub mod profile;
+pub mod status;
+pub mod stay;
+
+pub use change::{Change, Entity, Observed};
+pub use ids::{HotelCode, HotelId, IdError, PortalId, ProfileNumber, StayNumber};
+pub use known::Known;
+pub use money::{Currency, Money};
+pub use phone::Phone;
+pub use profile::{Email, PhoneEntry, Profile, ProfileKind};
+pub use status::{StayStatus, Transition};
+pub use stay::Stay;

@@ -1,0 +1,1 @@
+//! Suite 8 XML Interface. (being built)

@@ -1,0 +1,15 @@
+//! Connects the hotel PMS Fidelio Suite 8 with Bitrix24 CRM. `ARCHITECTURE.md` is the map of the rooms.
+
+pub mod app;
+pub mod bitrix;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod domain;
+pub mod fidelio;
+pub mod http;
+pub mod net;
+pub mod portal;
+pub mod store;
+pub mod sync;
+pub mod telemetry;

@@ -1,0 +1,149 @@
+//! Connections: one PostgreSQL pool, or one writer and several readers on SQLite.
+
+use std::time::Duration;
+
+use fb24_migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+
+use super::sql::{self, Row};
+use crate::crypto::CryptoError;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Why the store could not do it. `Database` may pass by itself (retry); the others do not.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("database: {0}")]
+    Database(#[from] DbErr),
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// The tenant's key was destroyed: its rows are dropped, not read (product §9).
+    #[error("the tenant's key was destroyed")]
+    KeyDestroyed,
+    #[error("a stored value of {0} cannot be read")]
+    Corrupt(&'static str),
+    #[error("database.url {0}")]
+    Url(&'static str),
+    #[error("the database has migrations this release does not know; run a newer release")]
+    NewerSchema,
+}
+
+/// The database of this deployment.
+#[derive(Clone, Debug)]
+pub struct Db {
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+    engine: Engine,
+}
+
+/// A write transaction. Dropped without [`Tx::commit`], it is rolled back. Never hold one across a network call.
+#[derive(Debug)]
+pub struct Tx(DatabaseTransaction);
+
+impl Db {
+    /// Connects, without migrating.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("sqlite:") {
+            Self::connect_sqlite(url).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let mut options = ConnectOptions::new(url);
+            options.max_connections(12).sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
+            let pool = Database::connect(options).await?;
+            Ok(Self { write: pool.clone(), read: pool, engine: Engine::Postgres })
+        } else {
+            Err(StoreError::Url("must start with sqlite: or postgres:"))
+        }
+    }
+
+    async fn connect_sqlite(url: &str) -> Result<Self, StoreError> {
+        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        let path = path.split('?').next().unwrap_or(path);
+        if path.is_empty() || path == ":memory:" {
+            return Err(StoreError::Url("needs a file: an in-memory database loses bookings"));
+        }
+        if let Some(folder) = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|_| StoreError::Url("names a folder that cannot be made"))?;
+        }
+        let options = |connections: u32| {
+            let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
+            options
+                .max_connections(connections)
+                .sqlx_logging(false)
+                .acquire_timeout(Duration::from_secs(30))
+                .map_sqlx_sqlite_opts(|sqlite| {
+                    sqlite
+                        .journal_mode(SqliteJournalMode::Wal)
+                        // An acknowledged event must survive a power cut.
+                        .synchronous(SqliteSynchronous::Full)
+                        .busy_timeout(Duration::from_secs(10))
+                        .foreign_keys(true)
+                });
+            options
+        };
+        // One writer: SQLite has one write lock, and waiting for it in our own queue is fair and cannot time out.
+        let write = Database::connect(options(1)).await?;
+        let read = Database::connect(options(4)).await?;
+        Ok(Self { write, read, engine: Engine::Sqlite })
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        Migrator::up(&self.write, None).await.map_err(StoreError::Database)
+    }
+
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        // SQLite: a deferred transaction that writes later fails at once with "busy", whatever the timeout.
+        let mode = (self.engine == Engine::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
+        Ok(Tx(self.write.begin_with_options(options).await?))
+    }
+
+    /// Reads rows outside any transaction.
+    pub(crate) async fn rows(&self, text: &str, args: Vec<sea_orm::Value>) -> Result<Vec<Row>, StoreError> {
+        sql::rows(&self.read, text, args).await
+    }
+
+    /// One statement in a transaction of its own; answers how many rows it touched.
+    pub(crate) async fn execute(&self, text: &str, args: Vec<sea_orm::Value>) -> Result<u64, StoreError> {
+        sql::execute(&self.write, text, args).await
+    }
+
+    /// One writing statement with `RETURNING`, in a transaction of its own.
+    pub(crate) async fn execute_returning(
+        &self,
+        text: &str,
+        args: Vec<sea_orm::Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        sql::rows(&self.write, text, args).await
+    }
+
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+
+    pub(crate) async fn rows(&self, text: &str, args: Vec<sea_orm::Value>) -> Result<Vec<Row>, StoreError> {
+        sql::rows(&self.0, text, args).await
+    }
+
+    pub(crate) async fn execute(&self, text: &str, args: Vec<sea_orm::Value>) -> Result<u64, StoreError> {
+        sql::execute(&self.0, text, args).await
+    }
+}

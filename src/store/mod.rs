@@ -1,0 +1,25 @@
+//! Every line of SQL. Both engines run the same statements; the tenant is an argument of every function.
+//!
+//! Functions take `&Tx` where they must be part of a caller's transaction and `&Db` where they stand alone.
+
+mod db;
+pub mod leases;
+mod sql;
+
+pub use db::{Db, Engine, StoreError, Tx};
+pub(crate) use sql::{Row, args};
+
+/// For test harnesses: databases that live as long as a test.
+pub mod testing {
+    use super::{Db, StoreError};
+
+    /// Creates an empty PostgreSQL database on the server of `url`.
+    pub async fn create_database(url: &str, name: &str) -> Result<(), StoreError> {
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(StoreError::Url("has an unusable database name"));
+        }
+        let server = Db::connect(url).await?;
+        server.execute(&format!("CREATE DATABASE {name}"), vec![]).await?;
+        Ok(())
+    }
+}

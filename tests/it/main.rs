@@ -1,0 +1,4 @@
+//! Every integration test, linked once. Tests drive the real product over real sockets; `support` boots its parts.
+
+mod store;
+mod support;

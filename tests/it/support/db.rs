@@ -1,0 +1,54 @@
+//! A fresh, migrated database per test, on each engine.
+
+use fidelio_bitrix24::store::Db;
+
+/// A database that is gone after the test (SQLite) or left in the throw-away server (PostgreSQL).
+pub struct TestDb {
+    pub db: Db,
+    pub url: String,
+    _folder: Option<tempfile::TempDir>,
+}
+
+pub async fn sqlite() -> TestDb {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let db = Db::connect(&url).await.expect("sqlite opens");
+    db.migrate().await.expect("migrations run");
+    TestDb { db, url, _folder: Some(folder) }
+}
+
+/// `None`, with the reason printed, where no PostgreSQL was given; `make test` always gives one.
+pub async fn postgres() -> Option<TestDb> {
+    let Ok(server) = std::env::var("TEST_DATABASE_URL") else {
+        assert!(std::env::var("CI").is_err(), "TEST_DATABASE_URL is not set in CI");
+        println!("skipped on PostgreSQL: TEST_DATABASE_URL is not set (see scripts/postgres)");
+        return None;
+    };
+    let name = format!("fb24_{}", uuid::Uuid::new_v4().simple());
+    let (base, _) = server.rsplit_once('/').expect("a database in the URL");
+    fidelio_bitrix24::store::testing::create_database(&server, &name).await.expect("a fresh database");
+    let url = format!("{base}/{name}");
+    let db = Db::connect(&url).await.expect("postgres opens");
+    db.migrate().await.expect("migrations run");
+    Some(TestDb { db, url, _folder: None })
+}
+
+/// Runs the same behaviour on both engines.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($(#[$meta:meta])* $name:ident($db:ident) $body:block)*) => {
+        $(mod $name {
+            use super::*;
+            #[allow(dead_code)]
+            async fn behaviour($db: $crate::support::db::TestDb) $body
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() { behaviour($crate::support::db::sqlite().await).await; }
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(db) = $crate::support::db::postgres().await { behaviour(db).await; }
+            }
+        })*
+    };
+}
