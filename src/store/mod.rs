@@ -2,8 +2,12 @@
 //!
 //! Functions take `&Tx` where they must be part of a caller's transaction and `&Db` where they stand alone.
 
+pub mod api_keys;
 mod db;
+pub mod hotels;
+pub mod idempotency;
 pub mod leases;
+pub mod sources;
 mod sql;
 
 pub use db::{Db, Engine, StoreError, Tx};

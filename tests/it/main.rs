@@ -1,4 +1,5 @@
 //! Every integration test, linked once. Tests drive the real product over real sockets; `support` boots its parts.
 
+mod api_store;
 mod store;
 mod support;

@@ -1,0 +1,277 @@
+//! Ways into a hotel's PMS. What it takes to log in is sealed under the tenant's key.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{Db, Row, StoreError, Tx, args};
+use crate::crypto::TenantKey;
+use crate::domain::{HotelId, PortalId};
+
+const CONFIG: &str = "source.config";
+
+/// How a Suite 8 XML interface is reached (contract, "The API that automation relies on").
+#[derive(Debug, Clone)]
+pub struct SourceConfig {
+    pub url: Url,
+    pub username: String,
+    pub password: SecretString,
+    pub vendor: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    url: Url,
+    username: String,
+    password: String,
+    vendor: Option<String>,
+}
+
+impl SourceConfig {
+    /// Host, port and path: what stays the same when only the account changes.
+    pub fn address(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}{}", self.url.path())
+    }
+
+    fn seal(&self, key: &TenantKey) -> Result<Vec<u8>, StoreError> {
+        let plain = Sealed {
+            url: self.url.clone(),
+            username: self.username.clone(),
+            password: self.password.expose_secret().to_owned(),
+            vendor: self.vendor.clone(),
+        };
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&plain).map_err(|_| StoreError::Corrupt(CONFIG))?);
+        Ok(key.seal(CONFIG, &plain)?)
+    }
+
+    fn open(key: &TenantKey, sealed: &[u8]) -> Result<Self, StoreError> {
+        let plain = zeroize::Zeroizing::new(key.open(CONFIG, sealed)?);
+        let plain: Sealed = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(CONFIG))?;
+        Ok(Self {
+            url: plain.url,
+            username: plain.username,
+            password: SecretString::from(plain.password),
+            vendor: plain.vendor,
+        })
+    }
+}
+
+/// One source as stored, its configuration opened.
+#[derive(Debug, Clone)]
+pub struct SourceRow {
+    pub id: i64,
+    pub portal: PortalId,
+    pub hotel: HotelId,
+    /// `suite8_xml`.
+    pub kind: String,
+    /// `direct`.
+    pub via: String,
+    pub config: SourceConfig,
+    /// Grows with each change of the configuration.
+    pub version: i64,
+    /// The source's own position; `null` before its first read.
+    pub state: serde_json::Value,
+    pub health: Health,
+    pub last_ok_at: Option<i64>,
+    pub last_record_at: Option<i64>,
+    pub next_poll_at: i64,
+    pub failures: i32,
+}
+
+/// How the last look at a source ended: a word and the stable code of the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `new` (never read), `ok`, `failing` (tries go on) or `stopped` (waits for a person).
+    pub state: String,
+    /// Empty where nothing is wrong.
+    pub detail: String,
+}
+
+/// A source that somebody should look at now, before its configuration is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    pub id: i64,
+    pub portal: PortalId,
+    pub hotel: HotelId,
+    pub next_poll_at: i64,
+}
+
+const COLUMNS: &str = "id, portal_id, hotel_id, kind, via, config_sealed, version, state, health, health_detail, \
+                       last_ok_at, last_record_at, next_poll_at, failures";
+
+fn read(key: &TenantKey, row: &Row) -> Result<SourceRow, StoreError> {
+    Ok(SourceRow {
+        id: row.get("id")?,
+        portal: PortalId(row.get("portal_id")?),
+        hotel: HotelId(row.get("hotel_id")?),
+        kind: row.get("kind")?,
+        via: row.get("via")?,
+        config: SourceConfig::open(key, &row.get::<Vec<u8>>("config_sealed")?)?,
+        version: row.get("version")?,
+        state: serde_json::from_str(&row.get::<String>("state")?).map_err(|_| StoreError::Corrupt("source.state"))?,
+        health: Health { state: row.get("health")?, detail: row.get("health_detail")? },
+        last_ok_at: row.get("last_ok_at")?,
+        last_record_at: row.get("last_record_at")?,
+        next_poll_at: row.get("next_poll_at")?,
+        failures: row.get("failures")?,
+    })
+}
+
+/// The sources of one hotel, oldest first.
+pub async fn of_hotel(
+    db: &Db,
+    portal: PortalId,
+    key: &TenantKey,
+    hotel: HotelId,
+) -> Result<Vec<SourceRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM source WHERE portal_id = $1 AND hotel_id = $2 ORDER BY id");
+    db.rows(&sql, args![portal.0, hotel.0]).await?.iter().map(|row| read(key, row)).collect()
+}
+
+/// The sources of all hotels of a portal.
+pub async fn of_portal(db: &Db, portal: PortalId, key: &TenantKey) -> Result<Vec<SourceRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM source WHERE portal_id = $1 ORDER BY id");
+    db.rows(&sql, args![portal.0]).await?.iter().map(|row| read(key, row)).collect()
+}
+
+pub async fn by_id(db: &Db, portal: PortalId, key: &TenantKey, id: i64) -> Result<Option<SourceRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM source WHERE portal_id = $1 AND id = $2");
+    db.rows(&sql, args![portal.0, id]).await?.first().map(|row| read(key, row)).transpose()
+}
+
+/// Sources whose time to be read has come, of all portals, the longest overdue first. Stopped ones are not among them.
+pub async fn due(db: &Db, now: i64, limit: i64) -> Result<Vec<Due>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT id, portal_id, hotel_id, next_poll_at FROM source
+             WHERE next_poll_at <= $1 AND health <> 'stopped' ORDER BY next_poll_at LIMIT $2",
+            args![now, limit],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Due {
+                id: row.get("id")?,
+                portal: PortalId(row.get("portal_id")?),
+                hotel: HotelId(row.get("hotel_id")?),
+                next_poll_at: row.get("next_poll_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Adds a source, to be read at once.
+pub async fn add(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    hotel: HotelId,
+    kind: &str,
+    via: &str,
+    config: &SourceConfig,
+) -> Result<i64, StoreError> {
+    let rows = tx
+        .rows(
+            "INSERT INTO source (portal_id, hotel_id, kind, via, config_sealed) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+            args![portal.0, hotel.0, kind, via, config.seal(key)?],
+        )
+        .await?;
+    rows.first().ok_or(StoreError::Corrupt("source.id"))?.get("id")
+}
+
+/// A new configuration; whatever stopped the source is forgotten, its position is kept.
+pub async fn reconfigure(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    id: i64,
+    config: &SourceConfig,
+) -> Result<bool, StoreError> {
+    let touched = tx
+        .execute(
+            "UPDATE source SET config_sealed = $3, version = version + 1, health = 'new', health_detail = '',
+                failures = 0, next_poll_at = 0
+             WHERE portal_id = $1 AND id = $2",
+            args![portal.0, id, config.seal(key)?],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+pub async fn delete(tx: &Tx, portal: PortalId, id: i64) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM source WHERE portal_id = $1 AND id = $2", args![portal.0, id]).await?;
+    Ok(())
+}
+
+/// Stops all links of a hotel: nothing of how it was reached is kept.
+pub async fn delete_of_hotel(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM source WHERE portal_id = $1 AND hotel_id = $2", args![portal.0, hotel.0]).await?;
+    Ok(())
+}
+
+/// The position after a stored chunk, in the transaction that stores the chunk.
+///
+/// `version` is that of the configuration the chunk was read under: `false` says that the source was reconfigured or
+/// removed meanwhile, and the chunk must not be kept.
+pub async fn advance(
+    tx: &Tx,
+    portal: PortalId,
+    id: i64,
+    version: i64,
+    state: &serde_json::Value,
+) -> Result<bool, StoreError> {
+    let touched = tx
+        .execute(
+            "UPDATE source SET state = $4 WHERE portal_id = $1 AND id = $2 AND version = $3",
+            args![portal.0, id, version, state.to_string()],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+/// What a finished look at a source tells about its link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    pub health: Health,
+    pub at: i64,
+    /// The source answered as it should.
+    pub ok: bool,
+    /// It handed over at least one record.
+    pub records: bool,
+    pub next_poll_at: i64,
+    /// Failed looks in a row, this one included.
+    pub failures: i32,
+}
+
+/// Records how a look ended, unless the source was reconfigured meanwhile.
+pub async fn looked(db: &Db, portal: PortalId, id: i64, version: i64, looked: &Looked) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE source SET health = $4, health_detail = $5, next_poll_at = $6, failures = $7,
+            last_ok_at = CASE WHEN $8 THEN $10 ELSE last_ok_at END,
+            last_record_at = CASE WHEN $9 THEN $10 ELSE last_record_at END
+         WHERE portal_id = $1 AND id = $2 AND version = $3",
+        args![
+            portal.0,
+            id,
+            version,
+            looked.health.state.as_str(),
+            looked.health.detail.as_str(),
+            looked.next_poll_at,
+            looked.failures,
+            looked.ok,
+            looked.records,
+            looked.at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Asks for a look as soon as possible (a person pressed a button, an import starts).
+pub async fn hurry(db: &Db, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
+    db.execute("UPDATE source SET next_poll_at = 0 WHERE portal_id = $1 AND hotel_id = $2", args![portal.0, hotel.0])
+        .await?;
+    Ok(())
+}
