@@ -1,0 +1,187 @@
+//! HTTP clients: TLS by rustls on ring, no proxy of the environment, no redirect followed, names resolved by the guard.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use url::Url;
+
+use super::guard::{Guard, Refused, origin};
+
+/// What we call ourselves (facts §3.1: a meaningful `User-Agent`).
+pub const USER_AGENT: &str = concat!("fidelio-bitrix24/", env!("CARGO_PKG_VERSION"));
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Makes ring the process's TLS provider. Safe to call any number of times, in `main` and in tests.
+pub fn install_crypto() {
+    // The error says only that one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The system's roots, read once: a thousand portals must not hold a thousand copies.
+fn public_roots() -> &'static RootCertStore {
+    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+    ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots
+    })
+}
+
+fn tls(roots: Arc<RootCertStore>) -> Result<ClientConfig, Refused> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Refused::Client(e.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn public_tls() -> Result<ClientConfig, Refused> {
+    static TLS: OnceLock<Result<ClientConfig, Refused>> = OnceLock::new();
+    TLS.get_or_init(|| tls(Arc::new(public_roots().clone()))).clone()
+}
+
+fn tls_with(ca_pem: &str) -> Result<ClientConfig, Refused> {
+    let mut roots = public_roots().clone();
+    let mut found = false;
+    for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
+        let certificate = certificate.map_err(|e| Refused::Certificate(e.to_string()))?;
+        roots.add(certificate).map_err(|e| Refused::Certificate(e.to_string()))?;
+        found = true;
+    }
+    if !found {
+        return Err(Refused::Certificate("it holds no certificate".into()));
+    }
+    tls(Arc::new(roots))
+}
+
+fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
+    install_crypto();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        // One connection carries one request at a time: whether a request can have left stays a plain question.
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(2)
+}
+
+/// Resolves one host for one port through the guard, and nothing else: it fails closed.
+struct VettedHost {
+    guard: Guard,
+    member_id: String,
+    host: String,
+    port: u16,
+    tls: bool,
+}
+
+impl Resolve for VettedHost {
+    fn resolve(&self, name: Name) -> Resolving {
+        let same = name.as_str().eq_ignore_ascii_case(&self.host);
+        let (guard, member_id, host) = (self.guard.clone(), self.member_id.clone(), name.as_str().to_owned());
+        let (port, tls) = (self.port, self.tls);
+        Box::pin(async move {
+            if !same {
+                return Err(Refused::OtherHost { host }.into());
+            }
+            let vetted = guard.resolve(&member_id, &host, port, tls).await?;
+            let found: Addrs = Box::new(vetted.into_iter());
+            Ok(found)
+        })
+    }
+}
+
+impl Guard {
+    /// A client for the origin of `url` only: it resolves through this guard at each connection, so that the vetted
+    /// address is the one connected to; it follows no redirect and trusts `ca_pem` besides the public roots.
+    ///
+    /// A literal address needs no resolver: call it with URLs of this origin only.
+    pub fn client(&self, member_id: &str, url: &Url, ca_pem: Option<&str>) -> Result<reqwest::Client, Refused> {
+        self.check_url(member_id, url)?;
+        let (host, port, tls) = origin(url)?;
+        let config = match ca_pem {
+            Some(pem) => tls_with(pem)?,
+            None => public_tls()?,
+        };
+        let resolver = VettedHost { guard: self.clone(), member_id: member_id.to_owned(), host, port, tls };
+        builder(config)
+            .https_only(tls)
+            .dns_resolver(Arc::new(resolver))
+            .build()
+            .map_err(|e| Refused::Client(e.to_string()))
+    }
+}
+
+/// A client for addresses out of the operator's own settings (OAuth hosts): no guard, but no redirect and no proxy.
+pub fn operator_client() -> Result<reqwest::Client, Refused> {
+    builder(public_tls()?).build().map_err(|e| Refused::Client(e.to_string()))
+}
+
+/// The refusal inside a failed request, if the guard was its cause.
+pub fn refusal(error: &reqwest::Error) -> Option<Refused> {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(refused) = cause.downcast_ref::<Refused>() {
+            return Some(refused.clone());
+        }
+        source = cause.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn server(answer: &'static str) -> u16 {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let port = listener.local_addr().expect("address").port();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut buffer = [0_u8; 4096];
+                let _ = socket.read(&mut buffer).await;
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn s48_the_resolver_connects_to_vetted_addresses_only_and_follows_nothing() {
+        let port = server(
+            "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        )
+        .await;
+        let url: Url = format!("http://localhost:{port}/").parse().expect("url");
+        let guard = Guard::parse(&[format!("m=127.0.0.0/8:{port}"), "m=10.0.0.0/8".into()]).expect("guard");
+        let client = guard.client("m", &url, None).expect("client");
+        assert_eq!(client.get(url.clone()).send().await.expect("answer").status(), 302);
+        let error = client.get("http://portal.example/").send().await.expect_err("another host");
+        assert_eq!(refusal(&error), Some(Refused::OtherHost { host: "portal.example".into() }));
+        let closed = Guard::parse(&["m=10.0.0.0/8".into()]).expect("guard");
+        let error = closed.client("m", &url, None).expect("client").get(url).send().await.expect_err("loopback");
+        assert!(matches!(refusal(&error), Some(Refused::Private { .. })), "{error:?}");
+    }
+
+    #[test]
+    fn s48_a_custom_authority_must_be_readable() {
+        let url: Url = "https://portal.example/".parse().expect("url");
+        let guard = Guard::default();
+        assert!(matches!(guard.client("m", &url, Some("nonsense")), Err(Refused::Certificate(_))));
+        assert!(guard.client("m", &url, None).is_ok());
+        install_crypto();
+        install_crypto();
+        assert!(operator_client().is_ok());
+    }
+}
