@@ -1,0 +1,89 @@
+//! What settings may not be together: `serve` refuses to start, `doctor` says why.
+
+use std::net::IpAddr;
+
+use secrecy::ExposeSecret;
+use url::{Host, Url};
+
+use super::Config;
+use crate::crypto::Keyring;
+
+/// One finding: the setting, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub key: &'static str,
+    pub text: String,
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+impl Config {
+    /// Whether both addresses stay on this machine, so that unsafe settings are harmless.
+    pub fn is_local(&self) -> bool {
+        self.http.listen.ip().is_loopback() && is_loopback(&self.http.public_url)
+    }
+
+    /// Everything that forbids `serve`.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mut say = |key, text: &str| found.push(Finding { key, text: text.to_owned() });
+        if !self.is_local() {
+            if self.http.public_url.scheme() != "https" {
+                say("http.public_url", "must be https: Bitrix24 opens no other");
+            }
+            let everyone = |list: &[String]| list.iter().any(|entry| entry.trim_start().starts_with('*'));
+            if everyone(&self.bitrix.allow_private) {
+                say(
+                    "bitrix.allow_private",
+                    "`*` is only for an installation on loopback; name the portals by member_id",
+                );
+            }
+            if everyone(&self.pms.allow_private) {
+                say("pms.allow_private", "`*` is only for an installation on loopback; name the portals by member_id");
+            }
+            if !self.support.captcha {
+                say("support.captcha", "may be false only on loopback: public forms would be open to robots");
+            }
+        }
+        if self.bitrix.oauth_hosts.is_empty() {
+            say("bitrix.oauth_hosts", "must name at least one host");
+        }
+        if self
+            .bitrix
+            .oauth_hosts
+            .iter()
+            .any(|host| host.scheme() != "https" && !(is_loopback(host) && self.is_local()))
+        {
+            say("bitrix.oauth_hosts", "must be https: these hosts see the application's secret");
+        }
+        if self.bitrix.request_cap_seconds == 0 {
+            say("bitrix.request_cap_seconds", "must be at least 1");
+        }
+        if self.sync.lease_seconds == 0 || self.sync.lease_seconds > 20 {
+            say("sync.lease_seconds", "must be 1 to 20: a dead node's work would wait longer than promised");
+        }
+        if let Err(error) = self.keyring() {
+            say("secrets.master_key", &error.to_string());
+        }
+        if let Err(reason) = crate::net::Guard::parse(&self.bitrix.allow_private) {
+            say("bitrix.allow_private", &reason);
+        }
+        if let Err(reason) = crate::net::Guard::parse(&self.pms.allow_private) {
+            say("pms.allow_private", &reason);
+        }
+        found
+    }
+
+    pub fn keyring(&self) -> Result<Keyring, crate::crypto::MasterKeyError> {
+        let previous: Vec<String> =
+            self.secrets.previous_keys.iter().map(|key| key.expose_secret().to_owned()).collect();
+        Keyring::parse(self.secrets.master_key.expose_secret(), &previous)
+    }
+}
