@@ -29,11 +29,18 @@ const TABLES: &[&str] = &[
         application_token_sealed {blob},
         ensured_version TEXT NOT NULL DEFAULT '',
         settings TEXT NOT NULL DEFAULT '{}',
+        installation TEXT NOT NULL DEFAULT '{}',
         uninstall_clean BOOLEAN,
         uninstall_at BIGINT,
+        refuted_at BIGINT,
         check_at BIGINT,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL
+    )",
+    // What this deployment is to the portals: its name in their `app.option`.
+    "CREATE TABLE deployment (
+        name TEXT NOT NULL PRIMARY KEY,
+        value TEXT NOT NULL
     )",
     // The system pair. `refresh_owner`/`refresh_until` make refreshing single-flight across nodes
     // without a transaction open across the network.
@@ -330,6 +337,7 @@ const TABLES: &[&str] = &[
 const INDEXES: &[&str] = &[
     "CREATE INDEX request_log_by_portal ON request_log (portal_id, id)",
     "CREATE INDEX request_log_by_expiry ON request_log (expires_at)",
+    "CREATE INDEX portal_due ON portal (check_at)",
     "CREATE INDEX source_by_poll ON source (next_poll_at)",
     "CREATE INDEX source_by_hotel ON source (portal_id, hotel_id)",
     "CREATE INDEX inbox_waiting ON inbox (portal_id, state, priority, id)",

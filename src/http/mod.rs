@@ -1,1 +1,55 @@
-//! (being built)
+//! Routes: frames, events, sessions, the API, problems, assets. No rules live here.
+
+pub mod auth;
+pub mod lang;
+pub mod problem;
+pub mod session;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::Keyring;
+use crate::domain::PortalId;
+use crate::portal::Directory;
+use crate::store::{Db, StoreError};
+
+pub use auth::{Principal, PrincipalKind, Right, require};
+pub use lang::Lang;
+pub use problem::{Kind, Problem};
+
+/// A change in the portal, as a verified event told it: a hint to look, nothing more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrmEvent {
+    /// `ONCRMDEALUPDATE` …
+    pub event: String,
+    /// Entity type id: 2 deal, 3 contact, 4 company.
+    pub entity: i32,
+    pub crm_id: i64,
+    /// Unix seconds, by the portal's clock.
+    pub ts: i64,
+}
+
+/// Takes a hint; returns once it is on disk.
+pub type EventSink =
+    Arc<dyn Fn(PortalId, CrmEvent) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>> + Send + Sync>;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct HttpState {
+    pub config: Arc<Config>,
+    pub directory: Directory,
+    pub db: Db,
+    pub keyring: Arc<Keyring>,
+    pub clock: Clock,
+    pub events: EventSink,
+}
+
+/// Every route of the application listener.
+pub fn configure(cfg: &mut ServiceConfig, state: HttpState) {
+    cfg.app_data(web::Data::new(state));
+}

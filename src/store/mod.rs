@@ -6,9 +6,13 @@ pub mod api_keys;
 mod db;
 pub mod hotels;
 pub mod idempotency;
+pub mod keys;
 pub mod leases;
+pub mod portals;
+pub mod roles;
 pub mod sources;
 mod sql;
+pub mod tokens;
 
 pub use db::{Db, Engine, StoreError, Tx};
 pub(crate) use sql::{Row, args};

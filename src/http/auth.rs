@@ -1,0 +1,195 @@
+//! Who is asking, and what he may: one table, right × role.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use secrecy::SecretString;
+
+use super::HttpState;
+use super::lang::Lang;
+use super::problem::{Kind, Problem};
+use super::session::Session;
+use crate::domain::{HotelCode, PortalId};
+pub use crate::portal::{Grant, Role};
+
+/// Somebody known, of one portal.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub portal: PortalId,
+    pub member_id: String,
+    /// 0 for a key.
+    pub user_id: i64,
+    pub admin: bool,
+    pub roles: BTreeSet<Role>,
+    pub grants: BTreeSet<Grant>,
+    /// `None`: every hotel of the portal.
+    pub hotels: Option<Vec<HotelCode>>,
+    pub lang: Lang,
+    pub kind: PrincipalKind,
+}
+
+#[derive(Debug, Clone)]
+pub enum PrincipalKind {
+    /// A person in a frame; the token is his own, opened from his session.
+    User { access: SecretString, session: u64, expires_at: i64 },
+    /// An integrator's key.
+    Key { id: String },
+}
+
+/// What a route asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// Being known at all: own session, the deal tab (which asks the portal besides).
+    Known,
+    /// Traffic lights, lists, stays, hotels, imports: to look.
+    Read,
+    SeeProblems,
+    HandleProblems,
+    SeeLog,
+    SeeSettings,
+    ChangeSettings,
+    ManageHotels,
+    CheckHotel,
+    RunImport,
+    ChangeMapping,
+    /// The set-up of the app on the portal: to look and to try again.
+    Install,
+    /// Another server works for this portal: to decide for this one.
+    TakeOver,
+    ManageRoles,
+    ManageKeys,
+    SeeFolio,
+    WriteBack,
+}
+
+impl Right {
+    pub const ALL: [Self; 17] = [
+        Self::Known,
+        Self::Read,
+        Self::SeeProblems,
+        Self::HandleProblems,
+        Self::SeeLog,
+        Self::SeeSettings,
+        Self::ChangeSettings,
+        Self::ManageHotels,
+        Self::CheckHotel,
+        Self::RunImport,
+        Self::ChangeMapping,
+        Self::Install,
+        Self::TakeOver,
+        Self::ManageRoles,
+        Self::ManageKeys,
+        Self::SeeFolio,
+        Self::WriteBack,
+    ];
+
+    /// The table. An admin may everything but what is a grant of its own; a grant needs a role that may look.
+    fn allows(self, admin: bool, roles: &BTreeSet<Role>, grants: &BTreeSet<Grant>) -> bool {
+        let any = |allowed: &[Role]| admin || allowed.iter().any(|role| roles.contains(role));
+        use Role::{FrontDesk, Installer, Viewer};
+        match self {
+            Self::Known => true,
+            Self::Read => any(&[Installer, FrontDesk, Viewer]),
+            Self::SeeProblems => any(&[Installer, FrontDesk, Viewer]),
+            Self::HandleProblems => any(&[Installer, FrontDesk]),
+            Self::SeeLog
+            | Self::SeeSettings
+            | Self::ChangeSettings
+            | Self::ManageHotels
+            | Self::CheckHotel
+            | Self::RunImport
+            | Self::ChangeMapping
+            | Self::Install => any(&[Installer]),
+            Self::TakeOver | Self::ManageRoles | Self::ManageKeys => admin,
+            Self::SeeFolio => admin || grants.contains(&Grant::Folio),
+            Self::WriteBack => admin || grants.contains(&Grant::WriteBack),
+        }
+    }
+}
+
+/// Refuses unless the principal has the right.
+pub fn require(principal: &Principal, right: Right) -> Result<(), Problem> {
+    if right.allows(principal.admin, &principal.roles, &principal.grants) {
+        Ok(())
+    } else {
+        Err(Kind::Forbidden.into())
+    }
+}
+
+impl Principal {
+    pub fn may(&self, right: Right) -> bool {
+        right.allows(self.admin, &self.roles, &self.grants)
+    }
+
+    /// Whether this hotel is within the principal's reach; a stranger's hotel is answered as not found.
+    pub fn sees_hotel(&self, code: &HotelCode) -> bool {
+        self.hotels.as_ref().is_none_or(|hotels| hotels.contains(code))
+    }
+}
+
+impl FromRequest for Principal {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(req: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move {
+            let principal = authenticate(&req).await?;
+            req.extensions_mut().insert(principal.lang);
+            Ok(principal)
+        })
+    }
+}
+
+async fn authenticate(req: &HttpRequest) -> Result<Principal, Problem> {
+    let unknown = || Problem::from(Kind::Unauthenticated);
+    let state = req.app_data::<web::Data<HttpState>>().ok_or_else(|| Problem::from(Kind::Internal))?;
+    let header = req.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(unknown)?;
+    let (scheme, token) = header.split_once(' ').ok_or_else(unknown)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > 8192 {
+        return Err(unknown());
+    }
+    if token.starts_with("fb24_") {
+        return by_key(state, token, Lang::of_request(req)).await?.ok_or_else(unknown);
+    }
+    by_session(state, token).await
+}
+
+async fn by_session(state: &HttpState, token: &str) -> Result<Principal, Problem> {
+    let ended = || Problem::from(Kind::SessionExpired);
+    let session = Session::open(&state.keyring, token, state.clock.now_ms()).ok_or_else(ended)?;
+    let portal = match state.directory.get(session.portal).await {
+        Ok(portal) => portal,
+        Err(crate::portal::PortalError::Unknown) => return Err(ended()),
+        Err(error) => return Err(error.into()),
+    };
+    if portal.generation != session.generation || !portal.status.open() {
+        return Err(ended());
+    }
+    Ok(Principal {
+        portal: portal.id,
+        member_id: portal.member_id,
+        user_id: session.user_id,
+        admin: session.admin,
+        roles: session.roles,
+        grants: session.grants,
+        hotels: None,
+        lang: session.lang,
+        kind: PrincipalKind::User { access: session.access, session: session.nonce, expires_at: session.expires_at },
+    })
+}
+
+/// An integrator's key, `fb24_<id>_<secret>`: `None` where it is not known, run out or of a closed portal.
+async fn by_key(_state: &HttpState, _token: &str, _lang: Lang) -> Result<Option<Principal>, Problem> {
+    Ok(None)
+}
+
+/// Whether the caller may see what belongs to this deal: admins and roles that may look see every stay, anybody else
+/// only what the portal lets his own token read (product §7).
+pub async fn may_read_deal(_state: &HttpState, principal: &Principal, _deal_id: i64) -> Result<bool, Problem> {
+    Ok(principal.may(Right::Read))
+}

@@ -1,0 +1,383 @@
+//! Errors of the API as RFC 9457 documents: a stable `type`, a title in the caller's language, pointers to fields.
+
+use std::borrow::Cow;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+use super::lang::Lang;
+use crate::bitrix;
+use crate::portal::PortalError;
+use crate::store::StoreError;
+
+/// The content type of every error of `/api`.
+pub const CONTENT: &str = "application/problem+json";
+
+/// What went wrong, as a closed list: the OpenAPI document names each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Unauthenticated,
+    SessionExpired,
+    Unverified,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Malformed,
+    TooLarge,
+    Validation,
+    Unsupported,
+    Conflict,
+    KeyReused,
+    InProgress,
+    TooMany,
+    PortalNotReady,
+    PortalSuspended,
+    PortalUnavailable,
+    Unavailable,
+    Internal,
+}
+
+impl Kind {
+    pub const ALL: [Self; 19] = [
+        Self::Unauthenticated,
+        Self::SessionExpired,
+        Self::Unverified,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Validation,
+        Self::Unsupported,
+        Self::Conflict,
+        Self::KeyReused,
+        Self::InProgress,
+        Self::TooMany,
+        Self::PortalNotReady,
+        Self::PortalSuspended,
+        Self::PortalUnavailable,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    fn entry(self) -> (&'static str, StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::Unauthenticated => ("unauthenticated", S::UNAUTHORIZED, "Неизвестный вызывающий", "Unknown caller"),
+            Self::SessionExpired => ("session-expired", S::UNAUTHORIZED, "Сеанс закончился", "The session has ended"),
+            Self::Unverified => (
+                "unverified",
+                S::UNAUTHORIZED,
+                "Портал не подтвердил этот вход",
+                "The portal did not confirm this sign-in",
+            ),
+            Self::Forbidden => ("forbidden", S::FORBIDDEN, "Недостаточно прав", "Not allowed"),
+            Self::NotFound => ("not-found", S::NOT_FOUND, "Не найдено", "Not found"),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", S::METHOD_NOT_ALLOWED, "Такое действие здесь невозможно", "Method not allowed")
+            }
+            Self::Malformed => {
+                ("malformed", S::BAD_REQUEST, "Запрос не удалось прочитать", "The request cannot be read")
+            }
+            Self::TooLarge => ("too-large", S::PAYLOAD_TOO_LARGE, "Запрос слишком велик", "The request is too large"),
+            Self::Validation => {
+                ("validation", S::UNPROCESSABLE_ENTITY, "Проверьте заполнение полей", "Some fields need attention")
+            }
+            Self::Unsupported => (
+                "unsupported",
+                S::UNPROCESSABLE_ENTITY,
+                "Эта возможность появится в одном из следующих выпусков",
+                "This arrives with a later release",
+            ),
+            Self::Conflict => {
+                ("conflict", S::CONFLICT, "Этому мешает нынешнее состояние", "The present state forbids this")
+            }
+            Self::KeyReused => (
+                "idempotency-key-reused",
+                S::UNPROCESSABLE_ENTITY,
+                "Этот Idempotency-Key уже использован с другим запросом",
+                "This Idempotency-Key was used with another request",
+            ),
+            Self::InProgress => (
+                "in-progress",
+                S::CONFLICT,
+                "Такой же запрос ещё выполняется",
+                "The same request is still being carried out",
+            ),
+            Self::TooMany => {
+                ("too-many", S::TOO_MANY_REQUESTS, "Слишком часто, подождите немного", "Too often, wait a little")
+            }
+            Self::PortalNotReady => (
+                "portal-not-ready",
+                S::CONFLICT,
+                "Установка приложения на портале не закончена",
+                "The app is not fully installed on the portal",
+            ),
+            Self::PortalSuspended => (
+                "portal-suspended",
+                S::PAYMENT_REQUIRED,
+                "Срок оплаты приложения или тарифа истёк",
+                "The app's or the portal's payment has run out",
+            ),
+            Self::PortalUnavailable => (
+                "portal-unavailable",
+                S::BAD_GATEWAY,
+                "Портал Битрикс24 сейчас не отвечает",
+                "The Bitrix24 portal does not answer now",
+            ),
+            Self::Unavailable => {
+                ("unavailable", S::SERVICE_UNAVAILABLE, "Сервис временно недоступен", "Temporarily unavailable")
+            }
+            Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Внутренняя ошибка", "Internal error"),
+        }
+    }
+
+    /// The stable last part of `type`.
+    pub fn slug(self) -> &'static str {
+        self.entry().0
+    }
+
+    pub fn status(self) -> StatusCode {
+        self.entry().1
+    }
+
+    pub fn title(self, lang: Lang) -> &'static str {
+        let (_, _, ru, en) = self.entry();
+        lang.pick(ru, en)
+    }
+}
+
+/// A sentence in both languages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    pub ru: Cow<'static, str>,
+    pub en: Cow<'static, str>,
+}
+
+impl Sentence {
+    pub fn new(ru: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
+        Self { ru: ru.into(), en: en.into() }
+    }
+
+    pub fn pick(&self, lang: Lang) -> &str {
+        lang.pick(&self.ru, &self.en)
+    }
+}
+
+/// One field that needs attention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// JSON pointer into the body, or `?name` for a query parameter.
+    pub pointer: String,
+    /// A stable word.
+    pub code: &'static str,
+    pub message: Sentence,
+}
+
+/// An answer that says no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .kind.slug())]
+pub struct Problem {
+    pub kind: Kind,
+    /// A stable word that tells apart cases of one kind.
+    pub code: Option<&'static str>,
+    pub detail: Option<Sentence>,
+    pub errors: Vec<FieldError>,
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl From<Kind> for Problem {
+    fn from(kind: Kind) -> Self {
+        Self { kind, code: None, detail: None, errors: Vec::new(), retry_after_seconds: None }
+    }
+}
+
+impl Problem {
+    pub fn with_detail(mut self, ru: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(Sentence::new(ru, en));
+        self
+    }
+
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// One field that needs attention; more by [`Problem::and_field`].
+    pub fn field(
+        pointer: impl Into<String>,
+        code: &'static str,
+        ru: impl Into<Cow<'static, str>>,
+        en: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::from(Kind::Validation).and_field(pointer, code, ru, en)
+    }
+
+    pub fn and_field(
+        mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        ru: impl Into<Cow<'static, str>>,
+        en: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.errors.push(FieldError { pointer: pointer.into(), code, message: Sentence::new(ru, en) });
+        self
+    }
+
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// The document in one language.
+    pub fn document(&self, lang: Lang) -> serde_json::Value {
+        let mut document = json!({
+            "type": format!("/problems/{}", self.kind.slug()),
+            "title": self.kind.title(lang),
+            "status": self.kind.status().as_u16(),
+        });
+        let Some(object) = document.as_object_mut() else { return document };
+        if let Some(code) = self.code {
+            object.insert("code".into(), code.into());
+        }
+        if let Some(detail) = &self.detail {
+            object.insert("detail".into(), detail.pick(lang).into());
+        }
+        if !self.errors.is_empty() {
+            let errors = self
+                .errors
+                .iter()
+                .map(|e| json!({"pointer": e.pointer, "code": e.code, "detail": e.message.pick(lang)}))
+                .collect();
+            object.insert("errors".into(), errors);
+        }
+        document
+    }
+
+    fn response(&self, lang: Lang) -> HttpResponse {
+        let mut response = HttpResponse::build(self.kind.status());
+        response.insert_header((CONTENT_TYPE, CONTENT)).insert_header(("Content-Language", lang.word()));
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        response.body(self.document(lang).to_string())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response(Lang::default())
+    }
+}
+
+/// Middleware of `/api`: every refusal leaves in the caller's language, those of the framework's own extractors too.
+pub async fn localise(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let answer = next.call(req).await?.map_into_boxed_body();
+    let Some(problem) = answer.response().error().map(from_error) else { return Ok(answer) };
+    let lang = Lang::of_request(answer.request());
+    Ok(answer.into_response(problem.response(lang)))
+}
+
+/// What a framework's error says to a caller of ours.
+fn from_error(error: &actix_web::Error) -> Problem {
+    if let Some(problem) = error.as_error::<Problem>() {
+        return problem.clone();
+    }
+    match error.as_response_error().status_code() {
+        StatusCode::NOT_FOUND => Kind::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Kind::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+        status if status.is_client_error() => Kind::Malformed,
+        _ => Kind::Internal,
+    }
+    .into()
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::KeyDestroyed => Kind::NotFound.into(),
+            StoreError::Database(error) => {
+                tracing::error!(%error, "the database failed a request");
+                Self::from(Kind::Unavailable).retry_after(5)
+            }
+            error => {
+                tracing::error!(%error, "a request failed");
+                Kind::Internal.into()
+            }
+        }
+    }
+}
+
+impl From<bitrix::Error> for Problem {
+    fn from(error: bitrix::Error) -> Self {
+        match error.class {
+            bitrix::Class::Retry { after } => Self::from(Kind::PortalUnavailable)
+                .retry_after(u32::try_from(after.as_secs()).unwrap_or(u32::MAX).max(1)),
+            bitrix::Class::Suspend => Kind::PortalSuspended.into(),
+            bitrix::Class::Reauthorise => Kind::PortalNotReady.into(),
+            bitrix::Class::Gone => Kind::PortalNotReady.into(),
+            bitrix::Class::Permanent => {
+                tracing::warn!(%error, "the portal refused a call");
+                Kind::PortalUnavailable.into()
+            }
+        }
+    }
+}
+
+impl From<PortalError> for Problem {
+    fn from(error: PortalError) -> Self {
+        match error {
+            PortalError::Unknown => Kind::NotFound.into(),
+            PortalError::Unverified(_) => Kind::Unverified.into(),
+            PortalError::NotAdmin => Kind::Forbidden.into(),
+            PortalError::NotCallable("suspended") => Kind::PortalSuspended.into(),
+            PortalError::NotCallable(_) => Kind::PortalNotReady.into(),
+            PortalError::Unreachable(_) => Self::from(Kind::Unavailable).retry_after(5),
+            PortalError::Bitrix(error) => error.into(),
+            PortalError::Store(error) => error.into(),
+            PortalError::Internal(error) => {
+                tracing::error!(%error, "a request failed");
+                Kind::Internal.into()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s51_every_kind_has_its_own_stable_name_and_both_titles() {
+        let mut seen = std::collections::BTreeSet::new();
+        for kind in Kind::ALL {
+            assert!(seen.insert(kind.slug()), "{} twice", kind.slug());
+            assert!(kind.status().is_client_error() || kind.status().is_server_error());
+            assert!(kind.title(Lang::Ru).chars().any(|c| ('а'..='я').contains(&c)), "{}", kind.slug());
+            assert!(kind.title(Lang::En).is_ascii());
+        }
+    }
+
+    #[test]
+    fn s51_a_field_is_pointed_at_in_the_callers_language() {
+        let problem = Problem::field("/code", "format", "Только A-Z", "Only A-Z");
+        let ru = problem.document(Lang::Ru);
+        assert_eq!(ru["type"], "/problems/validation");
+        assert_eq!(ru["errors"][0]["pointer"], "/code");
+        assert_eq!(ru["errors"][0]["detail"], "Только A-Z");
+        assert_eq!(problem.document(Lang::En)["errors"][0]["detail"], "Only A-Z");
+    }
+}
