@@ -3,19 +3,30 @@
 //! Everything here is pure: no I/O, no async, no SQL, no HTTP, no wire format.
 
 pub mod change;
+pub mod crm;
+pub mod decision;
+pub mod desired;
+pub mod fact;
 pub mod ids;
 pub mod known;
+pub mod mapping;
+pub mod matching;
 pub mod money;
 pub mod phone;
 pub mod profile;
 pub mod status;
 pub mod stay;
+pub mod subject;
 
 pub use change::{Change, Entity, Observed};
+pub use crm::{CrmEntity, CrmValue, Fields};
+pub use desired::OwnerRule;
 pub use ids::{HotelCode, HotelId, IdError, PortalId, ProfileNumber, StayNumber};
 pub use known::Known;
+pub use mapping::Mapping;
 pub use money::{Currency, Money};
 pub use phone::Phone;
 pub use profile::{Email, PhoneEntry, Profile, ProfileKind};
 pub use status::{StayStatus, Transition};
 pub use stay::Stay;
+pub use subject::Subject;

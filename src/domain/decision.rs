@@ -1,0 +1,143 @@
+//! What one change makes of what is held: pure, so that replays and repeats come to the same end.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use super::change::Observed;
+use super::profile::Profile;
+use super::status::{StayStatus, Transition};
+use super::stay::Stay;
+
+/// Facts as stored, and when they were seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Held<T> {
+    pub facts: T,
+    pub pms_time: Option<NaiveDateTime>,
+    pub received_at: DateTime<Utc>,
+}
+
+/// A status that the hotel's day does not know from where the stay is (product §1: refused and recorded).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedStep {
+    pub from: StayStatus,
+    pub to: StayStatus,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict<T> {
+    /// Something newer is held already.
+    Stale,
+    Takes {
+        facts: T,
+        refused: Option<RefusedStep>,
+    },
+}
+
+/// Whether `observed` is older than what is held.
+///
+/// A poll is the truth of the moment it was received, whatever the PMS's own (unreliable) clock says. An import reads
+/// long ranges: what it hands over may have been overtaken, so the PMS's stamp of the record counts as well.
+fn is_stale(pms_time: Option<NaiveDateTime>, received_at: DateTime<Utc>, observed: &Observed, import: bool) -> bool {
+    let stamped_before = matches!((observed.pms_time, pms_time), (Some(new), Some(old)) if new < old);
+    match observed.received_at.cmp(&received_at) {
+        std::cmp::Ordering::Less => true,
+        std::cmp::Ordering::Equal => stamped_before,
+        std::cmp::Ordering::Greater => import && stamped_before,
+    }
+}
+
+pub fn decide_stay(held: Option<&Held<Stay>>, change: Stay, observed: &Observed, import: bool) -> Verdict<Stay> {
+    let Some(held) = held else { return Verdict::Takes { facts: change, refused: None } };
+    if is_stale(held.pms_time, held.received_at, observed, import) {
+        return Verdict::Stale;
+    }
+    let from = held.facts.status.get().copied();
+    let mut facts = held.facts.clone();
+    facts.merge(change);
+    let refused = match (from, facts.status.get().copied()) {
+        (Some(from), Some(to)) if from.step(to) == Transition::Refused => Some(RefusedStep { from, to }),
+        _ => None,
+    };
+    if let Some(step) = refused {
+        facts.status = super::known::Known::Is(step.from);
+    }
+    Verdict::Takes { facts, refused }
+}
+
+pub fn decide_profile(
+    held: Option<&Held<Profile>>,
+    change: Profile,
+    observed: &Observed,
+    import: bool,
+) -> Verdict<Profile> {
+    let Some(held) = held else { return Verdict::Takes { facts: change, refused: None } };
+    if is_stale(held.pms_time, held.received_at, observed, import) {
+        return Verdict::Stale;
+    }
+    let mut facts = held.facts.clone();
+    facts.merge(change);
+    Verdict::Takes { facts, refused: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Known, StayNumber};
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    fn stay(status: StayStatus, room: Option<&str>) -> Stay {
+        let mut stay = Stay::new(StayNumber::parse("1").unwrap());
+        stay.status = Known::Is(status);
+        stay.room = room.map_or(Known::Absent, |room| Known::Is(room.to_owned()));
+        stay
+    }
+
+    fn seen(pms: u32, received: i64) -> Observed {
+        Observed {
+            source: "suite8_xml".into(),
+            pms_time: chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap().and_hms_opt(1, 0, pms),
+            received_at: Utc.timestamp_opt(received, 0).unwrap(),
+        }
+    }
+
+    fn held(stay: Stay, observed: &Observed) -> Held<Stay> {
+        Held { facts: stay, pms_time: observed.pms_time, received_at: observed.received_at }
+    }
+
+    #[test]
+    fn s1_an_older_imported_value_never_overwrites_a_newer_live_one() {
+        let live = held(stay(StayStatus::InHouse, None), &seen(30, 100));
+        let imported = stay(StayStatus::Confirmed, None);
+        assert_eq!(decide_stay(Some(&live), imported.clone(), &seen(10, 120), true), Verdict::Stale);
+        assert!(matches!(decide_stay(Some(&live), imported.clone(), &seen(40, 120), true), Verdict::Takes { .. }));
+        // The PMS was set back: the poll is right, its clock is not.
+        assert!(matches!(decide_stay(Some(&live), imported, &seen(10, 120), false), Verdict::Takes { .. }));
+    }
+
+    #[test]
+    fn s1_a_refused_step_keeps_the_status_and_takes_the_rest() {
+        let before = held(stay(StayStatus::CheckedOut, None), &seen(0, 1));
+        let verdict = decide_stay(Some(&before), stay(StayStatus::Confirmed, Some("101")), &seen(1, 2), false);
+        let Verdict::Takes { facts, refused } = verdict else { panic!("{verdict:?}") };
+        assert_eq!(facts.status, Known::Is(StayStatus::CheckedOut));
+        assert_eq!(facts.room, Known::Is("101".to_owned()));
+        assert_eq!(refused, Some(RefusedStep { from: StayStatus::CheckedOut, to: StayStatus::Confirmed }));
+    }
+
+    proptest! {
+        /// In whatever order and however often reads arrive, the last one received is what is held.
+        #[test]
+        fn s1_order_and_repeats_do_not_matter(order in Just((0_u32..6).collect::<Vec<_>>()).prop_shuffle(), again in 0_usize..6) {
+            let mut state: Option<Held<Stay>> = None;
+            let repeats = order.iter().chain(order.iter().skip(again));
+            for at in repeats {
+                let observed = seen(*at, i64::from(*at));
+                let change = stay(StayStatus::Confirmed, Some(&format!("{at}")));
+                if let Verdict::Takes { facts, .. } = decide_stay(state.as_ref(), change, &observed, false) {
+                    state = Some(held(facts, &observed));
+                }
+            }
+            prop_assert_eq!(state.unwrap().facts.room, Known::Is("5".to_owned()));
+        }
+    }
+}

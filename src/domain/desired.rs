@@ -1,0 +1,182 @@
+//! What a record of the portal should hold: pure, from facts, mapping and links.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::crm::{CrmEntity, CrmValue, Fields, ORIGINATOR};
+use super::fact::{self, Fact, GuestTotals, spoken, tidy};
+use super::ids::HotelCode;
+use super::mapping::{Mapping, Owner, transform};
+use super::profile::Profile;
+use super::status::StayStatus;
+use super::stay::Stay;
+
+/// Who answers for a new record (product §2.15): chosen at set-up, never the installing admin by silence.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum OwnerRule {
+    #[default]
+    Unset,
+    Person {
+        user_id: i64,
+    },
+    RoundRobin {
+        user_ids: Vec<i64>,
+    },
+    /// User by hotel code.
+    PerHotel {
+        hotels: BTreeMap<String, i64>,
+    },
+}
+
+impl OwnerRule {
+    /// The same subject gets the same owner however often it is asked. `None`: the rule names nobody.
+    pub fn owner(&self, hotel: &HotelCode, subject: &str) -> Option<i64> {
+        match self {
+            Self::Unset => None,
+            Self::Person { user_id } => Some(*user_id),
+            Self::RoundRobin { user_ids } => {
+                // FNV-1a: spread evenly, the same on every node and in every release.
+                let hash = subject.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+                });
+                let count = u64::try_from(user_ids.len()).ok().filter(|count| *count > 0)?;
+                user_ids.get(usize::try_from((hash >> 16) % count).ok()?).copied()
+            }
+            Self::PerHotel { hotels } => hotels.get(hotel.as_str()).copied(),
+        }
+    }
+}
+
+/// Where a stay's deal belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DealPlace {
+    pub category_id: i64,
+    /// Full `STATUS_ID` by status.
+    pub stages: BTreeMap<StayStatus, String>,
+}
+
+/// Records a deal names; `None` where the link is not known yet, so that the deal's own stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DealLinks {
+    /// The main guest first.
+    pub contacts: Vec<i64>,
+    pub company: Option<i64>,
+}
+
+fn put(fields: &mut Fields, name: &str, value: CrmValue) {
+    fields.insert(name.to_owned(), value);
+}
+
+fn mark(fields: &mut Fields, origin_id: String) {
+    put(fields, "originatorId", CrmValue::Text(ORIGINATOR.to_owned()));
+    put(fields, "originId", CrmValue::Text(origin_id));
+}
+
+/// Fields of a deal that follow the hotel. `crm`-owned ones are left to [`deal_birth`].
+pub fn desired_deal(
+    mapping: &Mapping,
+    hotel: &HotelCode,
+    stay: &Stay,
+    guest: &str,
+    links: &DealLinks,
+    place: &DealPlace,
+) -> Fields {
+    let mut fields = Fields::new();
+    let title = mapping.deal_title.fill(|fact| spoken(fact::of_stay(fact, hotel, stay, guest)));
+    let title = if title.is_empty() { format!("{hotel}:{}", stay.number) } else { title };
+    put(&mut fields, "title", CrmValue::Text(tidy(&title, 255)));
+    for rule in mapping.rules(CrmEntity::Deal).filter(|rule| rule.owner != Owner::Crm) {
+        let Some(value) = fact::of_stay(rule.from, hotel, stay, guest) else { continue };
+        put_value(&mut fields, &rule.field, transform(&rule.transforms, value));
+    }
+    if let Some(stage) = stay.status.get().and_then(|status| mapping.stages.get(status).or(place.stages.get(status))) {
+        put(&mut fields, "stageId", CrmValue::Text(stage.clone()));
+    }
+    if !links.contacts.is_empty() {
+        put(&mut fields, "contactIds", CrmValue::Ids(links.contacts.clone()));
+    }
+    if let Some(company) = links.company {
+        put(&mut fields, "companyId", CrmValue::Int(company));
+    }
+    fields
+}
+
+/// An amount of money goes to `opportunity` as number and currency, forced by hand (facts §7.2); elsewhere as it is.
+fn put_value(fields: &mut Fields, name: &str, value: CrmValue) {
+    match (name, value) {
+        ("opportunity", CrmValue::Money(money)) => {
+            put(fields, "opportunity", CrmValue::Amount(money.amount));
+            put(fields, "currencyId", CrmValue::Text(money.currency.to_string()));
+            put(fields, "isManualOpportunity", CrmValue::Flag(true));
+        }
+        ("opportunity", _) => {}
+        (name, value) => put(fields, name, value),
+    }
+}
+
+/// What only a new deal is given: its mark, pipeline, owner, and what belongs to people from then on.
+pub fn deal_birth(mapping: &Mapping, hotel: &HotelCode, stay: &Stay, place: &DealPlace, owner: i64) -> Fields {
+    let mut fields = Fields::new();
+    mark(&mut fields, format!("{hotel}:{}", stay.number));
+    put(&mut fields, "categoryId", CrmValue::Int(place.category_id));
+    put(&mut fields, "assignedById", CrmValue::Int(owner));
+    for rule in mapping.rules(CrmEntity::Deal).filter(|rule| rule.owner == Owner::Crm) {
+        if let Some(value) = fact::of_stay(rule.from, hotel, stay, "").filter(|value| !value.is_empty()) {
+            put(&mut fields, &rule.field, transform(&rule.transforms, value));
+        }
+    }
+    fields
+}
+
+/// Fields of a guest's contact or a company. `marks` are the `<hotel>:<profile>` of every profile it stands for.
+pub fn desired_person(
+    mapping: &Mapping,
+    entity: CrmEntity,
+    profile: &Profile,
+    totals: &GuestTotals,
+    marks: &BTreeSet<String>,
+) -> Fields {
+    let mut fields = Fields::new();
+    for rule in mapping.rules(entity).filter(|rule| rule.owner != Owner::Crm) {
+        let Some(value) = fact::of_profile(rule.from, profile, totals) else { continue };
+        put(&mut fields, &rule.field, transform(&rule.transforms, value));
+    }
+    // The portal refuses a nameless contact or company.
+    let name_fields: &[&str] = if entity == CrmEntity::Company { &["title"] } else { &["lastName", "name"] };
+    if name_fields.iter().all(|name| fields.get(*name).is_none_or(CrmValue::is_empty)) {
+        let stand_in = marks.first().cloned().unwrap_or_else(|| profile.number.to_string());
+        put(&mut fields, name_fields.first().copied().unwrap_or("title"), CrmValue::Text(stand_in));
+    }
+    put(&mut fields, "UF_CRM_FB24_PROFILE", CrmValue::Texts(marks.clone()));
+    fields
+}
+
+/// What only a new contact or company is given.
+pub fn person_birth(hotel: &HotelCode, profile: &Profile, owner: i64) -> Fields {
+    let mut fields = Fields::new();
+    mark(&mut fields, format!("{hotel}:{}", profile.number));
+    put(&mut fields, "assignedById", CrmValue::Int(owner));
+    put(&mut fields, "opened", CrmValue::Flag(true));
+    fields
+}
+
+/// A record that stood there before us keeps what people wrote: of its name and birth date only gaps are filled.
+pub fn keep_what_stands(desired: &mut Fields, held: &Fields) {
+    for name in ["name", "lastName", "secondName", "birthdate", "title"] {
+        if held.get(name).is_some_and(|value| !value.is_empty()) {
+            desired.remove(name);
+        }
+    }
+}
+
+/// Facts that a deal's content draws from its guests; when they change, the guests' stays are looked at again.
+pub fn title_names_guest(mapping: &Mapping) -> bool {
+    let probe = "\u{1}guest\u{1}";
+    mapping.deal_title.fill(|fact| if fact == Fact::Guest { probe.to_owned() } else { String::new() }).contains(probe)
+}
+
+#[cfg(test)]
+#[path = "desired_tests.rs"]
+mod tests;

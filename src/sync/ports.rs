@@ -1,0 +1,54 @@
+//! What the engine needs of its surroundings: portals, sources, a way to be watched at its step boundaries.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::error::SyncError;
+use crate::bitrix::{self, PortalClient};
+use crate::crypto::TenantKey;
+use crate::domain::desired::DealPlace;
+use crate::domain::{OwnerRule, PortalId, StayStatus};
+use crate::fidelio::{Source, SourceError};
+use crate::store::StoreError;
+use crate::store::sources::SourceRow;
+
+/// What the engine must know of a portal's settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PortalTerms {
+    pub owner_rule: OwnerRule,
+    pub category_id: i64,
+    /// Full `STATUS_ID` by status.
+    pub stages: BTreeMap<StayStatus, String>,
+    /// `crm.item.batchImport` may be used.
+    pub can_import: bool,
+    /// After this long an unanswered request cannot commit any more.
+    pub request_cap: Duration,
+}
+
+impl PortalTerms {
+    pub fn place(&self) -> DealPlace {
+        DealPlace { category_id: self.category_id, stages: self.stages.clone() }
+    }
+}
+
+/// The portals this deployment serves.
+#[async_trait]
+pub trait Portals: Send + Sync {
+    /// Portals to work for: active, installed, ensured.
+    async fn active(&self) -> Result<Vec<PortalId>, StoreError>;
+    /// Calls with the system pair.
+    async fn client(&self, portal: PortalId) -> Result<PortalClient, SyncError>;
+    async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError>;
+    async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
+    /// A call failed in a way that concerns the whole portal: its state changes, so that work on it stops.
+    async fn failed(&self, portal: PortalId, error: &bitrix::Error);
+}
+
+/// Makes the source that a row describes.
+pub type SourceFactory = Arc<dyn Fn(&SourceRow) -> Result<Arc<dyn Source>, SourceError> + Send + Sync>;
+
+/// Told at each step boundary; `false` stops the engine there, as a crash would. For tests.
+pub type StepObserver = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
