@@ -1,1 +1,4 @@
-//! (being built)
+//! Wiring: builds the rooms from settings, starts and stops them, and the command line around it.
+
+pub mod cli;
+pub mod doctor;

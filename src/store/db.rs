@@ -9,7 +9,10 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
+use secrecy::ExposeSecret;
+
 use super::sql::{self, Row};
+use crate::config;
 use crate::crypto::CryptoError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +51,33 @@ pub struct Db {
 #[derive(Debug)]
 pub struct Tx(DatabaseTransaction);
 
+/// How the database's schema stands to this release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    Current,
+    /// `migrate` has work to do.
+    Behind,
+    /// A newer release was here.
+    Newer,
+}
+
 impl Db {
+    /// Connects to the database of the settings, without migrating.
+    pub async fn connect_with(settings: &config::Database) -> Result<Self, StoreError> {
+        if settings.url.starts_with("sqlite:") {
+            return Self::connect(&settings.url).await;
+        }
+        let mut url = url::Url::parse(&settings.url).map_err(|_| StoreError::Url("is no URL"))?;
+        if !settings.user.is_empty() {
+            url.set_username(&settings.user).map_err(|()| StoreError::Url("takes no user"))?;
+        }
+        if !settings.password.expose_secret().is_empty() {
+            url.set_password(Some(settings.password.expose_secret()))
+                .map_err(|()| StoreError::Url("takes no password"))?;
+        }
+        Self::connect(url.as_str()).await
+    }
+
     /// Connects, without migrating.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("sqlite:") {
@@ -100,6 +129,22 @@ impl Db {
 
     pub async fn migrate(&self) -> Result<(), StoreError> {
         Migrator::up(&self.write, None).await.map_err(StoreError::Database)
+    }
+
+    pub async fn schema(&self) -> Result<Schema, StoreError> {
+        let known: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+        // No table yet: nothing was ever applied.
+        let applied = match self.rows("SELECT version FROM seaql_migrations", vec![]).await {
+            Ok(rows) => rows.iter().map(|row| row.get::<String>("version")).collect::<Result<Vec<_>, _>>()?,
+            Err(_) => Vec::new(),
+        };
+        Ok(if applied.iter().any(|version| !known.contains(version)) {
+            Schema::Newer
+        } else if applied.len() < known.len() {
+            Schema::Behind
+        } else {
+            Schema::Current
+        })
     }
 
     pub async fn begin(&self) -> Result<Tx, StoreError> {

@@ -14,7 +14,7 @@ pub mod sources;
 mod sql;
 pub mod tokens;
 
-pub use db::{Db, Engine, StoreError, Tx};
+pub use db::{Db, Engine, Schema, StoreError, Tx};
 pub(crate) use sql::{Row, args};
 
 /// For test harnesses: databases that live as long as a test.

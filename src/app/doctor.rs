@@ -1,0 +1,117 @@
+//! `doctor`: is everything there that `serve` needs? One plain line each; nothing secret is printed.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::config::Config;
+use crate::store::{Db, Schema, StoreError};
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub ok: bool,
+    pub what: String,
+    pub detail: String,
+}
+
+impl Line {
+    fn new(what: impl Into<String>, outcome: Result<String, String>) -> Self {
+        let ok = outcome.is_ok();
+        Self { ok, what: what.into(), detail: outcome.unwrap_or_else(|detail| detail) }
+    }
+}
+
+/// Prints the report; fails when a line failed.
+#[expect(clippy::print_stdout, reason = "the report is the command's output")]
+pub async fn run(config: &Config) -> ExitCode {
+    let lines = examine(config).await;
+    for line in &lines {
+        println!("{} {}: {}", if line.ok { "ok  " } else { "FAIL" }, line.what, line.detail);
+    }
+    if lines.iter().all(|line| line.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+pub async fn examine(config: &Config) -> Vec<Line> {
+    let mut lines: Vec<Line> =
+        config.findings().into_iter().map(|found| Line::new(found.key, Err(found.text))).collect();
+    if lines.is_empty() {
+        lines.push(Line::new("settings", Ok("complete, and safe for the addresses they name".to_owned())));
+    }
+    lines.push(Line::new("database", database(config).await));
+    for host in &config.bitrix.oauth_hosts {
+        let name = format!("OAuth host {}", host.host_str().unwrap_or_default());
+        lines.push(Line::new(name, oauth_host(host).await));
+    }
+    lines.push(Line::new("storage", storage(&config.storage.url)));
+    lines.push(Line::new("support portal", Ok(support(config))));
+    lines
+}
+
+async fn database(config: &Config) -> Result<String, String> {
+    let db = Db::connect_with(&config.database).await.map_err(plain)?;
+    db.ping().await.map_err(plain)?;
+    match db.schema().await.map_err(plain)? {
+        Schema::Current => {}
+        Schema::Behind => return Err("answers, but the schema is older than this release: run `migrate`".to_owned()),
+        Schema::Newer => return Err(StoreError::NewerSchema.to_string()),
+    }
+    let ring = config.keyring().map_err(|error| error.to_string())?;
+    let unknown = crate::store::keys::unknown_key_ids(&db, &ring).await.map_err(plain)?;
+    if unknown.is_empty() {
+        Ok(format!("{:?} answers, the schema is this release's", db.engine()))
+    } else {
+        Err(format!("rows are sealed under master keys that are not configured: {}", unknown.join(", ")))
+    }
+}
+
+/// A database error without the address it was tried at: it may hold a user name.
+fn plain(error: StoreError) -> String {
+    match error {
+        StoreError::Database(_) => "does not answer: check database.url, user and password".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Any answer shows that the host is reached; its `Date` shows whether our clock is right.
+async fn oauth_host(host: &Url) -> Result<String, String> {
+    let client = crate::net::operator_client().map_err(|error| error.to_string())?;
+    let url = host.join("/oauth/token/").map_err(|_| "is no usable address".to_owned())?;
+    let answer = client
+        .get(url)
+        .timeout(Duration::from_secs(10))
+        .send()
+        .await
+        .map_err(|error| format!("does not answer: {}", error.without_url()))?;
+    let skew = answer
+        .headers()
+        .get("date")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
+        .map(|theirs| (Utc::now() - theirs.with_timezone(&Utc)).num_seconds());
+    match skew {
+        Some(skew) if skew.abs() > 60 => Err(format!("answers, but this machine's clock is {skew} s off: set up NTP")),
+        _ => Ok("answers".to_owned()),
+    }
+}
+
+fn storage(url: &str) -> Result<String, String> {
+    let Some(path) = url.strip_prefix("file://") else {
+        return Err("only file:// is used by this release".to_owned());
+    };
+    std::fs::create_dir_all(path).map_err(|error| format!("the folder cannot be made: {error}"))?;
+    let probe = std::path::Path::new(path).join(".doctor");
+    std::fs::write(&probe, b"ok").map_err(|error| format!("the folder cannot be written: {error}"))?;
+    std::fs::remove_file(&probe).map_err(|error| format!("the folder cannot be cleaned: {error}"))?;
+    Ok("the folder can be written".to_owned())
+}
+
+fn support(config: &Config) -> String {
+    if config.support.portal.is_empty() {
+        "not set: requests go to the customer's own portal and public forms are closed".to_owned()
+    } else {
+        "set".to_owned()
+    }
+}
