@@ -1,0 +1,92 @@
+import { localProblem, readProblem } from './problem'
+import type { Session } from './session'
+
+export type Query = Record<string, string | number | boolean | null | undefined>
+
+export interface Call {
+  query?: Query
+  body?: unknown
+  signal?: AbortSignal
+  /** For a POST that creates or sends: the same key for a repeat of the same wish. */
+  idempotencyKey?: string
+}
+
+/** Speaks to `/api/v1` as the person in the frame. Every failure comes out as an `ApiProblem`. */
+export class Client {
+  constructor(
+    private readonly session: Session,
+    private readonly lang: string,
+    private readonly fetcher: typeof fetch = (...args) => fetch(...args)
+  ) {}
+
+  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+    return this.call<T>('GET', path, { ...(query && { query }), ...(signal && { signal }) })
+  }
+
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.call<T>('PUT', path, { body })
+  }
+
+  post<T>(path: string, body: unknown = {}, idempotencyKey = newKey()): Promise<T> {
+    return this.call<T>('POST', path, { body, idempotencyKey })
+  }
+
+  delete(path: string): Promise<void> {
+    return this.call<void>('DELETE', path)
+  }
+
+  async call<T>(method: string, path: string, call: Call = {}): Promise<T> {
+    let response = await this.#send(method, path, call)
+    if (response.status === 401) {
+      await this.session.renew(true)
+      response = await this.#send(method, path, call)
+    }
+    if (!response.ok) throw await readProblem(response)
+    if (response.status === 204) return undefined as T
+    const text = await response.text()
+    if (text === '') return undefined as T
+    try {
+      return JSON.parse(text) as T
+    } catch {
+      throw localProblem('unreadable', response.status)
+    }
+  }
+
+  async #send(method: string, path: string, call: Call): Promise<Response> {
+    const headers: Record<string, string> = {
+      Accept: 'application/json',
+      'Accept-Language': this.lang,
+      Authorization: `Bearer ${await this.session.token()}`
+    }
+    if (call.body !== undefined) headers['Content-Type'] = 'application/json'
+    if (call.idempotencyKey) headers['Idempotency-Key'] = call.idempotencyKey
+    const init: RequestInit = { method, headers, credentials: 'omit', cache: 'no-store' }
+    if (call.body !== undefined) init.body = JSON.stringify(call.body)
+    if (call.signal) init.signal = call.signal
+    try {
+      return await this.fetcher(`/api/v1${path}${queryOf(call.query)}`, init)
+    } catch (error) {
+      if (call.signal?.aborted) throw error
+      throw localProblem('offline')
+    }
+  }
+}
+
+function queryOf(query: Query | undefined): string {
+  const pairs = new URLSearchParams()
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined && value !== null && value !== '') pairs.set(name, String(value))
+  }
+  const text = pairs.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+/** A random key; `crypto.randomUUID` is missing on a boxed portal reached without TLS. */
+export function newKey(): string {
+  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

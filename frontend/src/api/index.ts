@@ -1,0 +1,69 @@
+import type { Client } from './client'
+import type {
+  ApiKey,
+  CheckLayer,
+  Hotel,
+  ImportRun,
+  Installation,
+  List,
+  LogItem,
+  NewApiKey,
+  PortalUser,
+  ProblemItem,
+  RoleItem,
+  Settings,
+  SettingsChange,
+  StayDate,
+  StayView,
+  Status
+} from './types'
+
+/** Every call the pages make, by name. */
+export function createApi(client: Client) {
+  const code = encodeURIComponent
+  return {
+    status: () => client.get<Status>('/status'),
+
+    installation: () => client.get<Installation>('/installation'),
+    retryInstallation: () => client.post<void>('/installation/retry'),
+
+    settings: () => client.get<Settings>('/settings'),
+    saveSettings: (change: SettingsChange) => client.put<Settings>('/settings', change),
+    users: (query: string) => client.get<List<PortalUser>>('/users', { query }),
+
+    hotels: () => client.get<List<Hotel>>('/hotels'),
+    hotel: (hotel: string) => client.get<Hotel>(`/hotels/${code(hotel)}`),
+    addHotel: (hotel: Hotel) => client.post<Hotel>('/hotels', hotel),
+    saveHotel: (hotel: Hotel) => client.put<Hotel>(`/hotels/${code(hotel.code)}`, hotel),
+    removeHotel: (hotel: string) => client.delete(`/hotels/${code(hotel)}`),
+    check: (hotel: string) => client.post<{ layers: CheckLayer[] }>(`/hotels/${code(hotel)}/check`),
+
+    imports: (hotel: string) => client.get<List<ImportRun>>(`/hotels/${code(hotel)}/imports`),
+    startImport: (hotel: string, range: { from?: StayDate; to?: StayDate; dry_run: boolean }) =>
+      client.post<{ id: string }>(`/hotels/${code(hotel)}/imports`, range),
+    import: (id: string) => client.get<ImportRun>(`/imports/${code(id)}`),
+    steerImport: (id: string, to: 'pause' | 'resume' | 'cancel') => client.post<void>(`/imports/${code(id)}/${to}`),
+
+    stay: (hotel: string, number: string) => client.get<StayView>(`/stays/${code(hotel)}:${code(number)}`),
+    stayOfDeal: (deal: string) => client.get<StayView>(`/deals/${code(deal)}/stay`),
+
+    problems: (filter: { state?: string; after?: string | null }) => client.get<List<ProblemItem>>('/problems', filter),
+    retryProblem: (id: string) => client.post<void>(`/problems/${code(id)}/retry`),
+    dismissProblem: (id: string, note: string) => client.post<void>(`/problems/${code(id)}/dismiss`, { note }),
+
+    log: (filter: { method?: string; outcome?: string; after?: string | null }) =>
+      client.get<List<LogItem>>('/log', filter),
+
+    roles: () => client.get<List<RoleItem>>('/roles'),
+    saveRoles: (items: RoleItem[]) =>
+      client.put<List<RoleItem>>('/roles', {
+        items: items.map(({ user_id, role, grants }) => ({ user_id, role, grants }))
+      }),
+
+    keys: () => client.get<List<ApiKey>>('/keys'),
+    addKey: (key: NewApiKey) => client.post<ApiKey & { key: string }>('/keys', key),
+    removeKey: (id: string) => client.delete(`/keys/${code(id)}`)
+  }
+}
+
+export type Api = ReturnType<typeof createApi>
