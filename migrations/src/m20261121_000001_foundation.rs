@@ -98,6 +98,11 @@ const TABLES: &[&str] = &[
         created_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, principal, route, key)
     )",
+    // How often something may be asked for, over all nodes.
+    "CREATE TABLE gate (
+        name TEXT NOT NULL PRIMARY KEY,
+        free_at BIGINT NOT NULL
+    )",
     // --- who works on what -----------------------------------------------------------------------
     "CREATE TABLE lease (
         name TEXT NOT NULL PRIMARY KEY,

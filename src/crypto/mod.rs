@@ -3,9 +3,11 @@
 //! XChaCha20-Poly1305 with random 192-bit nonces; the context (`table.column`, tenant included by the caller's key)
 //! is authenticated, so that a sealed value cannot be moved to another column.
 
+mod api_key;
 mod keyring;
 mod tenant;
 
+pub use api_key::ApiKey;
 pub use keyring::{Keyring, MasterKeyError};
 pub use tenant::TenantKey;
 

@@ -1,9 +1,11 @@
 //! Routes: frames, events, sessions, the API, problems, assets. No rules live here.
 
+pub mod api;
 pub mod auth;
 pub mod lang;
 pub mod problem;
 pub mod session;
+pub mod texts;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,8 +17,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::domain::PortalId;
+use crate::net::Guard;
 use crate::portal::Directory;
 use crate::store::{Db, StoreError};
+use crate::sync::{Engine, SourceFactory};
 
 pub use auth::{Principal, PrincipalKind, Right, require};
 pub use lang::Lang;
@@ -47,9 +51,14 @@ pub struct HttpState {
     pub keyring: Arc<Keyring>,
     pub clock: Clock,
     pub events: EventSink,
+    pub engine: Engine,
+    /// Makes a way into a hotel, for the connection check.
+    pub sources: SourceFactory,
+    /// What `pms.allow_private` lets through.
+    pub pms_guard: Arc<Guard>,
 }
 
 /// Every route of the application listener.
 pub fn configure(cfg: &mut ServiceConfig, state: HttpState) {
-    cfg.app_data(web::Data::new(state));
+    cfg.app_data(web::Data::new(state)).service(api::routes());
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
@@ -29,6 +29,7 @@ pub enum Kind {
     MethodNotAllowed,
     Malformed,
     TooLarge,
+    UnsupportedMediaType,
     Validation,
     Unsupported,
     Conflict,
@@ -43,7 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Unauthenticated,
         Self::SessionExpired,
         Self::Unverified,
@@ -52,6 +53,7 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::Malformed,
         Self::TooLarge,
+        Self::UnsupportedMediaType,
         Self::Validation,
         Self::Unsupported,
         Self::Conflict,
@@ -85,6 +87,12 @@ impl Kind {
                 ("malformed", S::BAD_REQUEST, "Запрос не удалось прочитать", "The request cannot be read")
             }
             Self::TooLarge => ("too-large", S::PAYLOAD_TOO_LARGE, "Запрос слишком велик", "The request is too large"),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "Тело запроса должно быть application/json в UTF-8",
+                "The body must be application/json in UTF-8",
+            ),
             Self::Validation => {
                 ("validation", S::UNPROCESSABLE_ENTITY, "Проверьте заполнение полей", "Some fields need attention")
             }
@@ -186,20 +194,22 @@ pub struct Problem {
     pub kind: Kind,
     /// A stable word that tells apart cases of one kind.
     pub code: Option<&'static str>,
-    pub detail: Option<Sentence>,
+    pub detail: Option<Box<Sentence>>,
     pub errors: Vec<FieldError>,
     pub retry_after_seconds: Option<u32>,
+    /// Methods of `Allow` (RFC 9110 asks for it with 405).
+    pub allow: Option<String>,
 }
 
 impl From<Kind> for Problem {
     fn from(kind: Kind) -> Self {
-        Self { kind, code: None, detail: None, errors: Vec::new(), retry_after_seconds: None }
+        Self { kind, code: None, detail: None, errors: Vec::new(), retry_after_seconds: None, allow: None }
     }
 }
 
 impl Problem {
     pub fn with_detail(mut self, ru: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(Sentence::new(ru, en));
+        self.detail = Some(Box::new(Sentence::new(ru, en)));
         self
     }
 
@@ -226,6 +236,11 @@ impl Problem {
         en: impl Into<Cow<'static, str>>,
     ) -> Self {
         self.errors.push(FieldError { pointer: pointer.into(), code, message: Sentence::new(ru, en) });
+        self
+    }
+
+    pub fn allowing(mut self, methods: String) -> Self {
+        self.allow = Some(methods);
         self
     }
 
@@ -264,6 +279,9 @@ impl Problem {
         response.insert_header((CONTENT_TYPE, CONTENT)).insert_header(("Content-Language", lang.word()));
         if let Some(seconds) = self.retry_after_seconds {
             response.insert_header((RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        if let Some(methods) = &self.allow {
+            response.insert_header((ALLOW, methods.as_str()));
         }
         response.body(self.document(lang).to_string())
     }

@@ -67,6 +67,17 @@ pub async fn list(db: &Db, portal: PortalId) -> Result<Vec<HotelRow>, StoreError
     db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
 }
 
+/// Every hotel's code by our key, tombstones included.
+pub async fn codes(db: &Db, portal: PortalId) -> Result<Vec<(HotelId, HotelCode)>, StoreError> {
+    let rows = db.rows("SELECT id, code FROM hotel WHERE portal_id = $1", args![portal.0]).await?;
+    rows.iter()
+        .map(|row| {
+            let code = HotelCode::parse(&row.get::<String>("code")?).map_err(|_| StoreError::Corrupt("hotel.code"))?;
+            Ok((HotelId(row.get("id")?), code))
+        })
+        .collect()
+}
+
 /// A hotel that was not removed.
 pub async fn by_code(db: &Db, portal: PortalId, code: &HotelCode) -> Result<Option<HotelRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM hotel WHERE portal_id = $1 AND code = $2 AND removed_at IS NULL");

@@ -4,6 +4,7 @@
 
 pub mod api_keys;
 mod db;
+pub mod gates;
 pub mod hotels;
 pub mod idempotency;
 pub mod keys;

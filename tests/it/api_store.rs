@@ -4,7 +4,7 @@ use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::{Currency, HotelCode, PortalId};
 use fidelio_bitrix24::store::idempotency::{self, Begun, Scope};
 use fidelio_bitrix24::store::sources::{Health, Looked, SourceConfig};
-use fidelio_bitrix24::store::{Db, api_keys, hotels, sources};
+use fidelio_bitrix24::store::{Db, api_keys, gates, hotels, sources};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::on_both_engines;
@@ -142,6 +142,19 @@ on_both_engines! {
 
         assert_eq!(begin("new", now + idempotency::KEPT_MS).await.unwrap(), Begun::Act { stamp: now + idempotency::KEPT_MS });
         assert_eq!(idempotency::purge(&db, later + idempotency::KEPT_MS, 10).await.unwrap(), 1);
+    }
+
+    s1_a_gate_lets_a_burst_through_and_then_one_an_interval(db) {
+        let db = db.db;
+        for _ in 0..3 {
+            assert_eq!(gates::pass(&db, "g", 1_000, 100, 3).await.unwrap(), Ok(()));
+        }
+        assert_eq!(gates::pass(&db, "g", 1_000, 100, 3).await.unwrap(), Err(1_100));
+        assert_eq!(gates::pass(&db, "other", 1_000, 100, 3).await.unwrap(), Ok(()));
+        assert_eq!(gates::pass(&db, "g", 1_099, 100, 3).await.unwrap(), Err(1_100));
+        assert_eq!(gates::pass(&db, "g", 1_100, 100, 3).await.unwrap(), Ok(()));
+        assert_eq!(gates::pass(&db, "g", 1_100, 100, 3).await.unwrap(), Err(1_200));
+        assert_eq!(gates::purge(&db, 1_150).await.unwrap(), 1);
     }
 
     e4_of_many_at_once_one_acts(db) {

@@ -1,0 +1,96 @@
+//! A hotel as the API shows it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::store::hotels::HotelRow;
+use crate::store::sources::SourceRow;
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Hotel)]
+pub struct HotelView {
+    /// `[A-Z0-9-]{1,16}`, given once and for ever.
+    #[schema(example = "GRAND")]
+    pub code: String,
+    pub name: String,
+    /// IANA time zone.
+    #[schema(example = "Europe/Moscow")]
+    pub timezone: String,
+    /// ISO 4217.
+    #[schema(example = "RUB")]
+    pub currency: String,
+    pub sources: Vec<SourceView>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Source)]
+pub struct SourceView {
+    /// `suite8_xml`; `fias` and `demo` come later.
+    #[schema(example = "suite8_xml")]
+    pub kind: String,
+    /// `direct`; `agent:<id>` comes later.
+    #[schema(example = "direct")]
+    pub via: String,
+    pub url: String,
+    pub username: String,
+    pub vendor: Option<String>,
+    /// Passwords are write-only.
+    pub password_set: bool,
+}
+
+impl HotelView {
+    pub fn of(hotel: &HotelRow, sources: &[SourceRow]) -> Self {
+        Self {
+            code: hotel.code.to_string(),
+            name: hotel.name.clone(),
+            timezone: hotel.timezone.clone(),
+            currency: hotel.currency.to_string(),
+            sources: sources.iter().filter(|source| source.hotel == hotel.id).map(SourceView::of).collect(),
+        }
+    }
+}
+
+impl SourceView {
+    fn of(source: &SourceRow) -> Self {
+        use secrecy::ExposeSecret;
+        Self {
+            kind: source.kind.clone(),
+            via: source.via.clone(),
+            url: source.config.url.to_string(),
+            username: source.config.username.clone(),
+            vendor: source.config.vendor.clone(),
+            password_set: !source.config.password.expose_secret().is_empty(),
+        }
+    }
+}
+
+/// What `POST` and `PUT` take. Only for the document: the body is read member by member.
+#[derive(ToSchema)]
+#[schema(as = HotelInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+pub struct HotelBody {
+    /// Required with `POST`; with `PUT` it may be repeated, but not changed.
+    #[schema(pattern = "^[A-Z0-9-]{1,16}$")]
+    code: Option<String>,
+    #[schema(max_length = 120)]
+    name: String,
+    timezone: String,
+    currency: String,
+    #[schema(max_items = 8)]
+    sources: Vec<SourceBody>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = SourceInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+pub struct SourceBody {
+    kind: String,
+    via: String,
+    url: String,
+    #[schema(max_length = 64)]
+    username: String,
+    /// May be left out with `PUT` while address and user name stay.
+    #[schema(write_only, max_length = 256)]
+    password: Option<String>,
+    vendor: Option<String>,
+}

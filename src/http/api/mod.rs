@@ -1,0 +1,102 @@
+//! `/api/v1`: what the frontend and integrators use (contract, "The API that automation relies on").
+//!
+//! A handler says which right it asks for, reads its input whole, and calls the room that knows; rules live there.
+
+mod body;
+mod deals;
+mod hints;
+mod hotels;
+mod imports;
+mod input;
+mod installation;
+mod keys;
+mod once;
+mod openapi;
+mod page;
+mod problems;
+mod refuse;
+mod roles;
+mod settings;
+mod status;
+mod stays;
+mod time;
+mod users;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, Resource, Route, web};
+
+use super::problem::{Kind, Problem, localise};
+
+pub use openapi::document;
+
+/// A path with its methods; any other method is refused, naming these.
+fn path(path: &str, methods: Vec<(Method, Route)>) -> impl HttpServiceFactory + 'static {
+    let allowed = methods.iter().map(|(method, _)| method.as_str().to_owned()).collect::<Vec<_>>().join(", ");
+    let refuse = move || {
+        let problem = Problem::from(Kind::MethodNotAllowed).allowing(allowed.clone());
+        async move { Err::<HttpResponse, Problem>(problem) }
+    };
+    methods
+        .into_iter()
+        .fold(Resource::new(path.to_owned()), |resource, (_, route)| resource.route(route))
+        .default_service(web::to(refuse))
+}
+
+async fn no_such_path() -> Result<HttpResponse, Problem> {
+    Err(refuse::not_found())
+}
+
+macro_rules! get {
+    ($handler:path) => {
+        (Method::GET, web::get().to($handler))
+    };
+}
+macro_rules! post {
+    ($handler:path) => {
+        (Method::POST, web::post().to($handler))
+    };
+}
+macro_rules! put {
+    ($handler:path) => {
+        (Method::PUT, web::put().to($handler))
+    };
+}
+macro_rules! delete {
+    ($handler:path) => {
+        (Method::DELETE, web::delete().to($handler))
+    };
+}
+
+/// Every route of the API but the session.
+pub fn routes() -> impl HttpServiceFactory + 'static {
+    web::scope("/api")
+        .wrap(from_fn(localise))
+        .service(path("/openapi.json", vec![get!(openapi::serve)]))
+        .service(path("/v1/status", vec![get!(status::get)]))
+        .service(path("/v1/installation", vec![get!(installation::get)]))
+        .service(path("/v1/installation/retry", vec![post!(installation::retry)]))
+        .service(path("/v1/installation/take-over", vec![post!(installation::take_over)]))
+        .service(path("/v1/settings", vec![get!(settings::get), put!(settings::put)]))
+        .service(path("/v1/users", vec![get!(users::find)]))
+        .service(path("/v1/roles", vec![get!(roles::get), put!(roles::put)]))
+        .service(path("/v1/hotels", vec![get!(hotels::list), post!(hotels::create)]))
+        .service(path("/v1/hotels/{code}", vec![get!(hotels::get), put!(hotels::put), delete!(hotels::delete)]))
+        .service(path("/v1/hotels/{code}/check", vec![post!(hotels::check::run)]))
+        .service(path("/v1/hotels/{code}/imports", vec![get!(imports::of_hotel), post!(imports::create)]))
+        .service(path("/v1/imports/{id}", vec![get!(imports::get)]))
+        .service(path("/v1/imports/{id}/pause", vec![post!(imports::pause)]))
+        .service(path("/v1/imports/{id}/resume", vec![post!(imports::resume)]))
+        .service(path("/v1/imports/{id}/cancel", vec![post!(imports::cancel)]))
+        .service(path("/v1/stays", vec![get!(stays::list)]))
+        .service(path("/v1/stays/{stay}", vec![get!(stays::get)]))
+        .service(path("/v1/deals/{id}/stay", vec![get!(deals::stay)]))
+        .service(path("/v1/problems", vec![get!(problems::list)]))
+        .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))
+        .service(path("/v1/problems/{id}/dismiss", vec![post!(problems::dismiss)]))
+        .service(path("/v1/merge-hints", vec![get!(hints::list)]))
+        .service(path("/v1/keys", vec![get!(keys::list_all), post!(keys::create)]))
+        .service(path("/v1/keys/{id}", vec![delete!(keys::delete)]))
+        .default_service(web::to(no_such_path))
+}

@@ -1,0 +1,135 @@
+//! The OpenAPI 3.1 document: made from the handlers, held by a snapshot (requirement S-51).
+
+use actix_web::HttpResponse;
+use serde_json::json;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{
+    Content, ContentBuilder, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder,
+    SecurityRequirement, Type,
+};
+use utoipa::{Modify, OpenApi, ToSchema};
+
+use super::{deals, hints, hotels, imports, installation, keys, problems, roles, settings, status, stays, users};
+use crate::http::lang::Lang;
+use crate::http::problem::Kind;
+
+/// An error (RFC 9457). `type` is one of the listed problems; `code` tells apart cases of one of them.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct ProblemBody {
+    /// `/problems/<slug>`
+    r#type: ProblemType,
+    /// In the caller's language.
+    title: String,
+    status: u16,
+    code: Option<String>,
+    detail: Option<String>,
+    errors: Option<Vec<FieldProblem>>,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct FieldProblem {
+    /// JSON pointer into the body; `?name` for a parameter of the query, `#name` for a header.
+    pointer: String,
+    code: String,
+    detail: String,
+}
+
+/// Filled by [`Finish`] from the one list of problems.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct ProblemType(String);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Fidelio × Bitrix24", description = "What hotels' records become in a Bitrix24 portal, and how it is run.",
+        license(name = "MIT", identifier = "MIT")),
+    paths(
+        status::get,
+        installation::get, installation::retry, installation::take_over,
+        settings::get, settings::put, users::find, roles::get, roles::put,
+        hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
+        imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
+        stays::list, stays::get, deals::stay,
+        problems::list, problems::retry, problems::dismiss, hints::list,
+        keys::list_all, keys::create, keys::delete,
+    ),
+    components(schemas(ProblemBody, FieldProblem, ProblemType)),
+    modifiers(&Finish),
+)]
+struct Api;
+
+/// What holds for every operation: who may call it, and how it refuses.
+struct Finish;
+
+impl Modify for Finish {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let session = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A frame's session (at most 15 minutes), or an integrator's key `fb24_<id>_<secret>`."));
+        components.add_security_scheme("bearer", SecurityScheme::Http(session.build()));
+        components.schemas.insert("ProblemType".into(), problem_types());
+        for (path, item) in &mut document.paths.paths {
+            // The check changes nothing: there is nothing to do only once.
+            if let Some(post) = item.post.as_mut().filter(|_| path != "/api/v1/hotels/{code}/check") {
+                add_idempotency(post);
+            }
+            for operation in [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten() {
+                finish(operation);
+            }
+        }
+    }
+}
+
+fn problem_types() -> RefOr<utoipa::openapi::Schema> {
+    let types = Kind::ALL.iter().map(|kind| format!("/problems/{}", kind.slug()));
+    let texts = Kind::ALL
+        .iter()
+        .map(|kind| format!("- `/problems/{}` ({}): {}", kind.slug(), kind.status().as_u16(), kind.title(Lang::En)));
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(types))
+        .description(Some(texts.collect::<Vec<_>>().join("\n")));
+    schema.build().into()
+}
+
+fn finish(operation: &mut Operation) {
+    let problem: Content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let refusal: Response = ResponseBuilder::new()
+        .description("A refusal: see `type`.")
+        .content("application/problem+json", problem.clone())
+        .build();
+    operation.responses.responses.insert("default".into(), refusal.into());
+    operation.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            response.description = "Done.".into();
+        }
+    }
+}
+
+fn add_idempotency(operation: &mut Operation) {
+    let header = utoipa::openapi::path::ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(utoipa::openapi::path::ParameterIn::Header)
+        .required(utoipa::openapi::Required::False)
+        .description(Some("The same key with the same body is answered again for 24 hours, not carried out again."))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255)).min_length(Some(1))));
+    operation.parameters.get_or_insert_default().push(header.build().into());
+}
+
+/// The document as served and as held by the snapshot.
+pub fn document() -> serde_json::Value {
+    serde_json::to_value(Api::openapi()).unwrap_or_else(|_| json!({}))
+}
+
+/// `GET /api/openapi.json`
+pub async fn serve() -> HttpResponse {
+    HttpResponse::Ok().json(document())
+}

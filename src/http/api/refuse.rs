@@ -1,0 +1,72 @@
+//! The refusals of the API that are not another room's.
+
+use super::input::{At, Invalid};
+use crate::http::lang::Lang;
+use crate::http::problem::{FieldError, Kind, Problem, Sentence};
+use crate::http::texts;
+use crate::sync::SyncError;
+
+/// Another tenant's thing, a removed one and one that never was: told alike.
+pub fn not_found() -> Problem {
+    Kind::NotFound.into()
+}
+
+/// A body that is no JSON of ours.
+pub fn malformed(code: &'static str, ru: &'static str, en: &'static str) -> Problem {
+    Problem::from(Kind::Malformed).with_code(code).with_detail(ru, en)
+}
+
+/// Something of ours that should not happen: logged here, once, and told as little as possible.
+pub fn internal(error: &(impl std::fmt::Display + ?Sized)) -> Problem {
+    tracing::error!(%error, "a request failed");
+    Kind::Internal.into()
+}
+
+/// One wrong member of the body.
+pub fn invalid(pointer: impl Into<String>, code: &'static str) -> Problem {
+    invalid_at(At::Pointer(pointer.into()), code)
+}
+
+/// One wrong thing, wherever it stands.
+pub fn invalid_at(at: At, code: &'static str) -> Problem {
+    vec![Invalid { at, code, params: vec![] }].into()
+}
+
+impl From<Vec<Invalid>> for Problem {
+    fn from(invalid: Vec<Invalid>) -> Self {
+        // A body that asks only for what comes later is not wrong, just early.
+        let early = !invalid.is_empty() && invalid.iter().all(|one| one.code.ends_with("_not_yet"));
+        let mut problem = Self::from(if early { Kind::Unsupported } else { Kind::Validation });
+        problem.errors = invalid.into_iter().map(FieldError::from).collect();
+        problem
+    }
+}
+
+impl From<Invalid> for FieldError {
+    fn from(invalid: Invalid) -> Self {
+        let pointer = match invalid.at {
+            At::Pointer(pointer) => pointer,
+            At::Parameter(name) => format!("?{name}"),
+            At::Header(name) => format!("#{name}"),
+        };
+        let text = |lang| texts::field(lang, invalid.code, &invalid.params);
+        Self { pointer, code: invalid.code, message: Sentence::new(text(Lang::Ru), text(Lang::En)) }
+    }
+}
+
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Store(error) => error.into(),
+            SyncError::Portal { error, .. } => error.into(),
+            SyncError::NotReady(_) => Kind::PortalNotReady.into(),
+            SyncError::Elsewhere(_) => Self::from(Kind::InProgress).retry_after(2),
+            SyncError::NotFound => not_found(),
+            SyncError::Conflict(code) => {
+                let advice = |lang| texts::conflict(lang, code);
+                Self::from(Kind::Conflict).with_code(code).with_detail(advice(Lang::Ru), advice(Lang::En))
+            }
+            error @ SyncError::Stopped(_) => internal(&error),
+        }
+    }
+}

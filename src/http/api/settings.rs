@@ -1,0 +1,281 @@
+//! What the portal's admin chose.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::body::Body;
+use super::input::{Bad, Object, boolean, integer, list};
+use super::refuse::{internal, invalid};
+use crate::domain::{HotelCode, StayStatus};
+use crate::http::HttpState;
+use crate::http::auth::{Principal, Right, require};
+use crate::http::problem::Problem;
+use crate::portal::{Pipeline, PortalSettings};
+use crate::store::hotels;
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Settings {
+    /// `{"kind": "unset"}`, `{"kind": "person", "user_id"}`, `{"kind": "round_robin", "user_ids"}`,
+    /// `{"kind": "per_hotel", "hotels": {"<code>": <user id>}}`.
+    #[schema(value_type = Object)]
+    pub owner_rule: Value,
+    /// `null`: the deployment's.
+    pub request_cap_seconds: Option<u32>,
+    /// A boxed portal's own certificate authority is known. The certificate itself is write-only.
+    pub ca_pem_set: bool,
+    pub pipeline: Option<PipelineView>,
+    /// Stage by status of a stay.
+    pub stages: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Pipeline)]
+pub struct PipelineView {
+    pub category_id: i64,
+    /// Made by us: its stages are ours to add.
+    pub own: bool,
+}
+
+/// Members left out stay as they are. `pipeline` and `stages` go together.
+#[derive(ToSchema)]
+#[schema(as = SettingsInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+pub struct SettingsBody {
+    #[schema(value_type = Object)]
+    owner_rule: Option<Value>,
+    /// `0` goes back to the deployment's.
+    #[schema(minimum = 0, maximum = 3600)]
+    request_cap_seconds: Option<u32>,
+    /// PEM; an empty text forgets it.
+    #[schema(write_only)]
+    ca_pem: Option<String>,
+    pipeline: Option<PipelineView>,
+    stages: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Default)]
+struct Input {
+    owner_rule: Option<Value>,
+    request_cap_seconds: Option<i64>,
+    ca_pem: Option<String>,
+    pipeline: Option<(i64, bool)>,
+    stages: Option<BTreeMap<StayStatus, String>>,
+}
+
+impl Settings {
+    fn of(settings: &PortalSettings) -> Result<Self, Problem> {
+        Ok(Self {
+            owner_rule: serde_json::to_value(&settings.owner_rule).map_err(|error| internal(&error))?,
+            request_cap_seconds: settings.request_cap_seconds,
+            ca_pem_set: settings.ca_pem.is_some(),
+            pipeline: settings
+                .pipeline
+                .as_ref()
+                .map(|pipeline| PipelineView { category_id: pipeline.category_id, own: pipeline.own }),
+            stages: settings.stages.iter().map(|(status, stage)| (status.word().to_owned(), stage.clone())).collect(),
+        })
+    }
+}
+
+fn user(value: &Value) -> Result<i64, Bad> {
+    integer(1, i64::from(i32::MAX))(value).map_err(|_| "user".into())
+}
+
+/// The rule in the form it is stored in.
+fn owner_rule(rule: &mut Object) -> Option<Value> {
+    let kind = rule.required("kind", |value| match value.as_str() {
+        Some(kind @ ("unset" | "person" | "round_robin" | "per_hotel")) => Ok(kind.to_owned()),
+        _ => Err("owner_rule"),
+    })?;
+    match kind.as_str() {
+        "person" => Some(json!({"kind": kind, "user_id": rule.required("user_id", user)?})),
+        "round_robin" => {
+            let users = rule.required("user_ids", |value| {
+                let users = list(200, user)(value)?;
+                if users.is_empty() { Err(Bad::from("required")) } else { Ok(users) }
+            });
+            Some(json!({"kind": kind, "user_ids": users?}))
+        }
+        "per_hotel" => {
+            let hotels = rule.map("hotels", |code, value| {
+                HotelCode::parse(code).map_err(|_| Bad::from("hotel_code"))?;
+                user(value)
+            })?;
+            let hotels: BTreeMap<_, _> = hotels.into_iter().collect();
+            Some(json!({"kind": kind, "hotels": hotels}))
+        }
+        _ => Some(json!({"kind": kind})),
+    }
+}
+
+fn stage(name: &str, value: &Value) -> Result<(StayStatus, String), Bad> {
+    let status = StayStatus::ALL.into_iter().find(|status| status.word() == name).ok_or("status")?;
+    let stage = value.as_str().filter(|stage| (1..=50).contains(&stage.len())).ok_or("stage")?;
+    let ok = stage.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'-'));
+    if ok { Ok((status, stage.to_owned())) } else { Err("stage".into()) }
+}
+
+fn read(body: &mut Object) -> Option<Input> {
+    let owner_rule = body.has("owner_rule").then(|| body.object("owner_rule", owner_rule)).flatten();
+    let request_cap_seconds = body.optional("request_cap_seconds", |value| match value.as_i64() {
+        Some(0) => Ok(0),
+        _ => integer(5, 3600)(value),
+    });
+    let ca_pem = body.optional("ca_pem", |value| {
+        let pem = value.as_str().filter(|pem| pem.len() <= 32 * 1024).ok_or("pem")?.trim();
+        if pem.is_empty() || pem.starts_with("-----BEGIN CERTIFICATE-----") { Ok(pem.to_owned()) } else { Err("pem") }
+    });
+    // What `GET` shows may come back.
+    let _ = body.optional("ca_pem_set", boolean);
+    let pipeline = body.has("pipeline").then(|| {
+        body.object("pipeline", |pipeline| {
+            let id = pipeline.required("category_id", integer(0, i64::from(i32::MAX)));
+            let own = pipeline.optional("own", boolean).unwrap_or_default();
+            Some((id?, own))
+        })
+    });
+    let stages = body.has("stages").then(|| body.map("stages", stage)).flatten();
+    Some(Input {
+        owner_rule,
+        request_cap_seconds,
+        ca_pem,
+        pipeline: pipeline.flatten(),
+        stages: stages.map(|stages| stages.into_iter().map(|(_, pair)| pair).collect()),
+    })
+}
+
+/// Settings of the portal
+#[utoipa::path(get, path = "/api/v1/settings", tag = "settings", operation_id = "getSettings",
+    responses((status = 200, body = Settings)))]
+pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse, Problem> {
+    require(&who, Right::SeeSettings)?;
+    Ok(HttpResponse::Ok().json(Settings::of(&state.directory.settings(who.portal).await?)?))
+}
+
+/// Changes settings
+#[utoipa::path(put, path = "/api/v1/settings", tag = "settings", operation_id = "putSettings",
+    request_body = SettingsBody, responses((status = 200, body = Settings)))]
+pub async fn put(
+    state: Data<HttpState>,
+    who: Principal,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    require(&who, Right::ChangeSettings)?;
+    let input = Body::read(&request, payload).await?.parse(read)?;
+    let before = state.directory.settings(who.portal).await?;
+    let mut after = before.clone();
+    check_hotels(&state, &who, input.owner_rule.as_ref()).await?;
+    apply(&state, &who, input, &mut after)?;
+    if after != before {
+        state.directory.set_settings(who.portal, &after).await?;
+    }
+    if after.pipeline != before.pipeline || after.stages != before.stages {
+        // The set-up looks whether the chosen pipeline and its stages are there.
+        state.directory.retry_installation(who.portal).await?;
+    }
+    Ok(HttpResponse::Ok().json(Settings::of(&state.directory.settings(who.portal).await?)?))
+}
+
+/// A rule per hotel names hotels that exist.
+async fn check_hotels(state: &HttpState, who: &Principal, rule: Option<&Value>) -> Result<(), Problem> {
+    let Some(named) = rule.and_then(|rule| rule.get("hotels")).and_then(Value::as_object) else { return Ok(()) };
+    let known = hotels::list(&state.db, who.portal).await?;
+    match named.keys().find(|code| !known.iter().any(|hotel| hotel.code.as_str() == code.as_str())) {
+        Some(stranger) => Err(invalid(format!("/owner_rule/hotels/{stranger}"), "hotel_unknown")),
+        None => Ok(()),
+    }
+}
+
+fn apply(state: &HttpState, who: &Principal, input: Input, settings: &mut PortalSettings) -> Result<(), Problem> {
+    if let Some(rule) = input.owner_rule {
+        settings.owner_rule = serde_json::from_value(rule).map_err(|error| internal(&error))?;
+    }
+    if let Some(seconds) = input.request_cap_seconds {
+        settings.request_cap_seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
+    }
+    if let Some(pem) = input.ca_pem {
+        let pem = Some(pem).filter(|pem| !pem.is_empty());
+        let probe = &state.config.http.public_url;
+        if pem.is_some() && state.pms_guard.client(&who.member_id, probe, pem.as_deref()).is_err() {
+            return Err(invalid("/ca_pem", "pem"));
+        }
+        settings.ca_pem = pem;
+    }
+    let pipeline = input.pipeline.map(|(category_id, own)| Pipeline { category_id, own });
+    let moved = pipeline.is_some() && pipeline != settings.pipeline;
+    if let Some(pipeline) = pipeline.filter(|_| moved) {
+        if pipeline.own {
+            return Err(invalid("/pipeline/own", "pipeline_own")); // only the set-up makes a pipeline ours
+        }
+        settings.pipeline = Some(pipeline);
+    }
+    match input.stages {
+        Some(stages) => {
+            let complete = StayStatus::ALL.iter().find(|status| !stages.contains_key(status));
+            if let Some(missing) = complete {
+                return Err(invalid(format!("/stages/{}", missing.word()), "required"));
+            }
+            let prefix = settings.pipeline.as_ref().map(|pipeline| pipeline.category_id).filter(|id| *id > 0);
+            let of_pipeline = |stage: &str| match prefix {
+                Some(id) => stage.starts_with(&format!("C{id}:")),
+                None => !stage.contains(':'),
+            };
+            if let Some((status, _)) = stages.iter().find(|(_, stage)| !of_pipeline(stage)) {
+                return Err(invalid(format!("/stages/{}", status.word()), "stage"));
+            }
+            settings.stages = stages;
+        }
+        None if moved => return Err(invalid("/stages", "required")),
+        None => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(body: Value) -> Vec<(String, &'static str)> {
+        Object::read(body, read).expect_err("wrong").into_iter().map(super::super::input::pair).collect()
+    }
+
+    #[test]
+    fn s3_every_owner_rule_is_read_into_its_stored_form() {
+        for rule in [
+            json!({"kind": "unset"}),
+            json!({"kind": "person", "user_id": 7}),
+            json!({"kind": "round_robin", "user_ids": [7, 8]}),
+            json!({"kind": "per_hotel", "hotels": {"GRAND": 7}}),
+        ] {
+            let input = Object::read(json!({"owner_rule": rule}), read).expect("valid");
+            assert_eq!(input.owner_rule.as_ref(), Some(&rule));
+            let stored: crate::portal::OwnerRule = serde_json::from_value(rule.clone()).expect("stored form");
+            assert_eq!(serde_json::to_value(stored).expect("json"), rule);
+        }
+    }
+
+    #[test]
+    fn s3_wrong_settings_are_named() {
+        for (body, pointer, code) in [
+            (json!({"owner_rule": {"kind": "dice"}}), "/owner_rule/kind", "owner_rule"),
+            (json!({"owner_rule": {"kind": "person"}}), "/owner_rule/user_id", "required"),
+            (json!({"owner_rule": {"kind": "person", "user_id": "7"}}), "/owner_rule/user_id", "user"),
+            (json!({"owner_rule": {"kind": "unset", "user_id": 7}}), "/owner_rule/user_id", "unknown"),
+            (json!({"owner_rule": {"kind": "round_robin", "user_ids": []}}), "/owner_rule/user_ids", "required"),
+            (json!({"owner_rule": {"kind": "per_hotel", "hotels": {"a": 1}}}), "/owner_rule/hotels/a", "hotel_code"),
+            (json!({"request_cap_seconds": 1}), "/request_cap_seconds", "range"),
+            (json!({"ca_pem": "hello"}), "/ca_pem", "pem"),
+            (json!({"pipeline": {}}), "/pipeline/category_id", "required"),
+            (json!({"stages": {"asleep": "X"}}), "/stages/asleep", "status"),
+            (json!({"stages": {"offer": "'; DROP"}}), "/stages/offer", "stage"),
+        ] {
+            assert_eq!(wrong(body), [(pointer.to_owned(), code)]);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Traffic lights: is it running, and if not, where not (product §6).
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::time::at;
+use crate::domain::HotelId;
+use crate::http::HttpState;
+use crate::http::auth::{Principal, Right, require};
+use crate::http::problem::Problem;
+use crate::portal::{Portal, PortalStatus};
+use crate::store::hotels::{self, HotelRow};
+use crate::store::sources::{self, SourceRow};
+use crate::sync::views::{QueueView, StatusView};
+
+/// Ordered by how much it asks for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Light {
+    /// Nothing to say yet.
+    Grey,
+    Green,
+    Yellow,
+    Red,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Status {
+    pub version: String,
+    pub light: Light,
+    pub portal: PortalLight,
+    pub hotels: Vec<HotelLight>,
+    pub queues: Queues,
+    /// Reconciliation comes with a later release.
+    pub last_reconciliation: Option<DateTime<Utc>>,
+    /// Open problems.
+    pub problems: i64,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PortalLight {
+    /// `new`, `ensuring`, `active`, `needs_auth`, `suspended`, `foreign`, `uninstalling`, `uninstalled`, `gone`.
+    pub state: String,
+    pub detail: String,
+    pub domain: String,
+    pub license: String,
+    pub light: Light,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HotelLight {
+    pub code: String,
+    pub name: String,
+    pub light: Light,
+    pub sources: Vec<SourceLight>,
+    pub queue: QueueLight,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SourceLight {
+    pub kind: String,
+    pub via: String,
+    /// `new`, `ok`, `failing`, `stopped`.
+    pub health: String,
+    /// Stable code of what is wrong, empty otherwise.
+    pub detail_code: String,
+    pub last_ok_at: Option<DateTime<Utc>>,
+    pub last_record_at: Option<DateTime<Utc>>,
+    pub light: Light,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct QueueLight {
+    pub waiting: i64,
+    pub oldest_seconds: i64,
+    pub light: Light,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Queues {
+    /// Heard, not decided yet.
+    pub inbox: QueueLight,
+    /// Decided, not in the portal yet.
+    pub outbox: QueueLight,
+}
+
+/// A queue older than this is worth a look, and worth a person's help.
+const OLD_SECONDS: i64 = 300;
+const STUCK_SECONDS: i64 = 3600;
+
+impl QueueLight {
+    fn of(queue: QueueView) -> Self {
+        let light = match queue.oldest_seconds {
+            age if queue.waiting > 0 && age >= STUCK_SECONDS => Light::Red,
+            age if queue.waiting > 0 && age >= OLD_SECONDS => Light::Yellow,
+            _ => Light::Green,
+        };
+        Self { waiting: queue.waiting, oldest_seconds: queue.oldest_seconds, light }
+    }
+}
+
+impl PortalLight {
+    fn of(portal: &Portal) -> Self {
+        let light = match portal.status {
+            PortalStatus::Active if portal.installed => Light::Green,
+            PortalStatus::New | PortalStatus::Ensuring | PortalStatus::Active => Light::Yellow,
+            PortalStatus::NeedsAuth | PortalStatus::Suspended | PortalStatus::Foreign => Light::Red,
+            PortalStatus::Uninstalling | PortalStatus::Uninstalled | PortalStatus::Gone => Light::Grey,
+        };
+        Self {
+            state: portal.status.word().to_owned(),
+            detail: portal.status_detail.clone(),
+            domain: portal.domain.clone(),
+            license: portal.license.clone(),
+            light,
+        }
+    }
+}
+
+impl SourceLight {
+    fn of(source: &SourceRow) -> Self {
+        let light = match source.health.state.as_str() {
+            "ok" if source.health.detail.is_empty() => Light::Green,
+            // An area that the hotel's licence does not cover is off; the rest goes on.
+            "ok" | "failing" => Light::Yellow,
+            "new" => Light::Grey,
+            _ => Light::Red,
+        };
+        Self {
+            kind: source.kind.clone(),
+            via: source.via.clone(),
+            health: source.health.state.clone(),
+            detail_code: source.health.detail.clone(),
+            last_ok_at: source.last_ok_at.map(at),
+            last_record_at: source.last_record_at.map(at),
+            light,
+        }
+    }
+}
+
+impl HotelLight {
+    fn of(hotel: &HotelRow, sources: &[SourceRow], queues: &StatusView) -> Self {
+        let sources: Vec<_> = sources.iter().filter(|source| source.hotel == hotel.id).map(SourceLight::of).collect();
+        let queue = QueueLight::of(queue_of(hotel.id, queues));
+        let link = sources.iter().map(|source| source.light).max().unwrap_or(Light::Grey);
+        // A green queue says nothing about a link that was never tried.
+        let light = if queue.light > Light::Green { link.max(queue.light) } else { link };
+        Self { code: hotel.code.to_string(), name: hotel.name.clone(), light, sources, queue }
+    }
+}
+
+fn queue_of(hotel: HotelId, queues: &StatusView) -> QueueView {
+    queues.hotels.iter().find(|queue| queue.hotel == hotel).map(|queue| queue.queue).unwrap_or_default()
+}
+
+/// Traffic lights of the portal
+#[utoipa::path(get, path = "/api/v1/status", tag = "status", operation_id = "getStatus",
+    responses((status = 200, body = Status)))]
+pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse, Problem> {
+    require(&who, Right::Read)?;
+    let portal = PortalLight::of(&state.directory.get(who.portal).await?);
+    let key = state.directory.key(who.portal).await?;
+    let sources = sources::of_portal(&state.db, who.portal, &key).await?;
+    let queues = state.engine.queues(who.portal).await?;
+    let hotels: Vec<_> = hotels::list(&state.db, who.portal)
+        .await?
+        .iter()
+        .filter(|hotel| who.sees_hotel(&hotel.code))
+        .map(|hotel| HotelLight::of(hotel, &sources, &queues))
+        .collect();
+    let inbox_outbox = Queues { inbox: QueueLight::of(queues.inbox), outbox: QueueLight::of(queues.outbox) };
+    let light = hotels
+        .iter()
+        .map(|hotel| hotel.light)
+        .chain([portal.light, inbox_outbox.inbox.light, inbox_outbox.outbox.light])
+        .chain((queues.open_problems > 0).then_some(Light::Yellow))
+        .max()
+        .unwrap_or(Light::Grey);
+    Ok(HttpResponse::Ok().json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        light,
+        portal,
+        hotels,
+        queues: inbox_outbox,
+        last_reconciliation: None,
+        problems: queues.open_problems,
+    }))
+}

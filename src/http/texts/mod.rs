@@ -1,0 +1,136 @@
+//! Sentences for people, in Russian and English, by stable code. The one place where the server's words stand.
+//!
+//! A sentence may hold `{name}`: the finding's own number or name of that name takes its place.
+
+mod en;
+mod ru;
+
+use super::lang::Lang;
+
+/// A title and what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advice {
+    pub title: &'static str,
+    pub hint: &'static str,
+}
+
+/// Every text of one language.
+pub(crate) struct Texts {
+    /// What is wrong with one member of a body.
+    pub(crate) fields: &'static [(&'static str, &'static str)],
+    /// Why the present state of something forbids an action.
+    pub(crate) conflicts: &'static [(&'static str, &'static str)],
+    /// Findings of the layered connection check.
+    pub(crate) layers: &'static [(&'static str, &'static str)],
+    /// Causes in the error inbox: title, hint.
+    pub(crate) causes: &'static [(&'static str, &'static str, &'static str)],
+    /// What an installation lacks.
+    pub(crate) lacks: &'static [(&'static str, &'static str)],
+}
+
+fn texts(lang: Lang) -> &'static Texts {
+    match lang {
+        Lang::Ru => &ru::TEXTS,
+        Lang::En => &en::TEXTS,
+    }
+}
+
+fn find(table: &'static [(&'static str, &'static str)], code: &str) -> Option<&'static str> {
+    table.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
+}
+
+/// Why a member cannot be taken.
+pub fn field(lang: Lang, code: &str, params: &[(&'static str, String)]) -> String {
+    let text = find(texts(lang).fields, code).unwrap_or(match lang {
+        Lang::Ru => "Недопустимое значение.",
+        Lang::En => "This value cannot be taken.",
+    });
+    params.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+/// Why the present state of something forbids an action.
+pub fn conflict(lang: Lang, code: &str) -> &'static str {
+    find(texts(lang).conflicts, code).unwrap_or(match lang {
+        Lang::Ru => "Сейчас это действие невозможно.",
+        Lang::En => "This cannot be done now.",
+    })
+}
+
+/// The sentence of one layer of the connection check.
+pub fn layer(lang: Lang, code: &str, params: &serde_json::Map<String, serde_json::Value>) -> String {
+    let Some(text) = find(texts(lang).layers, code) else {
+        return match lang {
+            Lang::Ru => format!("Проверка закончилась кодом «{code}»."),
+            Lang::En => format!("The check ended with the code \"{code}\"."),
+        };
+    };
+    params.iter().fold(text.to_owned(), |text, (name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.replace(&format!("{{{name}}}"), &value)
+    })
+}
+
+/// What happened to a record, and what to do about it.
+pub fn cause(lang: Lang, code: &str) -> Advice {
+    let found = texts(lang).causes.iter().find(|(known, ..)| *known == code);
+    found.map_or_else(
+        || match lang {
+            Lang::Ru => Advice {
+                title: "Запись не удалось передать",
+                hint: "Посмотрите подробности и повторите; если не помогло, напишите в поддержку.",
+            },
+            Lang::En => Advice {
+                title: "The record could not be carried over",
+                hint: "Look at the details and retry; if that does not help, write to support.",
+            },
+        },
+        |(_, title, hint)| Advice { title, hint },
+    )
+}
+
+/// What an installation lacks and who can give it.
+pub fn lack(lang: Lang, code: &str) -> Option<&'static str> {
+    find(texts(lang).lacks, code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn placeholders(text: &str) -> BTreeSet<&str> {
+        text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).collect()
+    }
+
+    fn same(a: &[(&str, &str)], b: &[(&str, &str)]) {
+        let codes = |table: &[(&str, &str)]| table.iter().map(|(code, _)| (*code).to_owned()).collect::<Vec<_>>();
+        assert_eq!(codes(a), codes(b));
+        assert_eq!(codes(a).iter().collect::<BTreeSet<_>>().len(), a.len(), "a code stands twice");
+        for ((code, ru), (_, en)) in a.iter().zip(b) {
+            assert!(!ru.trim().is_empty() && !en.trim().is_empty(), "{code}");
+            assert_eq!(placeholders(ru), placeholders(en), "{code}");
+            assert!(en.is_ascii() || !en.chars().any(|c| ('а'..='я').contains(&c)), "{code}: Russian in English");
+        }
+    }
+
+    #[test]
+    fn s49_every_code_speaks_both_languages() {
+        let (ru, en) = (texts(Lang::Ru), texts(Lang::En));
+        same(ru.fields, en.fields);
+        same(ru.conflicts, en.conflicts);
+        same(ru.layers, en.layers);
+        same(ru.lacks, en.lacks);
+        let flat =
+            |texts: &'static Texts| texts.causes.iter().map(|(code, title, _)| (*code, *title)).collect::<Vec<_>>();
+        same(&flat(ru), &flat(en));
+        let hints =
+            |texts: &'static Texts| texts.causes.iter().map(|(code, _, hint)| (*code, *hint)).collect::<Vec<_>>();
+        same(&hints(ru), &hints(en));
+    }
+
+    #[test]
+    fn s49_numbers_take_their_places() {
+        assert_eq!(field(Lang::En, "too_long", &[("max", "5".into())]), "At most 5 characters.");
+        assert_eq!(field(Lang::Ru, "no such code", &[]), "Недопустимое значение.");
+    }
+}
