@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn s1_lines_and_missing_padding_do_not_matter() {
         let text = BASE64.encode(zipped(&[("MSG", b"hello")], CompressionMethod::Stored));
-        let lines: String = text.as_bytes().chunks(76).map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect();
+        let lines: String =
+            text.as_bytes().chunks(76).map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect();
         assert_eq!(open(lines.as_bytes()), Ok(b"hello".to_vec()));
         assert_eq!(open(text.trim_end_matches('=').as_bytes()), Ok(b"hello".to_vec()));
     }

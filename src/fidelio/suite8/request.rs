@@ -170,10 +170,11 @@ mod tests {
 
     #[test]
     fn s1_a_message_reads_like_the_documents_one() {
-        let chain = Chain::build(
-            &Cond::is("LastUpdateTime", Op::Ge, "05.03.2026 09:50:00.000 UTC-180")
-                .and(Cond::is("LastUpdateTime", Op::Lt, "05.03.2026 10:10:00.000 UTC-180")),
-        )
+        let chain = Chain::build(&Cond::is("LastUpdateTime", Op::Ge, "05.03.2026 09:50:00.000 UTC-180").and(Cond::is(
+            "LastUpdateTime",
+            Op::Lt,
+            "05.03.2026 10:10:00.000 UTC-180",
+        )))
         .expect("sayable");
         let query = Query::new("Reservation").only(chain).fields(["GuestNum", "LastUpdateTime", "GuestNum"]);
         let text = write(&login(), "r-1", &[query, Query::new("SystemDate")]);

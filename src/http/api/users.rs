@@ -37,7 +37,7 @@ pub async fn find(state: Data<HttpState>, who: Principal, request: HttpRequest) 
     let wanted = query.get("query").unwrap_or_default().trim().to_lowercase();
     let mut users: Vec<UserView> =
         employees(&client).await?.into_iter().filter(|user| user.name.to_lowercase().contains(&wanted)).collect();
-    users.sort_by(|a, b| (a.name.to_lowercase(), a.id).cmp(&(b.name.to_lowercase(), b.id)));
+    users.sort_by_cached_key(|user| (user.name.to_lowercase(), user.id));
     users.truncate(limit);
     Ok(HttpResponse::Ok().json(Page::whole(users)))
 }

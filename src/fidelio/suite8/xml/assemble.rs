@@ -73,12 +73,7 @@ impl Assembler {
         self.size
     }
 
-    pub fn open(
-        &mut self,
-        name: &str,
-        attributes: Vec<(String, String)>,
-        out: &mut Vec<Item>,
-    ) -> Result<(), XmlError> {
+    pub fn open(&mut self, name: &str, attributes: Vec<(String, String)>, out: &mut Vec<Item>) -> Result<(), XmlError> {
         if self.closed {
             return Err(XmlError::Malformed("text behind the end"));
         }

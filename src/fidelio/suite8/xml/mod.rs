@@ -11,10 +11,10 @@ use quick_xml::Reader as Pull;
 use quick_xml::errors::{Error, SyntaxError};
 use quick_xml::events::{BytesStart, Event};
 
-pub use assemble::{Field, Item, Row};
 use assemble::Assembler;
-pub use decode::allowed as is_allowed;
+pub use assemble::{Field, Item, Row};
 use decode::Decoder;
+pub use decode::allowed as is_allowed;
 
 /// Why an answer cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -238,7 +238,9 @@ fn unescape(value: &str) -> Result<String, XmlError> {
 
 /// Looks like the inside of a reference rather than a lone ampersand followed by text.
 fn is_reference(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'#' | b'_' | b'-' | b'.' | b':'))
+    !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'#' | b'_' | b'-' | b'.' | b':'))
 }
 
 /// The error says only that the piece ended in the middle of something.

@@ -59,8 +59,11 @@ fn s1_every_spelling_of_nothing_is_nothing() {
 
 #[test]
 fn s1_a_refusal_carries_status_and_message_in_one_line() {
-    let items = read("<f:fidelio xmlns:f='V8XMLInterface'><f:response id='e3' status='NG' MESSAGE='Guest not found\n  GuestNum=77 &quot;A&quot; &lt;b&gt;'/></f:fidelio>");
-    let head = Item::Head { id: "e3".into(), status: "NG".into(), message: "Guest not found GuestNum=77 \"A\" <b>".into() };
+    let items = read(
+        "<f:fidelio xmlns:f='V8XMLInterface'><f:response id='e3' status='NG' MESSAGE='Guest not found\n  GuestNum=77 &quot;A&quot; &lt;b&gt;'/></f:fidelio>",
+    );
+    let head =
+        Item::Head { id: "e3".into(), status: "NG".into(), message: "Guest not found GuestNum=77 \"A\" <b>".into() };
     assert_eq!(items, Ok(vec![head]));
 }
 
@@ -84,9 +87,8 @@ fn s1_careless_writers_are_read() {
 
 #[test]
 fn s1_bytes_of_another_encoding_mark_their_row_only() {
-    let row = |name: &[u8]| {
-        [b"<row><fields><field name='GuestName'>".as_slice(), name, b"</field></fields></row>"].concat()
-    };
+    let row =
+        |name: &[u8]| [b"<row><fields><field name='GuestName'>".as_slice(), name, b"</field></fields></row>"].concat();
     let bytes = [
         b"<?xml version='1.0' encoding='utf-8'?><fidelio><response Status='OK'><queryResponse><rows>".as_slice(),
         &row(b"\xcf\xf0\xee"),
@@ -101,7 +103,9 @@ fn s1_bytes_of_another_encoding_mark_their_row_only() {
 #[test]
 fn s1_hostile_answers_are_refused() {
     let inside = |text: &str| {
-        format!("<fidelio><response Status='OK'><queryResponse><rows><row><fields><field name='A'>{text}</field></fields></row></rows></queryResponse></response></fidelio>")
+        format!(
+            "<fidelio><response Status='OK'><queryResponse><rows><row><fields><field name='A'>{text}</field></fields></row></rows></queryResponse></response></fidelio>"
+        )
     };
     for (text, error) in [
         ("<!DOCTYPE a [<!ENTITY b 'cc'>]><fidelio/>".to_owned(), XmlError::Entities),
@@ -120,7 +124,10 @@ fn s1_hostile_answers_are_refused() {
         ("<fidelio><response/><response/></fidelio>".to_owned(), XmlError::Malformed("two responses")),
         ("<a>".repeat(40), XmlError::NotTheInterface),
         (format!("<fidelio>{}", "<a>".repeat(40)), XmlError::TooBig("depth")),
-        (format!("<fidelio {}/>", (0..65).map(|i| format!("a{i}='1' ")).collect::<String>()), XmlError::TooBig("attributes")),
+        (
+            format!("<fidelio {}/>", (0..65).map(|i| format!("a{i}='1' ")).collect::<String>()),
+            XmlError::TooBig("attributes"),
+        ),
         (inside(&"x".repeat((1 << 20) + 1)), XmlError::TooBig("text")),
         (format!("<fidelio a='{}'/>", "x".repeat((1 << 20) + 9)), XmlError::TooBig("text")),
         (inside("<!nonsense>"), XmlError::Malformed("markup")),
@@ -146,7 +153,10 @@ fn s1_every_truncation_is_noticed() {
     let end = ANSWER.trim_end().len();
     for cut in 1..end {
         let result = read_in(&[&bytes[..cut]], Limits::default());
-        assert!(matches!(result, Err(XmlError::Truncated | XmlError::Empty | XmlError::NotTheInterface)), "cut at {cut}: {result:?}");
+        assert!(
+            matches!(result, Err(XmlError::Truncated | XmlError::Empty | XmlError::NotTheInterface)),
+            "cut at {cut}: {result:?}"
+        );
     }
 }
 
@@ -154,7 +164,9 @@ fn s1_every_truncation_is_noticed() {
 #[test]
 fn s1_an_endless_answer_is_refused_at_the_cap_in_bounded_memory() {
     let limits = Limits { total: 16 << 20, ..Limits::default() };
-    let row = "<row><fields><field name='GuestNum'>1</field><field name='Notes' attr='NF'>0123456789</field></fields></row>".repeat(64);
+    let row =
+        "<row><fields><field name='GuestNum'>1</field><field name='Notes' attr='NF'>0123456789</field></fields></row>"
+            .repeat(64);
     let mut reader = Reader::new(limits);
     let mut out = Vec::new();
     reader.feed(b"<fidelio><response Status='OK'><queryResponse><rows>", &mut out).expect("opening");
@@ -178,7 +190,15 @@ fn s1_an_endless_answer_is_refused_at_the_cap_in_bounded_memory() {
 /// One endless text, tag, comment or prologue: refused early.
 #[test]
 fn s1_an_endless_text_is_refused_early() {
-    for opening in ["<fidelio><response><queryResponse><rows><row><fields><field name='A'>", "<fidelio><!--", "<fidelio a='", "<fidelio><![CDATA[", "<fidelio><?x ", "<!DOCTYPE x [", ""] {
+    for opening in [
+        "<fidelio><response><queryResponse><rows><row><fields><field name='A'>",
+        "<fidelio><!--",
+        "<fidelio a='",
+        "<fidelio><![CDATA[",
+        "<fidelio><?x ",
+        "<!DOCTYPE x [",
+        "",
+    ] {
         let mut reader = Reader::new(Limits::default());
         let mut out = Vec::new();
         reader.feed(opening.as_bytes(), &mut out).expect("opening");

@@ -119,7 +119,7 @@ mod tests {
     use serde_json::json;
 
     fn read(body: Value) -> Result<HotelInput, Vec<(String, &'static str)>> {
-        Object::read(body, HotelInput::read).map_err(|bad| bad.into_iter().map(super::super::input::pair).collect())
+        Object::read(body, HotelInput::read).map_err(|bad| bad.into_iter().map(crate::http::api::input::pair).collect())
     }
 
     fn hotel() -> Value {
