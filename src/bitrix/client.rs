@@ -1,14 +1,26 @@
 //! Calls to one portal: within both limits, with one refresh, one redirect, one log row a request.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use serde_json::Value;
 use url::Url;
 
-use super::call::{Answer, Call, Priority};
+use super::batch;
+use super::call::{Answer, Api, Call, Priority};
 use super::error::Error;
+use super::limits::{Permit, Queue};
+use super::list::{Listing, Pager};
+use super::methods::OPERATING_SECONDS;
+use super::oauth::OAuthHosts;
 use super::ports::{AllowanceStore, RequestLog, TokenSource};
+use super::send::Request;
+use super::wire;
 use crate::clock::Clock;
+use crate::net::Guard;
 
 /// Where a portal answers; verified at the pinned OAuth host before it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,64 +37,273 @@ pub struct PortalAddress {
     pub request_cap: Duration,
 }
 
-/// What all portals share: connections, the address guard, the clock.
-#[derive(Clone, Debug)]
-pub struct Client {}
+/// What all portals share: connections, the address guard, the OAuth hosts. Cheap to clone.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    guard: Guard,
+    oauth: OAuthHosts,
+    operating_limit: f64,
+    connections: Mutex<HashMap<(String, u64), (reqwest::Client, i64)>>,
+    queues: Mutex<HashMap<String, Weak<Queue>>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("oauth", &self.0.oauth).finish_non_exhaustive()
+    }
+}
+
+/// Clients for portals that nobody called for so long are dropped: a thousand idle portals must stay small.
+const IDLE_MS: i64 = 300_000;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Client {
+    /// `guard`: from `bitrix.allow_private`.
+    pub fn new(guard: Guard, oauth: OAuthHosts) -> Self {
+        Self::with_operating_limit(guard, oauth, OPERATING_SECONDS)
+    }
+
+    /// With another operating limit than the cloud's 480 seconds a method.
+    pub fn with_operating_limit(guard: Guard, oauth: OAuthHosts, operating_limit: f64) -> Self {
+        let (connections, queues) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { guard, oauth, operating_limit, connections, queues }))
+    }
+
+    pub fn oauth(&self) -> &OAuthHosts {
+        &self.0.oauth
+    }
+
+    pub fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    /// A client for one portal with one owner's tokens. All clients of a portal share its queue, whoever's tokens they
+    /// carry: the portal counts requests by our address, not by user.
+    pub fn portal(
+        &self,
+        address: PortalAddress,
+        tokens: Arc<dyn TokenSource>,
+        allowance: Arc<dyn AllowanceStore>,
+        log: Arc<dyn RequestLog>,
+        clock: Clock,
+    ) -> PortalClient {
+        let queue = self.queue(&address.member_id);
+        let endpoint = Mutex::new(address.client_endpoint.clone());
+        PortalClient(Arc::new(Inner { shared: self.clone(), address, endpoint, tokens, allowance, log, clock, queue }))
+    }
+
+    fn queue(&self, member_id: &str) -> Arc<Queue> {
+        let mut queues = lock(&self.0.queues);
+        if let Some(queue) = queues.get(member_id).and_then(Weak::upgrade) {
+            return queue;
+        }
+        queues.retain(|_, queue| queue.strong_count() > 0);
+        let queue = Arc::new(Queue::new(self.0.operating_limit));
+        queues.insert(member_id.to_owned(), Arc::downgrade(&queue));
+        queue
+    }
+
+    /// The connection pool for one portal's origin, made when it is first needed.
+    pub(super) fn http(&self, address: &PortalAddress, endpoint: &Url, now: i64) -> Result<reqwest::Client, Error> {
+        let mut hasher = DefaultHasher::new();
+        (endpoint.origin().ascii_serialization(), &address.ca_pem).hash(&mut hasher);
+        let key = (address.member_id.clone(), hasher.finish());
+        let mut connections = lock(&self.0.connections);
+        if let Some((http, used)) = connections.get_mut(&key) {
+            *used = now;
+            return Ok(http.clone());
+        }
+        connections.retain(|_, (_, used)| now.saturating_sub(*used) < IDLE_MS);
+        let http = self
+            .0
+            .guard
+            .client(&address.member_id, endpoint, address.ca_pem.as_deref())
+            .map_err(|refused| Error::address(refused.to_string()))?;
+        connections.insert(key, (http.clone(), now));
+        Ok(http)
+    }
+}
 
 /// One portal, one owner's tokens. Cheap to clone; clones share the queue for the portal's allowance.
 #[derive(Clone)]
-pub struct PortalClient {}
+pub struct PortalClient(pub(super) Arc<Inner>);
 
-impl Client {
-    pub fn portal(
-        &self,
-        _address: PortalAddress,
-        _tokens: Arc<dyn TokenSource>,
-        _allowance: Arc<dyn AllowanceStore>,
-        _log: Arc<dyn RequestLog>,
-        _clock: Clock,
-    ) -> PortalClient {
-        todo!()
+pub(super) struct Inner {
+    pub(super) shared: Client,
+    pub(super) address: PortalAddress,
+    /// Changes when a redirect showed a new, verified host.
+    pub(super) endpoint: Mutex<Url>,
+    pub(super) tokens: Arc<dyn TokenSource>,
+    pub(super) allowance: Arc<dyn AllowanceStore>,
+    pub(super) log: Arc<dyn RequestLog>,
+    pub(super) clock: Clock,
+    pub(super) queue: Arc<Queue>,
+}
+
+impl std::fmt::Debug for PortalClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PortalClient").field("address", &self.0.address).finish_non_exhaustive()
     }
 }
 
 impl PortalClient {
+    pub fn address(&self) -> &PortalAddress {
+        &self.0.address
+    }
+
+    /// `https://<portal>/rest/` as of now.
+    pub fn endpoint(&self) -> Url {
+        lock(&self.0.endpoint).clone()
+    }
+
+    pub(super) fn set_endpoint(&self, endpoint: Url) {
+        *lock(&self.0.endpoint) = endpoint;
+    }
+
     /// One v2 command as one request.
-    pub async fn call(&self, _priority: Priority, _call: &Call) -> Result<Answer, Error> {
-        todo!()
+    pub async fn call(&self, priority: Priority, call: &Call) -> Result<Answer, Error> {
+        self.one(priority, call, Api::V2, None).await
     }
 
-    /// Up to 50 v2 commands; as many requests as it takes (one, unless a text would be rewritten by the portal's
-    /// `$result[…]` substitution: such a command travels alone). One result a command, in order. The outer error is
-    /// of the whole request; then no command's outcome is known to be good.
-    pub async fn batch(&self, _priority: Priority, _calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
-        todo!()
+    /// One v3 command with its `Idempotency-Key` (1 to 255 printable ASCII characters, facts §3.5).
+    pub async fn call_v3(&self, priority: Priority, call: &Call, key: Option<&str>) -> Result<Answer, Error> {
+        if key.is_some_and(|key| key.is_empty() || key.len() > 255 || !key.bytes().all(|b| (0x20..0x7f).contains(&b))) {
+            return Err(Error::internal("an Idempotency-Key must be 1 to 255 printable ASCII characters"));
+        }
+        self.one(priority, call, Api::V3, key).await
     }
 
-    /// One v3 command with its `Idempotency-Key`.
-    pub async fn call_v3(&self, _priority: Priority, _call: &Call, _key: Option<&str>) -> Result<Answer, Error> {
-        todo!()
+    async fn one(&self, priority: Priority, call: &Call, api: Api, key: Option<&str>) -> Result<Answer, Error> {
+        self.0.queue.load(&self.0.allowance).await?;
+        self.admit(&method_key(api, &call.method), 0)?;
+        let request = Request { api, method: &call.method, params: call.params.clone(), key, calls: vec![call] };
+        let answer = wire::answer(self.exchange(priority, &request).await?);
+        self.learn(vec![(method_key(api, &call.method), answer.timing)]).await;
+        Ok(answer)
     }
 
-    /// Waits until one request may go for this priority, and takes it. `call` and `batch` do this themselves unless
-    /// told that the caller already has a permit; a worker that must record "sent" first takes it before.
-    pub async fn permit(&self, _priority: Priority) -> Result<Permit, Error> {
-        todo!()
+    /// Up to 50 v2 commands a request; as many requests as it takes (one, unless there are more commands, or a text
+    /// would be rewritten by the portal's `$result[…]` substitution: such a command travels alone). One result a
+    /// command, in order. The outer error is of the whole request; then no command's outcome is known to be good.
+    ///
+    /// After a request that failed as a whole the later commands are not sent ([`super::ErrorKind::NotRun`]).
+    pub async fn batch(&self, priority: Priority, calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
+        self.0.queue.load(&self.0.allowance).await?;
+        let mut results: Vec<Option<Result<Answer, Error>>> = calls.iter().map(|_| None).collect();
+        let mut done = 0;
+        while done < calls.len() {
+            let group = batch::group(calls, done);
+            done = group.end;
+            let chosen = self.choose(calls, group, &mut results);
+            if chosen.is_empty() {
+                continue;
+            }
+            let request = batch::request(&chosen);
+            match self.exchange(priority, &request).await {
+                Ok(json) => self.fill(&chosen, json, &mut results).await,
+                Err(error) if results.iter().all(Option::is_none) && done == calls.len() => return Err(error),
+                Err(error) => {
+                    for (i, _) in &chosen {
+                        set(&mut results, *i, Err(error.clone()));
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(results.into_iter().map(|result| result.unwrap_or_else(|| Err(Error::not_run()))).collect())
+    }
+
+    /// Sends one request under a permit taken before, and exactly one: whoever recorded "sent" knows that nothing
+    /// leaves later. Commands that do not fit in it, and all of them when the token had to be renewed or the portal
+    /// had moved, come back as not carried out, to be sent again at once ([`Error::retry_after`] zero).
+    pub async fn batch_with(&self, permit: Permit, calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
+        self.0.queue.load(&self.0.allowance).await?;
+        let mut results: Vec<Option<Result<Answer, Error>>> = calls.iter().map(|_| None).collect();
+        let chosen = self.choose(calls, batch::group(calls, 0), &mut results);
+        if !chosen.is_empty() {
+            let json = self.exchange_once(permit, &batch::request(&chosen)).await?;
+            self.fill(&chosen, json, &mut results).await;
+        }
+        Ok(results.into_iter().map(|result| result.unwrap_or_else(|| Err(Error::not_run()))).collect())
+    }
+
+    /// Waits until one request may go for this priority, and takes it. `call` and `batch` do this themselves; a worker
+    /// that must record "sent" first takes it before, and sends with [`Self::batch_with`].
+    pub async fn permit(&self, priority: Priority) -> Result<Permit, Error> {
+        let Inner { queue, allowance, clock, address, .. } = &*self.0;
+        queue.load(allowance).await?;
+        queue.permit(priority, allowance, clock, address.burst, address.per_second).await
     }
 
     /// Until when this method is banned by its operating limit (ms); `None`: free.
-    pub fn method_blocked_until(&self, _method: &str) -> Option<i64> {
-        todo!()
+    pub fn method_blocked_until(&self, method: &str) -> Option<i64> {
+        self.0.queue.methods(|methods| methods.blocked_until(method, self.0.clock.now_ms()))
     }
 
-    /// Sends one batch under a permit taken before.
-    pub async fn batch_with(&self, _permit: Permit, _calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
-        todo!()
+    /// Reads a whole list by ascending id, a request's worth of rows at a time (facts §3.4, fast scan).
+    pub fn list_all(&self, priority: Priority, listing: Listing) -> Pager {
+        Pager::new(self.clone(), priority, listing)
+    }
+
+    pub(super) fn admit(&self, method: &str, already: u32) -> Result<(), Error> {
+        let now = self.0.clock.now_ms();
+        self.0.queue.methods(|methods| methods.admit(method, already, now)).map_err(|until| {
+            Error::allowance(Duration::from_millis(u64::try_from(until.saturating_sub(now)).unwrap_or_default()))
+        })
+    }
+
+    /// The commands of a group that their methods' limits let go now; the others are answered here.
+    fn choose<'a>(
+        &self,
+        calls: &'a [Call],
+        group: std::ops::Range<usize>,
+        results: &mut [Option<Result<Answer, Error>>],
+    ) -> Vec<(usize, &'a Call)> {
+        let mut planned: HashMap<&str, u32> = HashMap::new();
+        let mut chosen = Vec::new();
+        for (i, call) in calls.iter().enumerate().take(group.end).skip(group.start) {
+            let already = planned.entry(call.method.as_str()).or_default();
+            match self.admit(&call.method, *already) {
+                Ok(()) => {
+                    *already += 1;
+                    chosen.push((i, call));
+                }
+                Err(error) => set(results, i, Err(error)),
+            }
+        }
+        chosen
+    }
+
+    /// Hands out a request's answers to its commands, and learns what each took.
+    async fn fill(&self, chosen: &[(usize, &Call)], json: Value, results: &mut [Option<Result<Answer, Error>>]) {
+        let calls: Vec<&Call> = chosen.iter().map(|(_, call)| *call).collect();
+        let mut learned = vec![];
+        for ((i, call), mut result) in chosen.iter().zip(batch::answers(&calls, json)) {
+            match &mut result {
+                Ok(answer) => learned.push((call.method.clone(), answer.timing)),
+                Err(error) => self.if_banned(&call.method, error).await,
+            }
+            set(results, *i, result);
+        }
+        self.learn(learned).await;
     }
 }
 
-/// One request of the portal's allowance, taken.
-#[derive(Debug)]
-pub struct Permit {
-    pub(super) _private: (),
+fn set<T>(results: &mut [Option<T>], i: usize, result: T) {
+    if let Some(place) = results.get_mut(i) {
+        *place = Some(result);
+    }
+}
+
+/// v2 and v3 are counted apart (facts §5).
+pub(super) fn method_key(api: Api, method: &str) -> String {
+    match api {
+        Api::V2 => method.to_owned(),
+        Api::V3 => format!("v3:{method}"),
+    }
 }
