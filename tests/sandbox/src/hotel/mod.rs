@@ -4,6 +4,8 @@
 
 pub mod answer;
 pub mod conditions;
+pub mod control;
+pub mod day;
 pub mod dice;
 pub mod faults;
 pub mod generate;
@@ -23,8 +25,9 @@ pub mod writes;
 mod tests;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
@@ -103,7 +106,13 @@ pub struct HotelOptions {
     /// Families with one phone, odd spellings, people without contacts, a de-identified guest.
     pub awkward: bool,
     pub knobs: Knobs,
+    /// Time between two events of a day that goes on by itself.
+    pub living_day: Option<Duration>,
     pub listen: SocketAddr,
+}
+
+fn milliseconds(time: Option<Duration>) -> u64 {
+    time.and_then(|t| u64::try_from(t.as_millis()).ok()).unwrap_or_default()
 }
 
 impl Default for HotelOptions {
@@ -126,6 +135,7 @@ impl Default for HotelOptions {
             future_days: 120,
             awkward: false,
             knobs: Knobs::default(),
+            living_day: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
     }
@@ -190,11 +200,13 @@ impl Hotel {
             keep: 20_000,
             in_flight: Arc::default(),
             most_at_once: Arc::default(),
+            speed: Arc::new(AtomicU64::new(milliseconds(options.living_day))),
+            dice: Arc::new(Mutex::new(dice::Dice::new(options.seed ^ 0xDA1))),
         };
         let listener = TcpListener::bind(options.listen)?;
         let address = listener.local_addr()?;
         let (ready, started) = tokio::sync::oneshot::channel();
-        let data = web::Data::new(shared.clone());
+        let (data, living) = (web::Data::new(shared.clone()), shared.clone());
         std::thread::Builder::new().name("sandbox-hotel".into()).spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = HttpServer::new(move || {
@@ -202,6 +214,8 @@ impl Hotel {
                         .app_data(data.clone())
                         .app_data(web::PayloadConfig::new(64 << 20))
                         .route(PATH, web::post().to(server::handle))
+                        .configure(control::configure)
+                        .configure(crate::ui::hotel_pages)
                 })
                 .workers(1)
                 .disable_signals()
@@ -219,6 +233,7 @@ impl Hotel {
                     Ok(server) => {
                         // Nobody waits any more: then the handle goes and the server stops.
                         let _ = ready.send(Ok(server.handle()));
+                        actix_web::rt::spawn(control::live(living));
                         if let Err(error) = server.await {
                             tracing::error!(%error, "the hotel's server ended");
                         }
@@ -290,6 +305,16 @@ impl Hotel {
 
     pub fn set_clock(&self, at: NaiveDateTime) {
         self.with(|s| s.set_clock(at));
+    }
+
+    /// Lets one thing of a living day happen; returns the reservation it concerned.
+    pub fn tick(&self) -> Option<i64> {
+        self.0.shared.tick()
+    }
+
+    /// How often something happens by itself; `None` stops it.
+    pub fn set_living_day(&self, pace: Option<Duration>) {
+        self.0.shared.speed.store(milliseconds(pace), Ordering::SeqCst);
     }
 
     pub fn faults(&self) -> Faults {

@@ -12,6 +12,7 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::answer::{Refusal, TAIL, encode, escape, head, open, pack, unpack};
+use super::dice::Dice;
 use super::faults::{Fault, Faults};
 use super::knobs::{EmptySpelling, Knobs, Licence, Packing, TextEncoding};
 use super::request::{self, Kind, Request};
@@ -47,6 +48,17 @@ pub struct Shared {
     pub in_flight: Arc<std::sync::atomic::AtomicUsize>,
     /// The most requests that were ever open at once.
     pub most_at_once: Arc<std::sync::atomic::AtomicUsize>,
+    /// Milliseconds between two events of the living day; 0: nothing happens by itself.
+    pub speed: Arc<std::sync::atomic::AtomicU64>,
+    pub dice: Arc<Mutex<Dice>>,
+}
+
+impl Shared {
+    /// Lets one thing happen at the desk.
+    pub fn tick(&self) -> Option<i64> {
+        let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
+        super::day::tick(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), &mut dice)
+    }
 }
 
 /// A second handle to the connection's socket, to end it without an answer.

@@ -223,15 +223,22 @@ impl HotelState {
             return Err(DeskError::WrongStatus { number, status: r.status });
         }
         let room = if r.room.is_empty() {
-            let room = self.free_room(&r.room_type, r.arrival, r.departure, number);
+            // The booked type is gone: any other one is an upgrade.
+            let others = super::generate::ROOM_TYPES.iter().map(|(code, ..)| *code);
+            let mut types = std::iter::once(r.room_type.as_str()).chain(others);
+            let room = types.find_map(|code| self.free_room(code, r.arrival, r.departure, number));
             room.ok_or_else(|| DeskError::NoRoom(r.room_type.clone()))?
         } else {
             r.room.clone()
         };
+        let room_type = self.rooms.iter().find(|known| known.number == room).map(|known| known.room_type.clone());
         self.change(number, |r| {
             r.status = Status::InHouse;
             r.checked_in = Some(now);
             r.room.clone_from(&room);
+            if let Some(room_type) = room_type {
+                r.room_type = room_type;
+            }
             Ok(())
         })?;
         self.note_happening("checked_in", number, room);

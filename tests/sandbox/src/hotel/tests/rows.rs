@@ -1,7 +1,7 @@
 use chrono::Duration;
 
 use super::super::model::Note;
-use super::super::{DateSpelling, Knobs, UnknownField};
+use super::super::{DateSpelling, HotelOptions, Knobs, UnknownField};
 use super::*;
 
 const CODES: &[&str] = &["GuestNum", "ReservationState", "ReservationStatus", "NoAvailReason", "ResStatusPriorCXL"];
@@ -227,4 +227,36 @@ async fn s49_code_tables() {
     );
     assert_eq!(column(&ask(&hotel, &query(&one)).await, "CurrencyISO3"), ["RUB"]);
     assert_eq!(column(&ask(&hotel, &query("ReqType=\"SystemInfo\"/>")).await, "LicenseNoOfRooms"), ["96"]);
+}
+
+#[tokio::test]
+async fn s49_the_same_seed_gives_the_same_hotel_and_its_day_goes_on() {
+    let options = || HotelOptions { now: Some(at(5, 10, 30)), ..HotelOptions::default() };
+    let (mut one, other) = (super::super::build(&options()), super::super::build(&options()));
+    assert_eq!(one.reservations, other.reservations);
+    assert_eq!(one.profiles, other.profiles);
+    for status in Status::ALL {
+        assert!(one.reservations.values().filter(|r| r.status == status).count() >= 3, "{status:?}");
+    }
+    let today = one.system_date;
+    let arrivals = |s: &super::super::HotelState| {
+        s.reservations.values().filter(|r| r.arrival == today && r.status == Status::Confirmed).count()
+    };
+    assert!(arrivals(&one) >= 10);
+    let taken: Vec<&str> = one
+        .reservations
+        .values()
+        .filter(|r| r.status == Status::InHouse && r.share == 0)
+        .map(|r| r.room.as_str())
+        .collect();
+    let distinct: std::collections::BTreeSet<&str> = taken.iter().copied().collect();
+    assert_eq!(taken.len(), distinct.len(), "one room, one stay");
+    let mut dice = super::super::dice::Dice::new(7);
+    let happened = (0..300).filter(|_| super::super::day::tick(&mut one, &mut dice).is_some()).count();
+    assert!(happened > 250, "{happened}");
+    let kinds: std::collections::BTreeSet<_> = one.journal.iter().map(|h| h.what).collect();
+    assert!(kinds.len() >= 7, "{kinds:?}");
+    let missed = one.night_audit();
+    assert_eq!(one.system_date, today.succ_opt().unwrap());
+    assert!(one.reservations.values().filter(|r| r.status == Status::NoShow).count() >= missed);
 }
