@@ -78,6 +78,18 @@ pub struct SourceRow {
     pub last_record_at: Option<i64>,
     pub next_poll_at: i64,
     pub failures: i32,
+    pub site: Site,
+}
+
+/// What a link must know of where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The portal, as `allow_private` names it.
+    pub member_id: String,
+    /// IANA name.
+    pub timezone: String,
+    /// ISO 4217.
+    pub currency: String,
 }
 
 /// How the last look at a source ended: a word and the stable code of the reason.
@@ -98,8 +110,12 @@ pub struct Due {
     pub next_poll_at: i64,
 }
 
-const COLUMNS: &str = "id, portal_id, hotel_id, kind, via, config_sealed, version, state, health, health_detail, \
-                       last_ok_at, last_record_at, next_poll_at, failures";
+/// A source is never read without its site: a link needs the hotel's clock and the portal's name.
+const SELECT: &str = "SELECT source.id, source.portal_id, source.hotel_id, source.kind, source.via, source.config_sealed, \
+     source.version, source.state, source.health, source.health_detail, source.last_ok_at, source.last_record_at, \
+     source.next_poll_at, source.failures, hotel.timezone, hotel.currency, portal.member_id \
+     FROM source JOIN hotel ON hotel.id = source.hotel_id AND hotel.portal_id = source.portal_id \
+     JOIN portal ON portal.id = source.portal_id";
 
 fn read(key: &TenantKey, row: &Row) -> Result<SourceRow, StoreError> {
     Ok(SourceRow {
@@ -116,6 +132,7 @@ fn read(key: &TenantKey, row: &Row) -> Result<SourceRow, StoreError> {
         last_record_at: row.get("last_record_at")?,
         next_poll_at: row.get("next_poll_at")?,
         failures: row.get("failures")?,
+        site: Site { member_id: row.get("member_id")?, timezone: row.get("timezone")?, currency: row.get("currency")? },
     })
 }
 
@@ -126,18 +143,18 @@ pub async fn of_hotel(
     key: &TenantKey,
     hotel: HotelId,
 ) -> Result<Vec<SourceRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM source WHERE portal_id = $1 AND hotel_id = $2 ORDER BY id");
+    let sql = format!("{SELECT} WHERE source.portal_id = $1 AND source.hotel_id = $2 ORDER BY source.id");
     db.rows(&sql, args![portal.0, hotel.0]).await?.iter().map(|row| read(key, row)).collect()
 }
 
 /// The sources of all hotels of a portal.
 pub async fn of_portal(db: &Db, portal: PortalId, key: &TenantKey) -> Result<Vec<SourceRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM source WHERE portal_id = $1 ORDER BY id");
+    let sql = format!("{SELECT} WHERE source.portal_id = $1 ORDER BY source.id");
     db.rows(&sql, args![portal.0]).await?.iter().map(|row| read(key, row)).collect()
 }
 
 pub async fn by_id(db: &Db, portal: PortalId, key: &TenantKey, id: i64) -> Result<Option<SourceRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM source WHERE portal_id = $1 AND id = $2");
+    let sql = format!("{SELECT} WHERE source.portal_id = $1 AND source.id = $2");
     db.rows(&sql, args![portal.0, id]).await?.first().map(|row| read(key, row)).transpose()
 }
 

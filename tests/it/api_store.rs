@@ -3,6 +3,7 @@
 use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::{Currency, HotelCode, PortalId};
 use fidelio_bitrix24::store::idempotency::{self, Begun, Scope};
+use fidelio_bitrix24::store::portals::{self, Identity};
 use fidelio_bitrix24::store::sources::{Health, Looked, SourceConfig};
 use fidelio_bitrix24::store::{Db, api_keys, gates, hotels, sources};
 use secrecy::{ExposeSecret, SecretString};
@@ -64,6 +65,17 @@ on_both_engines! {
     s1_a_source_is_sealed_and_a_stale_reader_moves_nothing(db) {
         let db = db.db;
         let key = TenantKey::generate();
+        let tx = db.begin().await.unwrap();
+        let seen = Identity {
+            member_id: "0123456789abcdef0123456789abcdef",
+            domain: "hotel.bitrix24.ru",
+            client_endpoint: "https://hotel.bitrix24.ru/rest/",
+            oauth_host: "https://oauth.bitrix24.tech",
+            scope: "crm",
+            installed: true,
+        };
+        assert_eq!(portals::upsert(&tx, &seen, "ru", 1).await.unwrap(), ONE);
+        tx.commit().await.unwrap();
         let grand = hotel(&db, ONE, "GRAND").await;
         let tx = db.begin().await.unwrap();
         let id = sources::add(&tx, ONE, &key, grand.id, "suite8_xml", "direct", &config("one")).await.unwrap();
@@ -71,6 +83,7 @@ on_both_engines! {
         let row = sources::by_id(&db, ONE, &key, id).await.unwrap().expect("there");
         assert_eq!(row.config.password.expose_secret(), "one");
         assert_eq!(row.config.address(), "pms.example:8443/fidelio/DataHandler");
+        assert_eq!(row.site.member_id, seen.member_id);
         assert!(row.state.is_null());
         assert!(sources::by_id(&db, OTHER, &key, id).await.unwrap().is_none());
         assert!(sources::by_id(&db, ONE, &TenantKey::generate(), id).await.is_err(), "another tenant's key");
