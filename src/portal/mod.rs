@@ -2,6 +2,7 @@
 //!
 //! Nothing that a frame or an event carries is believed before the pinned OAuth host confirmed it (product §7, §9).
 
+pub mod allowance;
 mod directory;
 mod error;
 pub mod installation;
