@@ -506,7 +506,12 @@ fn reservation(
 
 /// A room of the booked type, else of any: an upgrade at the desk.
 fn room_for(state: &HotelState, calendar: &mut Calendar, r: &mut Reservation, skip: usize) -> String {
-    let to = if r.departure == r.arrival { r.arrival + Duration::days(1) } else { r.departure };
+    let tomorrow = state.system_date + Duration::days(1);
+    let mut to = r.departure.max(r.arrival + Duration::days(1));
+    if r.status == Status::InHouse {
+        // Who leaves today has not left yet.
+        to = to.max(tomorrow);
+    }
     let others = ROOM_TYPES.iter().map(|(code, ..)| *code).filter(|code| *code != r.room_type);
     let types: Vec<String> = std::iter::once(r.room_type.clone()).chain(others.map(str::to_owned)).collect();
     for room_type in types {

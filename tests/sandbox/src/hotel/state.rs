@@ -204,7 +204,10 @@ impl HotelState {
             .values()
             .filter(|r| r.number != except && r.status.holds_room() && !r.room.is_empty())
             .filter(|r| {
-                r.status != Status::CheckedOut && r.arrival < to.max(from + Duration::days(1)) && from < r.departure
+                // Who should have left and has not still holds the room today.
+                let still_here = r.status == Status::InHouse && from <= self.system_date;
+                let overlaps = r.arrival < to.max(from + Duration::days(1)) && (from < r.departure || still_here);
+                r.status != Status::CheckedOut && overlaps
             })
             .map(|r| r.room.as_str())
             .collect();
@@ -222,7 +225,13 @@ impl HotelState {
         ) {
             return Err(DeskError::WrongStatus { number, status: r.status });
         }
-        let room = if r.room.is_empty() {
+        let somebody = |o: &Reservation| {
+            o.room == r.room
+                && o.number != number
+                && o.status == Status::InHouse
+                && (r.share == 0 || o.share != r.share)
+        };
+        let room = if r.room.is_empty() || self.reservations.values().any(somebody) {
             // The booked type is gone: any other one is an upgrade.
             let others = super::generate::ROOM_TYPES.iter().map(|(code, ..)| *code);
             let mut types = std::iter::once(r.room_type.as_str()).chain(others);
