@@ -2,6 +2,20 @@
 //!
 //! The portal's listener calls [`portal_pages`], the hotel's [`hotel_pages`]. The pages speak to
 //! `/_sandbox/portal/…` and `/_sandbox/hotel/…`; where the other half lives they learn from `/_sandbox/links`.
+//!
+//! What the portal's pages ask of its control interface (all same origin, JSON):
+//!
+//! | call | answer |
+//! |---|---|
+//! | `GET /_sandbox/portal/state` | `{domain, member_id, lang, app: {url, title, installed, finished, version}, users: [{id, name, admin}], placements: [{id, placement, handler, title}], counts: {deal, contact, company}, changed}`; `changed` grows with every write |
+//! | `GET /_sandbox/portal/categories` | `[{id, name, stages: [{id, name, color, semantics}]}]` |
+//! | `GET /_sandbox/portal/records/{deal,contact,company}?limit=&offset=&query=&category=` | `{total, items: [{id, title or name, fields: {…crm.item names…}}]}`, the latest changed first |
+//! | `GET /_sandbox/portal/records/{entity}/{id}` | `{id, fields, contacts: [{id, name}], company: {id, name}, timeline: [{at, text}]}` |
+//! | `POST /_sandbox/portal/records/{entity}/{id}` `{user, fields}` | a person's edit; `DELETE` deletes as a person |
+//! | `POST /_sandbox/portal/app/install` | takes the app from the Market: from now on the installer frame may be opened |
+//! | `POST /_sandbox/portal/app/uninstall` `{clean}` | removes it, sends the event |
+//! | `GET /_sandbox/portal/frame?user=&placement=&options=<JSON>` | `{url, name, fields: {…}}`: where the form goes, the frame's name, its hidden fields |
+//! | `GET /_sandbox/portal/frame.js` | module: `openFrame(container, {user, placement, options, onCommand(name, params)})` builds the iframe, posts the form, speaks the parent's side of the protocol; returns `{close()}`; `setInstallFinish`, `openPath`, `openApplication`, `closeApplication`, `setTitle` come to `onCommand` |
 
 use std::sync::OnceLock;
 
