@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use secrecy::SecretString;
 
 use super::HttpState;
-use super::lang::Lang;
+use super::lang::{self, Lang};
 use super::problem::{Kind, Problem};
 use super::session::Session;
 use crate::domain::{HotelCode, PortalId};
@@ -154,7 +154,7 @@ async fn authenticate(req: &HttpRequest) -> Result<Principal, Problem> {
         return Err(unknown());
     }
     if token.starts_with("fb24_") {
-        return by_key(state, token, Lang::of_request(req)).await?.ok_or_else(unknown);
+        return by_key(state, token, lang::of_request(req)).await?.ok_or_else(unknown);
     }
     by_session(state, token).await
 }

@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use super::lang::Lang;
+use super::lang::{self, Lang};
 use crate::bitrix;
 use crate::portal::PortalError;
 use crate::store::StoreError;
@@ -304,7 +304,7 @@ pub async fn localise(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let answer = next.call(req).await?.map_into_boxed_body();
     let Some(problem) = answer.response().error().map(from_error) else { return Ok(answer) };
-    let lang = Lang::of_request(answer.request());
+    let lang = lang::of_request(answer.request());
     Ok(answer.into_response(problem.response(lang)))
 }
 

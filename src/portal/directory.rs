@@ -1,16 +1,17 @@
 //! The door to everything about a portal that other rooms may ask.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use secrecy::SecretString;
+use tokio::sync::{Notify, Semaphore};
 
+use super::clients::Clients;
+use super::gate::GateCache;
 use super::installation::Installation;
-use super::pinned::OAuthHosts;
 use super::roles::{self, Assignment, Grant, Role};
 use super::settings::PortalSettings;
 use super::{PortalError, PortalStatus};
-use crate::bitrix::{self, PortalClient};
+use crate::bitrix::{self, Class};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Keyring, TenantKey};
@@ -48,7 +49,6 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     pub clock: Clock,
     pub bitrix: bitrix::Client,
-    pub oauth: Arc<dyn OAuthHosts>,
     /// This process's name in leases: new at each start.
     pub node: String,
 }
@@ -59,8 +59,25 @@ pub struct Directory(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub parts: Parts,
-    keys: RwLock<HashMap<PortalId, TenantKey>>,
+    pub gate: GateCache,
+    pub clients: Clients,
+    /// Verifications at once: a flood of forged frames must not become a flood at the OAuth host.
+    pub verifications: Semaphore,
+    /// Wakes the lifecycle worker of this process.
+    pub wake: Notify,
+    keys: RwLock<HashMap<PortalId, (TenantKey, i64)>>,
+    flights: Mutex<HashMap<PortalId, Arc<tokio::sync::Mutex<()>>>>,
 }
+
+const HOUR_MS: i64 = 3_600_000;
+
+const VERIFICATIONS: usize = 16;
+
+/// A key destroyed by another node is used this long at most.
+const KEY_FRESH_MS: i64 = 5_000;
+
+/// Tries to change settings that somebody else is changing.
+const SWAPS: usize = 20;
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -96,7 +113,15 @@ impl Portal {
 
 impl Directory {
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, keys: RwLock::default() }))
+        Self(Arc::new(Inner {
+            parts,
+            gate: GateCache::default(),
+            clients: Clients::default(),
+            verifications: Semaphore::new(VERIFICATIONS),
+            wake: Notify::new(),
+            keys: RwLock::default(),
+            flights: Mutex::default(),
+        }))
     }
 
     pub fn db(&self) -> &Db {
@@ -120,21 +145,37 @@ impl Directory {
         Ok(portals::active(self.db()).await?)
     }
 
-    /// The portal's client under the system pair.
-    pub async fn client(&self, portal: PortalId) -> Result<PortalClient, PortalError> {
-        let portal = self.get(portal).await?;
-        Err(PortalError::NotCallable(portal.status.word()))
-    }
-
-    /// The portal's client under a user's own token, which is never stored or refreshed.
-    pub async fn client_as(&self, portal: PortalId, _access: SecretString) -> Result<PortalClient, PortalError> {
-        let portal = self.get(portal).await?;
-        Err(PortalError::NotCallable(portal.status.word()))
-    }
-
     /// A call under the system pair ended with this: moves the portal to where workers leave it alone, if it means so.
-    pub async fn failed(&self, _portal: PortalId, _error: &bitrix::Error) -> Result<(), PortalError> {
+    pub async fn failed(&self, portal: PortalId, error: &bitrix::Error) -> Result<(), PortalError> {
+        let now = self.now();
+        let (status, detail, check_at) = match error.class {
+            Class::Retry { .. } | Class::Permanent => return Ok(()),
+            Class::Reauthorise if error.code() == "authorization_error" => {
+                (PortalStatus::NeedsAuth, "user_dismissed", None)
+            }
+            Class::Reauthorise => (PortalStatus::NeedsAuth, "pair_dead", None),
+            Class::Suspend => (PortalStatus::Suspended, "payment", Some(now.saturating_add(HOUR_MS))),
+            Class::Gone => {
+                let days = i64::from(self.0.parts.config.portal.keep_after_uninstall_days);
+                (PortalStatus::Gone, "refused", Some(now.saturating_add(days.saturating_mul(24 * HOUR_MS))))
+            }
+        };
+        let mut moved = false;
+        for from in [PortalStatus::Active, PortalStatus::Ensuring, PortalStatus::New] {
+            moved |= portals::move_status(self.db(), portal, from.word(), status.word(), detail, check_at, now).await?;
+        }
+        if moved {
+            self.forget(portal);
+            tracing::warn!(portal = portal.0, status = status.word(), %error, "work for the portal stops");
+        }
         Ok(())
+    }
+
+    /// [`Directory::failed`] where the caller has another error to answer.
+    pub(super) async fn note_failure(&self, portal: PortalId, error: &bitrix::Error) {
+        if let Err(error) = self.failed(portal, error).await {
+            tracing::error!(portal = portal.0, %error, "a portal's state could not be stored");
+        }
     }
 
     pub async fn settings(&self, portal: PortalId) -> Result<PortalSettings, PortalError> {
@@ -143,19 +184,82 @@ impl Directory {
 
     pub async fn set_settings(&self, portal: PortalId, settings: &PortalSettings) -> Result<(), PortalError> {
         let text = settings.write().ok_or_else(|| PortalError::Internal("settings cannot be written".into()))?;
-        Ok(portals::set_settings(self.db(), portal, &text, self.now()).await?)
+        portals::set_settings(self.db(), portal, &text, self.now()).await?;
+        self.forget(portal);
+        Ok(())
+    }
+
+    /// Changes settings as they stand, whoever else changes others of them at the same time.
+    pub async fn update_settings(
+        &self,
+        portal: PortalId,
+        change: impl Fn(&mut PortalSettings) + Send,
+    ) -> Result<PortalSettings, PortalError> {
+        for _ in 0..SWAPS {
+            let row = portals::get(self.db(), portal).await?.ok_or(PortalError::Unknown)?;
+            let before = PortalSettings::read(&row.settings).ok_or(StoreError::Corrupt("portal.settings"))?;
+            let mut after = before.clone();
+            change(&mut after);
+            if after == before {
+                return Ok(after);
+            }
+            let text = after.write().ok_or_else(|| PortalError::Internal("settings cannot be written".into()))?;
+            if portals::swap_settings(self.db(), portal, &row.settings, &text, self.now()).await? {
+                self.forget(portal);
+                return Ok(after);
+            }
+        }
+        Err(PortalError::Internal("settings are changed by somebody else all the time".into()))
+    }
+
+    pub(super) async fn save_installation(
+        &self,
+        portal: PortalId,
+        installation: &Installation,
+    ) -> Result<(), PortalError> {
+        let text = serde_json::to_string(installation).map_err(|e| PortalError::Internal(e.to_string()))?;
+        Ok(portals::set_installation(self.db(), portal, &text, self.now()).await?)
     }
 
     /// The key of the tenant's data. [`StoreError::KeyDestroyed`] after a proven `CLEAN=1`: drop the row, go on.
     pub async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
-        if let Some(key) = self.0.keys.read().ok().and_then(|keys| keys.get(&portal).cloned()) {
+        let now = self.now();
+        let cached = self.0.keys.read().ok().and_then(|keys| keys.get(&portal).cloned());
+        if let Some((key, _)) = cached.filter(|(_, at)| (0..KEY_FRESH_MS).contains(&now.saturating_sub(*at))) {
             return Ok(key);
         }
-        let key = keys::obtain(self.db(), &self.0.parts.keyring, portal, self.now()).await?;
+        let key = keys::obtain(self.db(), &self.0.parts.keyring, portal, now).await?;
         if let Ok(mut keys) = self.0.keys.write() {
-            keys.insert(portal, key.clone());
+            keys.insert(portal, (key.clone(), now));
         }
         Ok(key)
+    }
+
+    pub(super) fn forget_key(&self, portal: PortalId) {
+        if let Ok(mut keys) = self.0.keys.write() {
+            keys.remove(&portal);
+        }
+    }
+
+    /// Something about the portal changed: what this process remembers of it is read again.
+    pub(super) fn forget(&self, portal: PortalId) {
+        self.0.gate.forget(portal);
+        self.0.clients.forget(portal);
+    }
+
+    pub(super) fn wake(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// One refresh of a portal's pair at a time in this process.
+    pub(super) fn flight(&self, portal: PortalId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.entry(portal).or_default().clone()
+    }
+
+    /// Something an admin should know of. Until alerts reach people it stands among the portal's problems.
+    pub(super) async fn alert(&self, portal: PortalId, code: &'static str) {
+        tracing::warn!(portal = portal.0, code, "alert");
     }
 
     /// The roles page of the portal.
@@ -178,13 +282,30 @@ impl Directory {
 
     /// Looks again at what the portal lacks and makes what is missing; the work happens in the background.
     pub async fn retry_installation(&self, portal: PortalId) -> Result<(), PortalError> {
-        let _ = self.get(portal).await?;
+        let known = self.get(portal).await?;
+        if !matches!(
+            known.status,
+            PortalStatus::New | PortalStatus::Ensuring | PortalStatus::Active | PortalStatus::Foreign
+        ) {
+            return Err(PortalError::NotCallable(known.status.word()));
+        }
+        let mut installation = known.installation;
+        installation.state = super::InstallationState::Working;
+        self.save_installation(portal, &installation).await?;
+        portals::set_check(self.db(), portal, Some(self.now())).await?;
+        self.wake();
         Ok(())
     }
 
     /// An admin decided that this server, not the other one, works for the portal.
     pub async fn take_over(&self, portal: PortalId) -> Result<(), PortalError> {
-        let _ = self.get(portal).await?;
+        let now = self.now();
+        let (from, to) = (PortalStatus::Foreign.word(), PortalStatus::Ensuring.word());
+        if !portals::move_status(self.db(), portal, from, to, super::TAKE_OVER, Some(now), now).await? {
+            return Err(PortalError::NotCallable(self.get(portal).await?.status.word()));
+        }
+        self.forget(portal);
+        self.wake();
         Ok(())
     }
 }

@@ -48,6 +48,8 @@ pub struct Installation {
     pub lacks: Vec<Lack>,
     /// The portal's own word: the wizard called `installFinish`, or there was none to call.
     pub installed: bool,
+    /// When the portal's self-test event last reached us (ms).
+    pub inbound_at: Option<i64>,
     pub updated_at: i64,
 }
 

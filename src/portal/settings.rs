@@ -5,24 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{HotelCode, StayStatus};
-
-/// Who becomes the owner of new records (product §2.15). Never silently the installing admin.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum OwnerRule {
-    #[default]
-    Unset,
-    Person {
-        user_id: i64,
-    },
-    RoundRobin {
-        user_ids: Vec<i64>,
-    },
-    PerHotel {
-        hotels: BTreeMap<HotelCode, i64>,
-    },
-}
+pub use crate::domain::OwnerRule;
+use crate::domain::StayStatus;
 
 /// The deal pipeline stays live in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

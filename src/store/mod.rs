@@ -11,6 +11,7 @@ pub mod keys;
 pub mod leases;
 pub mod limits;
 pub mod portals;
+pub mod purge;
 pub mod request_log;
 pub mod roles;
 pub mod sources;

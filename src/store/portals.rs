@@ -224,19 +224,23 @@ pub async fn set_check(db: &Db, portal: PortalId, check_at: Option<i64>) -> Resu
     Ok(())
 }
 
-/// The uninstall event was taken; what it asks for is proven later.
-pub async fn set_uninstall(
-    db: &Db,
-    portal: PortalId,
-    status: &str,
-    clean: bool,
-    at: i64,
-    check_at: i64,
-) -> Result<(), StoreError> {
+/// An uninstall event was taken: work stops now, what it asks for is proven next. The status it had stays readable.
+pub async fn begin_uninstall(db: &Db, portal: PortalId, clean: bool, now: i64) -> Result<(), StoreError> {
     db.execute(
-        "UPDATE portal SET status = $2, uninstall_clean = $3, uninstall_at = $4, check_at = $5, updated_at = $4
-         WHERE id = $1",
-        args![portal.0, status, clean, at, check_at],
+        "UPDATE portal SET status_detail = 'was:' || status, status = 'uninstalling', uninstall_clean = $2,
+                uninstall_at = $3, check_at = $3, updated_at = $3
+         WHERE id = $1 AND status <> 'uninstalling'",
+        args![portal.0, clean, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Likewise, but work goes on until the event is proven.
+pub async fn ask_uninstall(db: &Db, portal: PortalId, clean: bool, now: i64, prove_at: i64) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE portal SET uninstall_clean = $2, uninstall_at = $3, check_at = $4, updated_at = $3 WHERE id = $1",
+        args![portal.0, clean, now, prove_at],
     )
     .await?;
     Ok(())

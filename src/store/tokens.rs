@@ -111,6 +111,16 @@ pub async fn unclaim(db: &Db, portal: PortalId, version: i64, owner: &str) -> Re
     Ok(())
 }
 
+/// The claimed refresh got no answer: others may try at once, but the pair may be spent, and the row says so.
+pub async fn leave_open(db: &Db, portal: PortalId, version: i64, owner: &str) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE portal_token SET refresh_until = 0 WHERE portal_id = $1 AND version = $2 AND refresh_owner = $3",
+        args![portal.0, version, owner],
+    )
+    .await?;
+    Ok(())
+}
+
 pub async fn delete(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM portal_token WHERE portal_id = $1", args![portal.0]).await?;
     Ok(())

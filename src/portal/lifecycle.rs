@@ -1,0 +1,188 @@
+//! The worker that carries portals through their lives: set-up, proof of uninstalls, payment, terms that end.
+//!
+//! One question finds everything that is due ([`portals::due`]); one lease a portal keeps two nodes apart.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio_util::sync::CancellationToken;
+
+use super::{Directory, PortalError, PortalStatus};
+use crate::bitrix::{Call, Class, Priority};
+use crate::domain::PortalId;
+use crate::store::leases;
+use crate::store::portals::{self, PortalRow};
+
+const PAUSE: Duration = Duration::from_secs(5);
+/// One slow portal must not delay another.
+const AT_ONCE: usize = 8;
+const BATCH: i64 = 64;
+
+/// A healthy portal is looked over this often: is it still ours, still installed, still paid, still complete?
+const LOOK_MS: i64 = 3_600_000;
+/// Until the wizard's `installFinish` the portal delivers no events: it is looked at more often.
+const UNFINISHED_MS: i64 = 300_000;
+const SUSPENDED_MS: i64 = 3_600_000;
+/// After a failure of our own, or of the network.
+const RETRY_MS: i64 = 30_000;
+
+#[derive(Clone, Debug)]
+pub struct Lifecycle {
+    directory: Directory,
+}
+
+impl Lifecycle {
+    pub fn new(directory: Directory) -> Self {
+        Self { directory }
+    }
+
+    /// Runs until told to stop. What is under way is left where a later start finds it.
+    pub async fn run(self, stop: CancellationToken) {
+        if let Err(error) = self.directory.schedule_outdated().await {
+            tracing::error!(%error, "portals of another release could not be scheduled");
+        }
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                ran = self.tick() => {
+                    match ran {
+                        Ok(0) => {}
+                        // There may be more of the same.
+                        Ok(_) => continue,
+                        Err(error) => tracing::error!(%error, "portals due could not be read"),
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.directory.0.wake.notified() => {}
+                () = self.directory.0.parts.clock.sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// Everything due now, once; answers how many portals were moved on.
+    pub async fn tick(&self) -> Result<usize, PortalError> {
+        let due = portals::due(self.directory.db(), self.directory.now(), BATCH).await?;
+        let moved = stream::iter(due)
+            .map(|portal| async move {
+                match self.directory.advance(portal).await {
+                    Ok(moved) => moved,
+                    Err(error) => {
+                        tracing::error!(portal = portal.0, %error, "a portal's life could not go on");
+                        let retry = self.directory.now().saturating_add(RETRY_MS);
+                        let _ = portals::set_check(self.directory.db(), portal, Some(retry)).await;
+                        false
+                    }
+                }
+            })
+            .buffer_unordered(AT_ONCE)
+            .filter(|moved| std::future::ready(*moved))
+            .count()
+            .await;
+        Ok(moved)
+    }
+}
+
+impl Directory {
+    pub(super) async fn schedule_outdated(&self) -> Result<u64, PortalError> {
+        Ok(portals::schedule_outdated(self.db(), super::VERSION, self.now()).await?)
+    }
+
+    /// One step of one portal's life. `false`: another node has it.
+    pub async fn advance(&self, portal: PortalId) -> Result<bool, PortalError> {
+        let name = format!("ensure:{portal}");
+        let length = i64::from(self.0.parts.config.sync.lease_seconds).saturating_mul(1000);
+        let take = async || {
+            let now = self.now();
+            leases::acquire(self.db(), &name, &self.0.parts.node, now, now.saturating_add(length)).await
+        };
+        let Some(lease) = take().await? else { return Ok(false) };
+        let renewing = async {
+            loop {
+                self.0.parts.clock.sleep(Duration::from_millis(u64::try_from(length / 3).unwrap_or(1).max(1))).await;
+                // Lost, or the database is away: the step is dropped where it stands, and found again by listing.
+                match take().await {
+                    Ok(Some(renewed)) if renewed.fence == lease.fence => {}
+                    _ => return,
+                }
+            }
+        };
+        let done = tokio::select! {
+            done = Box::pin(self.step(portal)) => done,
+            () = renewing => Err(PortalError::Internal("the lease was lost".into())),
+        };
+        leases::release(self.db(), &lease).await?;
+        done.map(|()| true)
+    }
+
+    async fn step(&self, portal: PortalId) -> Result<(), PortalError> {
+        let now = self.now();
+        let Some(row) = portals::get(self.db(), portal).await? else { return Ok(()) };
+        if row.check_at.is_none_or(|at| at > now) {
+            return Ok(()); // another node was here first
+        }
+        if row.status_detail == "erased" {
+            if self.purge_step(portal).await? {
+                portals::set_check(self.db(), portal, Some(now)).await?;
+            }
+            return Ok(());
+        }
+        match PortalStatus::parse(&row.status) {
+            Some(PortalStatus::Uninstalling) => self.prove_uninstall(&row).await,
+            // Asked while wary of forgeries: proven first, stopped after.
+            Some(status) if status.open() && row.uninstall_at.is_some() => self.prove_uninstall(&row).await,
+            Some(PortalStatus::Uninstalled | PortalStatus::Gone) => self.erase(portal).await,
+            Some(PortalStatus::Suspended) => self.probe_payment(&row).await,
+            Some(PortalStatus::New | PortalStatus::Ensuring | PortalStatus::Active | PortalStatus::Foreign) => {
+                let again = self.ensure(&row).await?;
+                self.schedule(portal, again).await
+            }
+            Some(PortalStatus::NeedsAuth) | None => Ok(portals::set_check(self.db(), portal, None).await?),
+        }
+    }
+
+    async fn schedule(&self, portal: PortalId, again: Option<i64>) -> Result<(), PortalError> {
+        let row = portals::get(self.db(), portal).await?.ok_or(PortalError::Unknown)?;
+        let now = self.now();
+        let at = match (again, PortalStatus::parse(&row.status)) {
+            (Some(at), _) => Some(at),
+            (None, Some(PortalStatus::Active)) if row.installed => Some(now.saturating_add(LOOK_MS)),
+            (None, Some(PortalStatus::Active)) => Some(now.saturating_add(UNFINISHED_MS)),
+            (None, Some(PortalStatus::Ensuring | PortalStatus::New | PortalStatus::Foreign)) => {
+                Some(now.saturating_add(LOOK_MS))
+            }
+            // Whoever moved it on has set its next moment.
+            _ => return Ok(()),
+        };
+        Ok(portals::set_check(self.db(), portal, at).await?)
+    }
+
+    /// The OAuth host's word, not an event's, says that payment is back.
+    async fn probe_payment(&self, row: &PortalRow) -> Result<(), PortalError> {
+        let now = self.now();
+        let client = self.client_of(row)?;
+        match client.call(Priority::Live, &Call::new("app.info", serde_json::json!({}))).await {
+            Ok(_) => {
+                let to = if row.ensured_version.is_empty() { PortalStatus::Ensuring } else { PortalStatus::Active };
+                portals::move_status(self.db(), row.id, &row.status, to.word(), "", Some(now), now).await?;
+                self.forget(row.id);
+                tracing::info!(portal = row.id.0, "payment is back; work goes on");
+            }
+            Err(error) => match error.class {
+                Class::Gone | Class::Reauthorise => {
+                    portals::move_status(self.db(), row.id, &row.status, "ensuring", "", Some(now), now).await?;
+                    self.failed(row.id, &error).await?;
+                }
+                Class::Suspend | Class::Permanent => {
+                    portals::set_check(self.db(), row.id, Some(now.saturating_add(SUSPENDED_MS))).await?;
+                }
+                Class::Retry { .. } => {
+                    portals::set_check(self.db(), row.id, Some(now.saturating_add(RETRY_MS))).await?;
+                }
+            },
+        }
+        Ok(())
+    }
+}

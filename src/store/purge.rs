@@ -1,0 +1,84 @@
+//! Taking an erased tenant's rows away: what waits at once, the rest in small steps.
+
+use super::{Db, Engine, StoreError, Tx, args};
+use crate::domain::PortalId;
+
+/// Rows a step deletes at most: a purge must not hold up anybody's work.
+const STEP: u32 = 500;
+
+/// Every tenant's table whose rows go with the tenant, children before what they hang on.
+pub const PURGED: &[&str] = &[
+    "idempotency",
+    "api_key",
+    "portal_role",
+    "portal_token",
+    "portal_bucket",
+    "portal_method",
+    "inbox",
+    "outbox",
+    "stay_profile",
+    "stay",
+    "profile",
+    "link",
+    "crm_record",
+    "crm_index",
+    "crm_scan",
+    "problem",
+    "merge_hint",
+    "provenance",
+    "mapping",
+    "import_job",
+    "source",
+    "hotel",
+];
+
+/// Tenants' tables that a purge leaves: the log lives to its own expiry (product §9), the list of destroyed keys for ever.
+pub const KEPT: &[&str] = &["request_log", "tenant_key", "destroyed_key"];
+
+/// Inbox, outbox and leases go in the same step as the key (product §9).
+pub async fn work_of(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM inbox WHERE portal_id = $1", args![portal.0]).await?;
+    tx.execute("DELETE FROM outbox WHERE portal_id = $1", args![portal.0]).await?;
+    for row in tx.rows("SELECT id FROM hotel WHERE portal_id = $1", args![portal.0]).await? {
+        let hotel: i64 = row.get("id")?;
+        tx.execute("DELETE FROM lease WHERE name = $1", args![format!("hotel:{hotel}")]).await?;
+    }
+    for name in ["portal", "ensure"] {
+        tx.execute("DELETE FROM lease WHERE name = $1", args![format!("{name}:{portal}")]).await?;
+    }
+    Ok(())
+}
+
+/// Deletes up to a few hundred rows of the first table that still has some; answers how many.
+pub async fn step(db: &Db, portal: PortalId) -> Result<u64, StoreError> {
+    // Each engine's own name of a row's place.
+    let place = match db.engine() {
+        Engine::Sqlite => "rowid",
+        Engine::Postgres => "ctid",
+    };
+    for table in PURGED {
+        let sql = format!(
+            "DELETE FROM {table} WHERE {place} IN (SELECT {place} FROM {table} WHERE portal_id = $1 LIMIT {STEP})"
+        );
+        let gone = db.execute(&sql, args![portal.0]).await?;
+        if gone > 0 {
+            return Ok(gone);
+        }
+    }
+    Ok(0)
+}
+
+/// Every table with a tenant's column, by the database's own word; for the test that none is forgotten.
+pub async fn tenant_tables(db: &Db) -> Result<Vec<String>, StoreError> {
+    let sql = match db.engine() {
+        Engine::Sqlite => {
+            "SELECT m.name AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = 'portal_id'
+             WHERE m.type = 'table' ORDER BY m.name"
+        }
+        Engine::Postgres => {
+            "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.columns
+             WHERE table_schema = current_schema() AND column_name = 'portal_id' ORDER BY table_name"
+        }
+    };
+    db.rows(sql, vec![]).await?.iter().map(|row| row.get("name")).collect()
+}
