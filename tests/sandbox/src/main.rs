@@ -12,7 +12,7 @@ async fn main() -> std::io::Result<()> {
         listen: ([127, 0, 0, 1], 8620).into(),
         ..HotelOptions::default()
     };
-    let hotel = Hotel::start(options).await?;
+    let hotel = Hotel::try_start(options)?;
     tracing::info!(url = %hotel.url());
     tokio::signal::ctrl_c().await
 }

@@ -191,8 +191,14 @@ pub fn build(options: &HotelOptions) -> HotelState {
 }
 
 impl Hotel {
+    /// Opens a hotel; panics when no port can be had, as a test wants it.
+    #[expect(clippy::expect_used, reason = "test equipment: without a listener there is nothing to test")]
+    pub fn start(options: HotelOptions) -> Self {
+        Self::try_start(options).expect("the sandbox hotel starts")
+    }
+
     /// Opens a hotel on a thread of its own, so that it answers under any runtime of a test.
-    pub async fn start(options: HotelOptions) -> std::io::Result<Self> {
+    pub fn try_start(options: HotelOptions) -> std::io::Result<Self> {
         let shared = server::Shared {
             state: Arc::new(Mutex::new(build(&options))),
             faults: Faults::default(),
@@ -205,7 +211,7 @@ impl Hotel {
         };
         let listener = TcpListener::bind(options.listen)?;
         let address = listener.local_addr()?;
-        let (ready, started) = tokio::sync::oneshot::channel();
+        let (ready, started) = std::sync::mpsc::channel();
         let (data, living) = (web::Data::new(shared.clone()), shared.clone());
         std::thread::Builder::new().name("sandbox-hotel".into()).spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -244,7 +250,7 @@ impl Hotel {
                 }
             });
         })?;
-        let server = started.await.map_err(std::io::Error::other)??;
+        let server = started.recv().map_err(std::io::Error::other)??;
         Ok(Self(Arc::new(Running { address, shared, server })))
     }
 

@@ -174,7 +174,7 @@ async fn s48_a_dropped_answer_leaves_the_change_done() {
 #[tokio::test]
 async fn s48_big_answers_are_streamed_whole() {
     let options = HotelOptions { reservations: 3_000, past_days: 20, future_days: 200, ..HotelOptions::default() };
-    let hotel = Hotel::start(options).await.unwrap();
+    let hotel = Hotel::start(options);
     let known = hotel.with(|s| s.reservations.len());
     let answer = ask(&hotel, &reservations("", &["GuestNum", "GuestArrival", "LastUpdateTime"])).await;
     assert_eq!(rows(&answer).len(), known);

@@ -14,7 +14,7 @@ use super::{Booking, Hotel, HotelOptions, Knobs};
 /// A hotel on 5 March 2026, 10:30, with one guest and one booking (numbers of the facts' samples).
 pub async fn demo(knobs: Knobs) -> Hotel {
     let options = HotelOptions { now: Some(at(5, 10, 30)), knobs, ..HotelOptions::empty() };
-    let hotel = Hotel::start(options).await.unwrap();
+    let hotel = Hotel::start(options);
     hotel.with(|s| {
         let mut p = super::generate::blank_profile(70412, super::model::ProfileKind::Individual, at(1, 18, 20));
         (p.first_name, p.name, p.language) = ("Вера".into(), "Пробная".into(), "RU".into());

@@ -6,7 +6,7 @@ document.title = t('Стойка гостиницы · Песочница', 'Fro
 
 const SPEEDS = [[0, t('Пауза', 'Pause')], [8000, t('Спокойно', 'Calm')], [3000, t('Живо', 'Busy')], [1000, t('Быстро', 'Fast')]]
 const HAPPENED = {
-  booked: ['＋', 'Новая бронь', 'New booking'], checked_in: ['🔑', 'Заселён', 'Checked in'], checked_out: ['👋', 'Выехал', 'Checked out'], cancelled: ['✕', 'Отменена', 'Cancelled'],
+  booked: ['＋', 'Новая бронь', 'New booking'], checked_in: ['→', 'Заселён', 'Checked in'], checked_out: ['←', 'Выехал', 'Checked out'], cancelled: ['✕', 'Отменена', 'Cancelled'],
   no_show: ['∅', 'Незаезд', 'No-show'], reinstated: ['↺', 'Восстановлена', 'Reinstated'], check_in_undone: ['↶', 'Заселение снято', 'Check-in undone'], check_out_undone: ['↶', 'Выезд снят', 'Check-out undone'],
   dates: ['⇄', 'Другие даты', 'New dates'], moved: ['⇢', 'Переселён', 'Moved'], note: ['✎', 'Заметка', 'Note'], phone: ['☎', 'Новый телефон', 'New phone']
 }
@@ -19,13 +19,13 @@ function header () {
   fill('#head',
     h('div.crest', { 'aria-hidden': 'true' }, 'G'),
     h('div.grow', {}, h('h1', {}, state.hotel.name), h('div.soft.small', {}, t('Стойка · эмуляция Fidelio Suite 8', 'Front desk · emulated Fidelio Suite 8'))),
-    h('div.clockface', {}, h('b', {}, clock(state.now)), h('div.soft.small', {}, `${weekday(state.today)}, ${day(state.today)} · ${state.hotel.timezone}`)),
+    h('div.clockface', { title: state.hotel.timezone }, h('b', {}, clock(state.now)), h('div.soft.small', {}, `${weekday(state.today)}, ${day(state.today)}`)),
     h('div.segments', { role: 'group', 'aria-label': t('Ход дня', 'Pace of the day') }, SPEEDS.map(([ms, name]) =>
       h('button', { type: 'button', 'aria-pressed': String(state.speed_ms === ms), onclick: async () => { await api(`${base}/day`, { speed_ms: ms }); await refresh() } }, name))),
-    h('button.button.primary', { type: 'button', onclick: newBooking }, t('Новая бронь', 'New booking')),
-    h('button.button', { type: 'button', title: t('Случится одно событие', 'One thing happens'), onclick: async () => { await api(`${base}/tick`, {}); await refresh() } }, t('Событие', 'One event')),
-    links && h('a.button', { href: links.portal }, t('К порталу →', 'To the portal →')),
-    languageSwitch())
+    h('div.row.tools', {}, h('button.button', { type: 'button', title: t('Случится одно событие', 'One thing happens'), onclick: async () => { await api(`${base}/tick`, {}); await refresh() } }, t('Событие', 'One event')),
+      h('button.button.primary', { type: 'button', onclick: newBooking }, t('Новая бронь', 'New booking')), h('span.grow'),
+      links && h('a.button', { href: links.portal }, t('К порталу →', 'To the portal →')),
+      languageSwitch()))
 }
 
 function figures () {
@@ -66,13 +66,12 @@ function list () {
   const items = found || TABS().find(([key]) => key === tab)[2]
   if (!items.length) return fill('#list', h('div.empty', {}, found ? t('Никого не нашли', 'Nobody found') : t('Здесь пока пусто', 'Nothing here yet')))
   const top = $('#list').scrollTop
-  fill('#list', h('table', {}, h('thead', {}, h('tr', {}, [t('Гость', 'Guest'), t('Даты', 'Dates'), t('Номер', 'Room'), t('Сумма', 'Total'), t('Статус', 'Status'), ''].map(name => h('th', {}, name)))),
+  fill('#list', h('table', {}, h('thead', {}, h('tr', {}, [t('Гость', 'Guest'), t('Даты', 'Dates'), t('Номер', 'Room'), t('Сумма', 'Total'), ''].map(name => h('th', {}, name)))),
     h('tbody', {}, items.map(s => h('tr', { class: seenAt && s.updated > seenAt ? 'fresh' : '' },
       h('td.guest', {}, h('b', {}, h('a', { href: '#', onclick: event => { event.preventDefault(); show(s) } }, s.guest || '—')), s.vip && h('span.vip', {}, s.vip), h('span.small.soft', {}, [`№ ${s.number}`, s.phone, s.company || s.agent].filter(Boolean).join(' · '))),
       h('td.nowrap', {}, `${day(s.arrival)} – ${day(s.departure)}`, h('div.small.soft', {}, nights(s.nights))),
       h('td.nowrap', {}, h('b', {}, s.room || '—'), ' ', h('span.soft.small', {}, s.room_type)),
-      h('td.nowrap.num', {}, money(s.total, s.currency)),
-      h('td', {}, statusPill(s.status)),
+      h('td.nowrap.num.worth', {}, money(s.total, s.currency), ' ', statusPill(s.status)),
       h('td.acts-cell', {}, actions(s)))))))
   $('#list').scrollTop = top
 }
