@@ -1,0 +1,236 @@
+//! `event.*` and `events`.
+
+use serde_json::{Value, json};
+
+use super::{Binding, Fact, NAMES, Tokens};
+use crate::portal::error::{RestError, RestResult};
+use crate::portal::options::Edition;
+use crate::portal::php;
+use crate::portal::rest::call::{Answer, Call};
+use crate::portal::tokens;
+
+fn event_name(call: &Call<'_>) -> RestResult<String> {
+    let name = call.params.text("event").unwrap_or_default().to_ascii_uppercase();
+    if name.is_empty() {
+        return Err(RestError::argument("EVENT", "Argument 'EVENT' is null or empty"));
+    }
+    if !NAMES.contains(&name.as_str()) {
+        return Err(RestError::bad("ERROR_EVENT_NOT_FOUND", "Event not found"));
+    }
+    Ok(name)
+}
+
+/// Scheme http(s) and a dot in the host, or the address is refused.
+pub fn check_handler(handler: &str) -> RestResult<()> {
+    let url = url::Url::parse(handler).map_err(|_| RestError::bad("ERROR_WRONG_HANDLER_URL", "Wrong handler URL"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(RestError::bad("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported event handler protocol"));
+    }
+    if !url.host_str().is_some_and(|host| host.contains('.')) {
+        return Err(RestError::bad("ERROR_WRONG_HANDLER_URL", "Wrong handler URL"));
+    }
+    Ok(())
+}
+
+/// `event.bind`.
+pub fn bind(call: &mut Call<'_>) -> RestResult<Answer> {
+    call.need_app()?;
+    let event = event_name(call)?;
+    let offline = call.params.text("event_type").is_some_and(|kind| kind.eq_ignore_ascii_case("offline"));
+    let connector = call.params.text("auth_connector").unwrap_or_default();
+    let wanted = call.params.int("auth_type").unwrap_or(0);
+    if !call.admin() && (offline || (wanted != 0 && wanted != call.user)) {
+        return Err(RestError::forbidden("Access denied!"));
+    }
+    if !connector.is_empty() && call.state.options.edition == Edition::Free {
+        return Err(RestError::new(403, "WRONG_LICENSE", "Your license does not allow this"));
+    }
+    let auth_type = if call.admin() { wanted } else { call.user };
+    let handler = call.params.text("handler").unwrap_or_default();
+    if !offline {
+        check_handler(&handler)?;
+    }
+    let handler = if offline { String::new() } else { handler };
+    let min_timeout = call.params.map("options").int("minTimeout").unwrap_or(1);
+    let twin = call.state.events.bindings.iter().any(|binding| {
+        binding.event == event
+            && binding.handler == handler
+            && binding.offline == offline
+            && binding.connector == connector
+            && binding.auth_type == auth_type
+    });
+    if twin {
+        return Err(RestError::core("Unable to set event handler: Handler already binded"));
+    }
+    let id = call.state.events.next_id();
+    call.state.events.bindings.push(Binding { id, event, handler, auth_type, offline, connector, min_timeout });
+    Ok(Answer::new(true))
+}
+
+/// `event.unbind`.
+pub fn unbind(call: &mut Call<'_>) -> RestResult<Answer> {
+    call.need_app()?;
+    let event = event_name(call)?;
+    let offline = call.params.text("event_type").is_some_and(|kind| kind.eq_ignore_ascii_case("offline"));
+    let handler = call.params.text("handler").unwrap_or_default();
+    if handler.is_empty() && !offline {
+        return Err(RestError::argument("HANDLER", "Argument 'HANDLER' is null or empty"));
+    }
+    let auth_type = call.params.int("auth_type");
+    let connector = call.params.text("auth_connector").unwrap_or_default();
+    let before = call.state.events.bindings.len();
+    call.state.events.bindings.retain(|binding| {
+        !(binding.event == event
+            && binding.offline == offline
+            && (offline || binding.handler == handler)
+            && (!offline || binding.connector == connector)
+            && auth_type.is_none_or(|user| binding.auth_type == user))
+    });
+    Ok(Answer::new(json!({"count": before - call.state.events.bindings.len()})))
+}
+
+/// `event.get`.
+pub fn get(call: &mut Call<'_>) -> RestResult<Answer> {
+    call.need_app()?;
+    let mine = |binding: &&Binding| call.admin() || binding.auth_type == call.user;
+    let list: Vec<Value> = call
+        .state
+        .events
+        .bindings
+        .iter()
+        .filter(mine)
+        .map(|binding| {
+            if binding.offline {
+                json!({"event": binding.event, "connector_id": binding.connector, "offline": 1})
+            } else {
+                json!({"event": binding.event, "handler": binding.handler, "auth_type": binding.auth_type.to_string(), "offline": 0})
+            }
+        })
+        .collect();
+    Ok(Answer::new(list))
+}
+
+/// `event.test`.
+pub fn test(call: &mut Call<'_>) -> RestResult<Answer> {
+    call.need_app()?;
+    let query: serde_json::Map<String, Value> = call
+        .params
+        .0
+        .iter()
+        .filter(|(key, _)| *key != "auth")
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let user = call.user;
+    let fact = Fact {
+        name: "ONAPPTEST".into(),
+        data: json!({ "QUERY": query }),
+        user,
+        app: true,
+        robot: false,
+        connector: String::new(),
+        hops: call.hops,
+    };
+    let handlers: Vec<_> = call.state.events.bindings.iter().filter(|b| b.event == "ONAPPTEST").cloned().collect();
+    if call.state.app.finished {
+        for binding in handlers {
+            super::Events::queue_for(call.state, &binding.handler, Some(binding.id), &fact, user, Tokens::Pair);
+        }
+    }
+    Ok(Answer::new(1))
+}
+
+/// `events`.
+pub fn names(_: &mut Call<'_>) -> RestResult<Answer> {
+    Ok(Answer::new(NAMES.map(Value::from).to_vec()))
+}
+
+fn offline_right(call: &Call<'_>) -> RestResult<()> {
+    call.need_app()?;
+    if call.admin() { Ok(()) } else { Err(RestError::forbidden("Access denied!")) }
+}
+
+/// `event.offline.get`.
+pub fn offline_get(call: &mut Call<'_>) -> RestResult<Answer> {
+    offline_right(call)?;
+    let clear = call.params.get("clear").is_none_or(php::truthy);
+    let limit = usize::try_from(call.params.int("limit").unwrap_or(50).clamp(1, 1000)).unwrap_or(50);
+    let connector = call.params.text("auth_connector").unwrap_or_default();
+    let process = call.params.text("process_id");
+    let only = call.params.map("filter").text("EVENT_NAME");
+    let fresh = tokens::hex(1);
+    let queue = &mut call.state.events.queue;
+    let chosen: Vec<i64> = queue
+        .rows
+        .iter()
+        .filter(|row| row.connector == connector)
+        .filter(|row| match &process {
+            Some(process) => row.process_id == *process,
+            None => row.process_id.is_empty(),
+        })
+        .filter(|row| only.as_ref().is_none_or(|only| row.event.eq_ignore_ascii_case(only)))
+        .take(limit)
+        .map(|row| row.id)
+        .collect();
+    let shown: Vec<Value> =
+        queue.rows.iter().filter(|row| chosen.contains(&row.id)).map(super::offline::Row::show).collect();
+    let process_id = if clear {
+        queue.rows.retain(|row| !chosen.contains(&row.id));
+        Value::Null
+    } else {
+        let id = process.unwrap_or(fresh);
+        for row in queue.rows.iter_mut().filter(|row| chosen.contains(&row.id)) {
+            row.process_id = id.clone();
+        }
+        json!(id)
+    };
+    Ok(Answer::new(json!({"process_id": process_id, "events": shown})))
+}
+
+/// `event.offline.clear` and `event.offline.error`.
+pub fn offline_finish(call: &mut Call<'_>, failed: bool) -> RestResult<Answer> {
+    offline_right(call)?;
+    let process = call
+        .params
+        .text("process_id")
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| RestError::argument("PROCESS_ID", "Argument 'PROCESS_ID' is null or empty"))?;
+    let wanted = |name: &str| -> Option<Vec<String>> {
+        call.params.get(name).map(|list| php::elements(list).into_iter().filter_map(php::text).collect())
+    };
+    let (ids, messages) = (wanted("id"), wanted("message_id"));
+    let fits = |row: &super::offline::Row| {
+        row.process_id == process
+            && ids.as_ref().is_none_or(|ids| ids.contains(&row.id.to_string()))
+            && messages.as_ref().is_none_or(|messages| messages.contains(&row.message_id))
+    };
+    let queue = &mut call.state.events.queue;
+    if failed {
+        queue.rows.iter_mut().filter(|row| fits(row)).for_each(|row| row.error = true);
+    } else {
+        queue.rows.retain(|row| !fits(row));
+    }
+    Ok(Answer::new(true))
+}
+
+/// `event.offline.list`.
+pub fn offline_list(call: &mut Call<'_>) -> RestResult<Answer> {
+    offline_right(call)?;
+    let rows: Vec<Value> = call
+        .state
+        .events
+        .queue
+        .rows
+        .iter()
+        .take(50)
+        .map(|row| {
+            let mut shown = row.show();
+            if let Value::Object(map) = &mut shown {
+                map.insert("PROCESS_ID".into(), json!(row.process_id));
+                map.insert("ERROR".into(), json!(if row.error { "1" } else { "0" }));
+            }
+            shown
+        })
+        .collect();
+    let total = call.state.events.queue.rows.len();
+    Ok(Answer::new(rows).total(total))
+}

@@ -1,0 +1,388 @@
+//! Running a request: limits, faults, the method or the batch, the price, the answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use super::auth;
+use super::batch::{self, Results};
+use super::call::{Answer, Call, Caller};
+use super::incoming::Incoming;
+use super::late::Late;
+use super::{methods, v3};
+use crate::portal::clock;
+use crate::portal::error::{RestError, RestResult};
+use crate::portal::faults::{Fault, FaultAnswer, FaultWhen};
+use crate::portal::options::Edition;
+use crate::portal::php::{self, Params};
+use crate::portal::requests::Request;
+use crate::portal::state::{Shared, State};
+
+/// What goes back over HTTP.
+#[derive(Debug)]
+pub enum Reply {
+    /// A JSON body with extra headers.
+    Json(u16, Value, Vec<(&'static str, String)>),
+    /// Half of a JSON body.
+    Half(Value),
+    /// An HTML page.
+    Html(u16),
+    /// No body.
+    Empty,
+    /// 302.
+    Redirect(String),
+    /// The connection ends.
+    Drop,
+}
+
+/// A reply and what the log says of it.
+pub struct Outcome {
+    /// The reply.
+    pub reply: Reply,
+    /// `ok`, an error code or `fault`.
+    pub word: String,
+    /// Codes of commands inside a batch.
+    pub errors: Vec<String>,
+    /// User of the token.
+    pub user: i64,
+}
+
+impl Outcome {
+    fn error(error: &RestError) -> Self {
+        Self {
+            reply: Reply::Json(error.status, Value::Object(error.body()), Vec::new()),
+            word: error.code.clone(),
+            errors: Vec::new(),
+            user: 0,
+        }
+    }
+
+    fn plain(reply: Reply, word: &str) -> Self {
+        Self { reply, word: word.to_owned(), errors: Vec::new(), user: 0 }
+    }
+}
+
+/// A request from arrival to answer, logged.
+pub async fn serve(shared: Arc<Shared>, incoming: Incoming) -> Reply {
+    let started = Instant::now();
+    let outcome = handle(&shared, &incoming, started).await;
+    let status = match &outcome.reply {
+        Reply::Json(status, ..) | Reply::Html(status) => *status,
+        Reply::Half(_) | Reply::Empty => 200,
+        Reply::Redirect(_) => 302,
+        Reply::Drop => 0,
+    };
+    let mut state = shared.lock();
+    let at_ms = state.clock.now_ms();
+    state.log.push(Request {
+        id: 0,
+        at_ms,
+        host: "portal",
+        verb: incoming.verb.clone(),
+        method: incoming.logged_method(),
+        commands: incoming.commands(),
+        status,
+        outcome: outcome.word,
+        errors: outcome.errors,
+        user: outcome.user,
+        ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(0),
+        bytes: incoming.bytes,
+        agent: incoming.agent,
+        params: Value::Object(incoming.params.0),
+    });
+    outcome.reply
+}
+
+async fn handle(shared: &Arc<Shared>, incoming: &Incoming, started: Instant) -> Outcome {
+    let (fault, caller, wait) = {
+        let mut state = shared.lock();
+        let now = state.clock.now_ms();
+        if let Some(refusal) = gate(&mut state, incoming, now) {
+            return refusal;
+        }
+        let fault = state.faults.for_request(&incoming.logged_method(), &incoming.commands());
+        let caller = auth::check(&state, &incoming.credential);
+        (fault, caller, state.options.cost.latency_per_request)
+    };
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    if let Some(fault) = &fault
+        && fault.when == FaultWhen::Before
+        && !matches!(fault.answer, FaultAnswer::Slow(_) | FaultAnswer::Truncated)
+    {
+        return spoil(fault, None).await;
+    }
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(error) => return Outcome::error(&error),
+    };
+    if let Some(fault) = &fault
+        && let FaultWhen::CommitLater(delay) = fault.when
+    {
+        {
+            let mut state = shared.lock();
+            let due = state.clock.now_ms().saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
+            Late::plan(&mut state, due, caller, incoming.clone());
+        }
+        return spoil(fault, None).await;
+    }
+    let outcome = if incoming.v3 {
+        let (status, body, headers) = v3::run(&mut shared.lock(), &caller, incoming);
+        shared.bell.notify_waiters();
+        Outcome {
+            reply: Reply::Json(status, body, headers),
+            word: status.to_string(),
+            errors: Vec::new(),
+            user: caller.user,
+        }
+    } else if incoming.method == "batch" {
+        run_batch(shared, &caller, incoming, started).await
+    } else {
+        run_one(shared, &caller, incoming, started).await
+    };
+    match fault {
+        Some(fault) => spoil(&fault, Some(outcome)).await,
+        None => outcome,
+    }
+}
+
+/// What is refused before anyone looks at tokens.
+fn gate(state: &mut State, incoming: &Incoming, now_ms: i64) -> Option<Outcome> {
+    if state.deleted {
+        return Some(Outcome::error(&RestError::new(403, "PORTAL_DELETED", "Portal was deleted")));
+    }
+    if !incoming.host.is_empty()
+        && incoming.host != state.addresses.domain
+        && state.addresses.renamed_from(&incoming.host)
+    {
+        let to = format!("http://{}{}", state.addresses.domain, incoming.target);
+        return Some(Outcome::plain(Reply::Redirect(to), "renamed"));
+    }
+    let (options, edition) = (state.options.limits, state.options.edition);
+    if !state.limits.admit(&options, edition, incoming.source, now_ms) {
+        return Some(Outcome::error(&RestError::new(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")));
+    }
+    None
+}
+
+async fn spoil(fault: &Fault, outcome: Option<Outcome>) -> Outcome {
+    match (&fault.answer, outcome) {
+        (FaultAnswer::Drop, _) => Outcome::plain(Reply::Drop, "fault"),
+        (FaultAnswer::Hang(time), _) => {
+            tokio::time::sleep(*time).await;
+            Outcome::plain(Reply::Drop, "fault")
+        }
+        (FaultAnswer::Html(status), _) => Outcome::plain(Reply::Html(*status), "fault"),
+        (FaultAnswer::Error { .. }, _) => {
+            fault.rest_error().map_or_else(|| Outcome::plain(Reply::Drop, "fault"), |error| Outcome::error(&error))
+        }
+        (FaultAnswer::Redirect(to), _) => Outcome::plain(Reply::Redirect(to.clone()), "fault"),
+        (FaultAnswer::Empty, _) => Outcome::plain(Reply::Empty, "fault"),
+        (FaultAnswer::Slow(time), outcome) => {
+            tokio::time::sleep(*time).await;
+            outcome.unwrap_or_else(|| Outcome::plain(Reply::Drop, "fault"))
+        }
+        (FaultAnswer::Truncated, Some(Outcome { reply: Reply::Json(_, body, _), .. })) => {
+            Outcome::plain(Reply::Half(body), "fault")
+        }
+        (FaultAnswer::Truncated, _) => Outcome::plain(Reply::Drop, "fault"),
+    }
+}
+
+/// One command under the lock: scope, operating limit, the method, its price.
+fn run_command(
+    state: &mut State,
+    caller: &Caller,
+    method: &str,
+    params: &Params,
+) -> (RestResult<Answer>, Value, Duration) {
+    let start_ms = state.clock.now_ms();
+    let started = Instant::now();
+    let key = format!("{}:{method}", if caller.app { "app" } else { "hook" });
+    let (limits, edition, cost) = (state.options.limits, state.options.edition, state.options.cost);
+    let result = if !methods::exists(state, method) {
+        Err(RestError::new(404, "ERROR_METHOD_NOT_FOUND", "Method not found!"))
+    } else if !state.limits.may_run(&limits, edition, &key, start_ms) {
+        Err(RestError::new(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit."))
+    } else {
+        auth::may_call(state, caller, method, false).and_then(|()| {
+            let mut call = Call { state, user: caller.user, app: caller.app, hops: caller.hops, params, method: "" };
+            methods::call(&mut call, method)
+        })
+    };
+    let rows = u32::try_from(result.as_ref().map_or(0, |answer| answer.rows)).unwrap_or(u32::MAX);
+    let charged = cost.operating_per_call + cost.operating_per_row * rows;
+    let spent = if charged.is_zero() { started.elapsed() } else { charged };
+    let operating = state.limits.charge(&key, u64::try_from(spent.as_millis()).unwrap_or(u64::MAX), start_ms);
+    let time = time_block(start_ms, started.elapsed(), (edition != Edition::Box).then_some(operating));
+    (result, time, cost.latency_per_call + cost.latency_per_row * rows)
+}
+
+fn time_block(start_ms: i64, spent: Duration, operating: Option<(f64, i64)>) -> Value {
+    let start = Duration::from_millis(u64::try_from(start_ms).unwrap_or(0)).as_secs_f64();
+    let finish = start + spent.as_secs_f64();
+    let mut time = json!({
+        "start": start, "finish": finish, "duration": spent.as_secs_f64(), "processing": spent.as_secs_f64(),
+        "date_start": clock::iso(start_ms.div_euclid(1000)), "date_finish": clock::iso(start_ms.div_euclid(1000)),
+    });
+    if let (Some((seconds, reset)), Value::Object(map)) = (operating, &mut time) {
+        map.insert("operating_reset_at".into(), json!(reset));
+        map.insert("operating".into(), json!(seconds));
+    }
+    time
+}
+
+async fn run_one(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, started: Instant) -> Outcome {
+    let (result, time, latency) = run_command(&mut shared.lock(), caller, &incoming.method, &incoming.params);
+    shared.bell.notify_waiters();
+    let cap = shared.lock().options.limits.request_cap;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency.min(cap.saturating_sub(started.elapsed()))).await;
+        if started.elapsed() >= cap {
+            return Outcome::plain(Reply::Html(504), "cap");
+        }
+    }
+    match result {
+        Ok(answer) => Outcome {
+            reply: Reply::Json(200, envelope(answer, time), Vec::new()),
+            word: "ok".into(),
+            errors: Vec::new(),
+            user: caller.user,
+        },
+        Err(error) => Outcome { user: caller.user, ..Outcome::error(&error) },
+    }
+}
+
+fn envelope(answer: Answer, time: Value) -> Value {
+    let mut body = Map::new();
+    body.insert("result".into(), answer.result);
+    if let Some(next) = answer.next {
+        body.insert("next".into(), json!(next));
+    }
+    if let Some(total) = answer.total {
+        body.insert("total".into(), json!(total));
+    }
+    body.insert("time".into(), time);
+    Value::Object(body)
+}
+
+struct Run {
+    results: Results,
+    errors: Vec<String>,
+    halt: bool,
+    stopped: bool,
+}
+
+impl Run {
+    /// One command of a batch; returns the wait it costs.
+    fn step(&mut self, state: &mut State, caller: &Caller, at: usize, key: &str, command: &str) -> Duration {
+        let (method, query) = batch::split(command);
+        let planned = state.faults.for_command(&method);
+        let injected = planned.as_ref().and_then(Fault::rest_error);
+        let before = planned.is_some_and(|fault| fault.when == FaultWhen::Before);
+        let (result, time, wait) = if at >= batch::CAP {
+            (
+                Err(RestError::bad("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")),
+                Value::Null,
+                Duration::ZERO,
+            )
+        } else if matches!(method.as_str(), "batch" | "download" | "upload") {
+            let text = "Method is not allowed for batch usage";
+            (Err(RestError::new(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", text)), Value::Null, Duration::ZERO)
+        } else if let Some(error) = injected.clone().filter(|_| before) {
+            (Err(error), Value::Null, Duration::ZERO)
+        } else {
+            let params = batch::params(query, &self.results);
+            run_command(state, caller, &method, &params)
+        };
+        let result = match injected {
+            Some(error) => Err(error),
+            None => result,
+        };
+        match result {
+            Ok(answer) => {
+                self.results.result.insert(key.to_owned(), answer.result);
+                if let Some(total) = answer.total {
+                    self.results.total.insert(key.to_owned(), json!(total));
+                }
+                if let Some(next) = answer.next {
+                    self.results.next.insert(key.to_owned(), json!(next));
+                }
+                self.results.time.insert(key.to_owned(), time);
+            }
+            Err(error) => {
+                self.errors.push(error.code.clone());
+                self.results.error.insert(key.to_owned(), Value::Object(error.body()));
+                self.stopped = self.halt;
+            }
+        }
+        wait
+    }
+}
+
+fn listed_commands(incoming: &Incoming) -> Vec<(String, String)> {
+    match incoming.params.get("cmd") {
+        Some(Value::Object(map)) => {
+            map.iter().filter_map(|(key, value)| Some((key.clone(), php::text(value)?))).collect()
+        }
+        Some(Value::Array(list)) => {
+            list.iter().enumerate().filter_map(|(at, value)| Some((at.to_string(), php::text(value)?))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn new_run(incoming: &Incoming) -> Run {
+    Run { results: Results::default(), errors: Vec::new(), halt: incoming.params.flag("halt"), stopped: false }
+}
+
+async fn run_batch(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, started: Instant) -> Outcome {
+    let (start_ms, cap) = {
+        let state = shared.lock();
+        (state.clock.now_ms(), state.options.limits.request_cap)
+    };
+    let mut run = new_run(incoming);
+    for (at, (key, command)) in listed_commands(incoming).iter().enumerate() {
+        if run.stopped {
+            break;
+        }
+        // What ran before the cap stays; the rest never runs.
+        if started.elapsed() >= cap {
+            return Outcome { user: caller.user, ..Outcome::plain(Reply::Html(504), "cap") };
+        }
+        let wait = run.step(&mut shared.lock(), caller, at, key, command);
+        shared.bell.notify_waiters();
+        if !wait.is_zero() {
+            tokio::time::sleep(wait.min(cap)).await;
+        }
+    }
+    let edition = shared.lock().options.edition;
+    let reset = start_ms.div_euclid(60_000) * 60 + 600;
+    let time = time_block(start_ms, started.elapsed(), (edition != Edition::Box).then_some((0.0, reset)));
+    let errors = run.errors;
+    Outcome {
+        reply: Reply::Json(200, envelope(Answer::new(run.results.finish()), time), Vec::new()),
+        word: "ok".into(),
+        errors,
+        user: caller.user,
+    }
+}
+
+/// The work of a request without waiting, for late commits.
+pub fn all_at_once(state: &mut State, caller: &Caller, incoming: &Incoming) {
+    if incoming.v3 {
+        v3::run(state, caller, incoming);
+    } else if incoming.method == "batch" {
+        let mut run = new_run(incoming);
+        for (at, (key, command)) in listed_commands(incoming).iter().enumerate() {
+            if !run.stopped {
+                run.step(state, caller, at, key, command);
+            }
+        }
+    } else {
+        let (result, _, _) = run_command(state, caller, &incoming.method, &incoming.params);
+        drop(result);
+    }
+}
