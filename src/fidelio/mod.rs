@@ -71,6 +71,13 @@ pub struct ReadReport {
     pub not_licensed: Vec<String>,
     /// Records that could not be understood: number (where readable) and why, without guests' data.
     pub unreadable: Vec<(String, String)>,
+    /// Facts of a record left out: number, and which and why, without guests' data. The rest of the record was taken.
+    pub remarks: Vec<(String, String)>,
+    /// Numbers asked for that the PMS does not know.
+    pub missing: Vec<String>,
+    /// Findings about the PMS as a whole, by code: `pms_time_back` (restored, or its clock set back), `pms_clock_ahead`,
+    /// `no_delta` (changes cannot be asked for; arrivals near today are read again instead).
+    pub notes: Vec<String>,
     /// When the source wants to be asked again.
     pub next_in: Option<Duration>,
 }

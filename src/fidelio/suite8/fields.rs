@@ -117,13 +117,12 @@ pub const PROFILE: Kind = Kind {
         "CountryISO2",
         "Telephone",
         "Email",
-        "Fax",
-        "Communication",
         "NoMailing",
     ],
     optional: &[
         Group { name: STAMPS, fields: &[UPDATED, CREATED] },
-        Group { name: "Communications", fields: &["Communications"] },
+        // The switch works only together with all four roles (facts §5.4).
+        Group { name: "Communications", fields: &["Communications", "Fax", "Communication"] },
         Group { name: "Addresses", fields: &["Addresses"] },
         Group { name: "Name2", fields: &["Name2"] },
     ],

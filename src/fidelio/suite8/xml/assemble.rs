@@ -4,7 +4,7 @@ use super::decode::GARBLED;
 use super::{Limits, XmlError, local};
 
 /// One `field` of a row, as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Field {
     pub name: String,
     pub text: String,
@@ -23,7 +23,7 @@ impl Field {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Row {
     pub fields: Vec<Field>,
 }
@@ -116,10 +116,10 @@ impl Assembler {
         if self.stack.is_empty() {
             self.closed = true;
         } else if tag.eq_ignore_ascii_case("field") {
-            if let (Some(row), Some(field)) = (self.row.as_mut(), self.field.take()) {
-                if !field.name.is_empty() {
-                    row.fields.push(field);
-                }
+            if let (Some(row), Some(field)) = (self.row.as_mut(), self.field.take())
+                && !field.name.is_empty()
+            {
+                row.fields.push(field);
             }
         } else if tag.eq_ignore_ascii_case("row") {
             if let Some(row) = self.row.take().filter(|row| !row.fields.is_empty()) {
