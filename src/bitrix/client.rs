@@ -281,9 +281,8 @@ impl PortalClient {
 
     /// Hands out a request's answers to its commands, and learns what each took.
     async fn fill(&self, chosen: &[(usize, &Call)], json: Value, results: &mut [Option<Result<Answer, Error>>]) {
-        let calls: Vec<&Call> = chosen.iter().map(|(_, call)| *call).collect();
         let mut learned = vec![];
-        for ((i, call), mut result) in chosen.iter().zip(batch::answers(&calls, json)) {
+        for ((i, call), mut result) in chosen.iter().zip(batch::answers(chosen.len(), json)) {
             match &mut result {
                 Ok(answer) => learned.push((call.method.clone(), answer.timing)),
                 Err(error) => self.if_banned(&call.method, error).await,
