@@ -73,6 +73,7 @@ impl Pager {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(mut error) => {
+                    self.client.learn(std::mem::take(&mut learned)).await;
                     self.client.if_banned(&self.listing.method, &mut error).await;
                     if i == 0 {
                         return Err(error);
