@@ -12,8 +12,10 @@ use super::HttpState;
 use super::lang::{self, Lang};
 use super::problem::{Kind, Problem};
 use super::session::Session;
+use crate::crypto::ApiKey;
 use crate::domain::{HotelCode, PortalId};
 pub use crate::portal::{Grant, Role};
+use crate::store::api_keys;
 
 /// Somebody known, of one portal.
 #[derive(Debug, Clone)]
@@ -153,7 +155,7 @@ async fn authenticate(req: &HttpRequest) -> Result<Principal, Problem> {
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > 8192 {
         return Err(unknown());
     }
-    if token.starts_with("fb24_") {
+    if ApiKey::looks_like(token) {
         return by_key(state, token, lang::of_request(req)).await?.ok_or_else(unknown);
     }
     by_session(state, token).await
@@ -184,8 +186,28 @@ async fn by_session(state: &HttpState, token: &str) -> Result<Principal, Problem
 }
 
 /// An integrator's key, `fb24_<id>_<secret>`: `None` where it is not known, run out or of a closed portal.
-async fn by_key(_state: &HttpState, _token: &str, _lang: Lang) -> Result<Option<Principal>, Problem> {
-    Ok(None)
+async fn by_key(state: &HttpState, token: &str, lang: Lang) -> Result<Option<Principal>, Problem> {
+    let Some(key) = ApiKey::parse(token) else { return Ok(None) };
+    let Some(row) = api_keys::find(&state.db, &key.id).await? else { return Ok(None) };
+    if !key.matches(&row.hash) || row.expires_at <= state.clock.now_ms() {
+        return Ok(None);
+    }
+    let portal = state.directory.get(row.portal).await?;
+    if !portal.status.open() {
+        return Ok(None);
+    }
+    Ok(Some(Principal {
+        portal: portal.id,
+        member_id: portal.member_id,
+        user_id: 0,
+        // A key is never an admin, whoever made it: it cannot make keys or give roles.
+        admin: false,
+        roles: row.grants.iter().filter_map(|word| Role::parse(word)).collect(),
+        grants: row.grants.iter().filter_map(|word| Grant::parse(word)).collect(),
+        hotels: row.hotels,
+        lang,
+        kind: PrincipalKind::Key { id: row.id },
+    }))
 }
 
 /// Whether the caller may see what belongs to this deal: admins and roles that may look see every stay, anybody else

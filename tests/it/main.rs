@@ -1,5 +1,6 @@
 //! Every integration test, linked once. Tests drive the real product over real sockets; `support` boots its parts.
 
+mod api_hotels;
 mod api_store;
 mod bitrix;
 mod layers;
