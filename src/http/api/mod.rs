@@ -10,6 +10,7 @@ mod imports;
 mod input;
 mod installation;
 mod keys;
+mod log;
 mod once;
 mod openapi;
 mod page;
@@ -95,6 +96,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/problems", vec![get!(problems::list)]))
         .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))
         .service(path("/v1/problems/{id}/dismiss", vec![post!(problems::dismiss)]))
+        .service(path("/v1/log", vec![get!(log::list)]))
         .service(path("/v1/merge-hints", vec![get!(hints::list)]))
         .service(path("/v1/keys", vec![get!(keys::list_all), post!(keys::create)]))
         .service(path("/v1/keys/{id}", vec![delete!(keys::delete)]))

@@ -73,8 +73,15 @@ fn base64_of(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
+fn bitrix_client(config: &Config) -> bitrix::Client {
+    let guard = Guard::parse(&config.bitrix.allow_private).expect("ranges");
+    let (id, secret) = (config.bitrix.client_id.clone(), config.bitrix.client_secret.clone());
+    bitrix::Client::new(guard, bitrix::OAuthHosts::new(config.bitrix.oauth_hosts.clone(), id, secret).expect("hosts"))
+}
+
 impl Api {
     pub async fn start(db: TestDb) -> Self {
+        fidelio_bitrix24::net::install_crypto();
         let config = Arc::new(settings());
         use secrecy::ExposeSecret;
         let keyring = Arc::new(Keyring::parse(config.secrets.master_key.expose_secret(), &[]).expect("key"));
@@ -85,7 +92,7 @@ impl Api {
             config: config.clone(),
             keyring: keyring.clone(),
             clock: now.clone(),
-            bitrix: bitrix::Client {},
+            bitrix: bitrix_client(&config),
             oauth: Arc::new(NoHosts),
             node: "test".into(),
         });
@@ -124,7 +131,6 @@ impl Api {
         let running = server.run();
         let server = running.handle();
         tokio::spawn(running);
-        fidelio_bitrix24::net::install_crypto();
         let client = reqwest::Client::builder().no_proxy().build().expect("client");
         Self { url, db: db.db.clone(), clock, now, keyring, directory, checks, client, _db: db, server }
     }
@@ -209,8 +215,6 @@ impl Got {
 
     /// Pointers and codes of a refused body.
     pub fn errors(&self) -> Vec<(&str, &str)> {
-        let text = |error: &'_ Value, name: &str| -> String { error[name].as_str().unwrap_or_default().to_owned() };
-        let _ = text;
         self.body["errors"]
             .as_array()
             .map(|errors| {
