@@ -16,13 +16,12 @@ use fidelio_bitrix24::http::auth::{Grant, Role};
 use fidelio_bitrix24::http::session::Session;
 use fidelio_bitrix24::http::{self, HttpState, Lang};
 use fidelio_bitrix24::net::Guard;
-use fidelio_bitrix24::portal::{AppInfo, Directory, OAuthHosts, Parts, TokenPair};
+use fidelio_bitrix24::portal::{Directory, Parts};
 use fidelio_bitrix24::store::portals::{self, Identity};
 use fidelio_bitrix24::store::{Db, StoreError};
 use fidelio_bitrix24::sync::{Deps, Engine, PortalTerms, Portals, SyncError};
 use secrecy::SecretString;
 use serde_json::Value;
-use url::Url;
 
 use super::db::TestDb;
 
@@ -93,7 +92,6 @@ impl Api {
             keyring: keyring.clone(),
             clock: now.clone(),
             bitrix: bitrix_client(&config),
-            oauth: Arc::new(NoHosts),
             node: "test".into(),
         });
         let checks = Arc::new(Checks::default());
@@ -265,27 +263,6 @@ pub async fn send(request: reqwest::RequestBuilder) -> Got {
     let text = answer.text().await.expect("a body");
     let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::String(text)) };
     Got { status, body, headers }
-}
-
-struct NoHosts;
-
-#[async_trait]
-impl OAuthHosts for NoHosts {
-    async fn app_info(&self, _host: &Url, _access: &SecretString) -> Result<AppInfo, bitrix::Error> {
-        Err(no_portal())
-    }
-
-    async fn refresh(&self, _host: &Url, _refresh: &SecretString) -> Result<TokenPair, bitrix::Error> {
-        Err(no_portal())
-    }
-}
-
-fn no_portal() -> bitrix::Error {
-    bitrix::Error {
-        kind: bitrix::ErrorKind::Transport("no portal in this test".into()),
-        class: bitrix::Class::Retry { after: std::time::Duration::from_secs(1) },
-        outcome_unknown: false,
-    }
 }
 
 /// What the engine may ask of portals here: keys only.
