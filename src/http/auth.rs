@@ -14,6 +14,7 @@ use super::problem::{Kind, Problem};
 use super::session::Session;
 use crate::crypto::ApiKey;
 use crate::domain::{HotelCode, PortalId};
+use crate::portal::PortalError;
 pub use crate::portal::{Grant, Role};
 use crate::store::api_keys;
 
@@ -192,10 +193,11 @@ async fn by_key(state: &HttpState, token: &str, lang: Lang) -> Result<Option<Pri
     if !key.matches(&row.hash) || row.expires_at <= state.clock.now_ms() {
         return Ok(None);
     }
-    let portal = state.directory.get(row.portal).await?;
-    if !portal.status.open() {
-        return Ok(None);
-    }
+    let portal = match state.directory.get(row.portal).await {
+        Ok(portal) if portal.status.open() => portal,
+        Ok(_) | Err(PortalError::Unknown) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     Ok(Some(Principal {
         portal: portal.id,
         member_id: portal.member_id,
@@ -212,6 +214,14 @@ async fn by_key(state: &HttpState, token: &str, lang: Lang) -> Result<Option<Pri
 
 /// Whether the caller may see what belongs to this deal: admins and roles that may look see every stay, anybody else
 /// only what the portal lets his own token read (product §7).
-pub async fn may_read_deal(_state: &HttpState, principal: &Principal, _deal_id: i64) -> Result<bool, Problem> {
-    Ok(principal.may(Right::Read))
+pub async fn may_read_deal(state: &HttpState, principal: &Principal, deal_id: i64) -> Result<bool, Problem> {
+    if principal.may(Right::Read) {
+        return Ok(true);
+    }
+    let PrincipalKind::User { access, session, expires_at } = &principal.kind else { return Ok(false) };
+    match state.directory.user_reads_deal(principal.portal, *session, access, *expires_at, deal_id).await {
+        Ok(may) => Ok(may),
+        Err(PortalError::Unverified(_)) => Err(Kind::SessionExpired.into()),
+        Err(error) => Err(error.into()),
+    }
 }

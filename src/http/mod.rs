@@ -1,7 +1,11 @@
 //! Routes: frames, events, sessions, the API, problems, assets. No rules live here.
 
 pub mod api;
+pub mod assets;
 pub mod auth;
+pub mod boot;
+pub mod events;
+pub mod frames;
 pub mod lang;
 pub mod problem;
 pub mod session;
@@ -11,6 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::clock::Clock;
@@ -26,17 +31,7 @@ pub use auth::{Principal, PrincipalKind, Right, require};
 pub use lang::Lang;
 pub use problem::{Kind, Problem};
 
-/// A change in the portal, as a verified event told it: a hint to look, nothing more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CrmEvent {
-    /// `ONCRMDEALUPDATE` …
-    pub event: String,
-    /// Entity type id: 2 deal, 3 contact, 4 company.
-    pub entity: i32,
-    pub crm_id: i64,
-    /// Unix seconds, by the portal's clock.
-    pub ts: i64,
-}
+pub use crate::sync::events::CrmEvent;
 
 /// Takes a hint; returns once it is on disk.
 pub type EventSink =
@@ -60,5 +55,16 @@ pub struct HttpState {
 
 /// Every route of the application listener.
 pub fn configure(cfg: &mut ServiceConfig, state: HttpState) {
-    cfg.app_data(web::Data::new(state)).service(api::routes());
+    cfg.app_data(web::Data::new(state))
+        .configure(frames::routes)
+        .configure(events::routes)
+        .route("/bitrix/robots/{code}", web::post().to(no_robot))
+        .route("/app/{path:.*}", web::get().to(assets::serve))
+        .route("/app/{path:.*}", web::head().to(assets::serve))
+        .service(api::routes());
+}
+
+/// Robots come with a later release; the address says so instead of looking broken.
+async fn no_robot() -> Result<HttpResponse, Problem> {
+    Err(Kind::NotFound.into())
 }

@@ -2,7 +2,7 @@
 //!
 //! A handler says which right it asks for, reads its input whole, and calls the room that knows; rules live there.
 
-mod body;
+pub(super) mod body;
 mod deals;
 mod hints;
 mod hotels;
@@ -75,6 +75,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
     web::scope("/api")
         .wrap(from_fn(localise))
         .service(path("/openapi.json", vec![get!(openapi::serve)]))
+        .service(path("/v1/session", vec![post!(super::session::renew)]))
         .service(path("/v1/status", vec![get!(status::get)]))
         .service(path("/v1/installation", vec![get!(installation::get)]))
         .service(path("/v1/installation/retry", vec![post!(installation::retry)]))
