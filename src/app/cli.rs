@@ -49,7 +49,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = config::load(cli.config.as_deref())?;
     crate::net::install_crypto();
     match cli.command {
-        Command::Serve => anyhow::bail!("serve is being wired"),
+        Command::Serve => super::serve::serve(config).await?,
         Command::Migrate => migrate(&config).await?,
         Command::Doctor => return Ok(super::doctor::run(&config).await),
         Command::Agent => {}

@@ -1,12 +1,9 @@
 //! Routes: frames, events, sessions, the API, problems, assets. No rules live here.
 
 pub mod api;
-pub mod assets;
 pub mod auth;
-pub mod boot;
-pub mod events;
-pub mod frames;
 pub mod lang;
+pub mod ops;
 pub mod problem;
 pub mod session;
 pub mod texts;
@@ -15,7 +12,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::clock::Clock;
@@ -27,11 +23,10 @@ use crate::portal::Directory;
 use crate::store::{Db, StoreError};
 use crate::sync::{Engine, SourceFactory};
 
+pub use crate::sync::CrmEvent;
 pub use auth::{Principal, PrincipalKind, Right, require};
 pub use lang::Lang;
 pub use problem::{Kind, Problem};
-
-pub use crate::sync::events::CrmEvent;
 
 /// Takes a hint; returns once it is on disk.
 pub type EventSink =
@@ -55,16 +50,5 @@ pub struct HttpState {
 
 /// Every route of the application listener.
 pub fn configure(cfg: &mut ServiceConfig, state: HttpState) {
-    cfg.app_data(web::Data::new(state))
-        .configure(frames::routes)
-        .configure(events::routes)
-        .route("/bitrix/robots/{code}", web::post().to(no_robot))
-        .route("/app/{path:.*}", web::get().to(assets::serve))
-        .route("/app/{path:.*}", web::head().to(assets::serve))
-        .service(api::routes());
-}
-
-/// Robots come with a later release; the address says so instead of looking broken.
-async fn no_robot() -> Result<HttpResponse, Problem> {
-    Err(Kind::NotFound.into())
+    cfg.app_data(web::Data::new(state)).service(api::routes());
 }

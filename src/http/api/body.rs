@@ -19,7 +19,7 @@ const DEPTH: usize = 16;
 #[derive(Debug)]
 pub struct Body {
     pub raw: Bytes,
-    pub value: Value,
+    value: Value,
 }
 
 impl Body {

@@ -15,7 +15,6 @@
 
 pub mod clock;
 mod control;
-mod control_crm;
 pub mod crm;
 pub mod error;
 pub mod events;

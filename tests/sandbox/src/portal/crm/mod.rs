@@ -51,8 +51,6 @@ pub struct Comment {
     pub text: String,
     /// Author.
     pub user: i64,
-    /// Unix seconds.
-    pub at: i64,
 }
 
 /// CRM state.
@@ -70,6 +68,4 @@ pub struct Crm {
     pub comments: Vec<Comment>,
     /// Next user field id.
     pub next_user_field: i64,
-    /// Grows with every write, so that a page knows when to read again.
-    pub changes: u64,
 }

@@ -1,0 +1,69 @@
+//! The engine's view of portals, over the portal room's directory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::bitrix::{self, PortalClient};
+use crate::crypto::TenantKey;
+use crate::domain::PortalId;
+use crate::portal::{Directory, PortalError};
+use crate::store::StoreError;
+use crate::sync::{PortalTerms, Portals, SyncError};
+
+/// [`Portals`] as this deployment has them.
+#[derive(Debug, Clone)]
+pub struct Served {
+    pub directory: Directory,
+    /// `bitrix.request_cap_seconds`
+    pub request_cap_seconds: u32,
+}
+
+fn store(error: PortalError) -> StoreError {
+    match error {
+        PortalError::Store(error) => error,
+        _ => StoreError::Corrupt("portal"),
+    }
+}
+
+fn sync(portal: PortalId, error: PortalError) -> SyncError {
+    match error {
+        PortalError::Store(error) => SyncError::Store(error),
+        PortalError::Bitrix(error) => SyncError::Portal { portal, error },
+        _ => SyncError::NotReady(portal),
+    }
+}
+
+#[async_trait]
+impl Portals for Served {
+    async fn active(&self) -> Result<Vec<PortalId>, StoreError> {
+        self.directory.active().await.map_err(store)
+    }
+
+    async fn client(&self, portal: PortalId) -> Result<PortalClient, SyncError> {
+        self.directory.client(portal).await.map_err(|error| sync(portal, error))
+    }
+
+    async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError> {
+        let settings = self.directory.settings(portal).await.map_err(|error| sync(portal, error))?;
+        let pipeline = settings.pipeline.ok_or(SyncError::NotReady(portal))?;
+        let cap = settings.request_cap_seconds.unwrap_or(self.request_cap_seconds);
+        Ok(PortalTerms {
+            owner_rule: settings.owner_rule,
+            category_id: pipeline.category_id,
+            stages: settings.stages,
+            can_import: settings.can_import,
+            request_cap: Duration::from_secs(u64::from(cap)),
+        })
+    }
+
+    async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
+        self.directory.key(portal).await
+    }
+
+    async fn failed(&self, portal: PortalId, error: &bitrix::Error) {
+        if let Err(problem) = self.directory.failed(portal, error).await {
+            tracing::error!(%portal, error = %problem, "the portal's state could not be changed");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `serve`: builds every room from the settings, runs them until told to stop, and stops without losing anything.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App as ActixApp, HttpServer};
+use anyhow::{Context, bail};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::portals::Served;
+use super::sources;
+use crate::bitrix::{Client, OAuthHosts};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{self, HttpState};
+use crate::net::Guard;
+use crate::portal::{Directory, Lifecycle, Parts};
+use crate::store::{Db, Schema, StoreError, keys};
+use crate::sync::{Deps, Engine, EventIntake, StepObserver};
+use crate::telemetry;
+
+/// How long running work may take to end after the signal: the request cap, and a little.
+const GRACE: Duration = Duration::from_secs(70);
+
+/// The application, built and bound, not yet running.
+pub struct App {
+    pub addr: SocketAddr,
+    pub ops_addr: SocketAddr,
+    pub engine: Engine,
+    pub directory: Directory,
+    pub db: Db,
+    server: actix_web::dev::Server,
+    ops: actix_web::dev::Server,
+}
+
+/// Runs the application until Ctrl-C or SIGTERM.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let app = App::build(config, Clock::system(), None).await?;
+    tracing::info!(listen = %app.addr, ops = %app.ops_addr, version = env!("CARGO_PKG_VERSION"), "serving");
+    tokio::spawn(stop_on_signal(stop.clone()));
+    app.run(stop).await
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(signal) => signal,
+        Err(error) => return tracing::error!(%error, "no SIGTERM handler: stop with Ctrl-C"),
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: running work is finished first");
+    stop.cancel();
+}
+
+/// The database of the settings, at this release's schema and under configured keys; else why not.
+async fn database(config: &Config) -> anyhow::Result<Db> {
+    let db = Db::connect_with(&config.database).await?;
+    match db.schema().await? {
+        Schema::Current => {}
+        Schema::Behind => bail!("the schema is older than this release: run `fidelio-bitrix24 migrate` first"),
+        Schema::Newer => return Err(StoreError::NewerSchema.into()),
+    }
+    Ok(db)
+}
+
+impl App {
+    /// Builds every room and binds both listeners. `observer` is for tests that stop the engine at a step boundary.
+    pub async fn build(config: Config, clock: Clock, observer: Option<StepObserver>) -> anyhow::Result<Self> {
+        let findings = config.findings();
+        if !findings.is_empty() {
+            let lines: Vec<String> = findings.iter().map(|found| format!("{}: {}", found.key, found.text)).collect();
+            bail!("the settings do not allow a start\n  {}", lines.join("\n  "));
+        }
+        crate::net::install_crypto();
+        telemetry::metrics::recorder();
+        let keyring = Arc::new(config.keyring()?);
+        let db = database(&config).await?;
+        let unknown = keys::unknown_key_ids(&db, &keyring).await?;
+        if !unknown.is_empty() {
+            bail!("rows are sealed under master keys that are not configured: {}", unknown.join(", "));
+        }
+
+        let bitrix_guard = Guard::parse(&config.bitrix.allow_private).map_err(anyhow::Error::msg)?;
+        let pms_guard = Arc::new(Guard::parse(&config.pms.allow_private).map_err(anyhow::Error::msg)?);
+        let oauth = OAuthHosts::new(
+            config.bitrix.oauth_hosts.clone(),
+            config.bitrix.client_id.clone(),
+            config.bitrix.client_secret.clone(),
+        )?;
+        let config = Arc::new(config);
+        let directory = Directory::new(Parts {
+            db: db.clone(),
+            config: Arc::clone(&config),
+            keyring: Arc::clone(&keyring),
+            clock: clock.clone(),
+            bitrix: Client::new(bitrix_guard, oauth),
+            node: uuid::Uuid::new_v4().to_string(),
+        });
+        let portals =
+            Arc::new(Served { directory: directory.clone(), request_cap_seconds: config.bitrix.request_cap_seconds });
+        let sources = sources::factory(&config.pms, Arc::clone(&pms_guard), clock.clone());
+        let engine = Engine::new(Deps {
+            db: db.clone(),
+            clock: clock.clone(),
+            portals: portals.clone(),
+            sources: Arc::clone(&sources),
+            lease: Duration::from_secs(config.sync.lease_seconds.into()),
+            poll: Duration::from_secs(config.pms.poll_seconds.into()),
+            observer,
+        });
+        let intake = EventIntake::new(db.clone(), clock.clone(), portals);
+        let state = HttpState {
+            config: Arc::clone(&config),
+            directory: directory.clone(),
+            db: db.clone(),
+            keyring,
+            clock,
+            events: Arc::new(move |portal, event| {
+                let intake = intake.clone();
+                Box::pin(async move { intake.accept(portal, event).await })
+            }),
+            engine: engine.clone(),
+            sources,
+            pms_guard,
+        };
+        let (server, addr) = listen("http.listen", config.http.listen, move |cfg| http::configure(cfg, state.clone()))?;
+        let ops_state = http::ops::OpsState::new(db.clone());
+        let (ops, ops_addr) =
+            listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
+        Ok(Self { addr, ops_addr, engine, directory, db, server, ops })
+    }
+
+    /// Runs until `stop` is cancelled: first no new requests, then running work is finished.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let (server, ops) = (self.server.handle(), self.ops.handle());
+        let work = TaskTracker::new();
+        let (engine, directory, token) = (self.engine, self.directory, stop.clone());
+        work.spawn(async move { engine.run(token).await });
+        let token = stop.clone();
+        work.spawn(async move { Lifecycle::new(directory).run(token).await });
+        work.close();
+        tokio::spawn(self.ops);
+        let serving = tokio::spawn(self.server);
+        stop.cancelled().await;
+        server.stop(true).await;
+        if tokio::time::timeout(GRACE, work.wait()).await.is_err() {
+            tracing::warn!("work did not end in time; it is taken up again at the next start");
+        }
+        ops.stop(true).await;
+        serving.await.context("the listener")?.context("the listener")
+    }
+}
+
+/// Binds a listener with two workers: what they do waits for the database, not for the processor.
+fn listen(
+    key: &'static str,
+    address: SocketAddr,
+    configure: impl Fn(&mut actix_web::web::ServiceConfig) + Send + Clone + 'static,
+) -> anyhow::Result<(actix_web::dev::Server, SocketAddr)> {
+    let server = HttpServer::new(move || ActixApp::new().configure(configure.clone()))
+        .workers(2)
+        .shutdown_timeout(10)
+        .disable_signals()
+        .bind(address)
+        .with_context(|| format!("{key}: {address} cannot be listened on"))?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((server.run(), bound))
+}
