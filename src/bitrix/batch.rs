@@ -32,7 +32,8 @@ pub fn requests(calls: &[Call]) -> usize {
     count
 }
 
-fn key(i: usize) -> String {
+/// The key under which the `i`-th command of a batch goes.
+pub(super) fn key(i: usize) -> String {
     // Letters first: with number keys PHP would answer lists, dense or not.
     format!("c{i}")
 }
@@ -49,26 +50,50 @@ pub(super) fn request<'a>(chosen: &[(usize, &'a Call)]) -> Request<'a> {
 }
 
 /// One result a command. A command that the answer does not mention at all is of unknown outcome.
-pub(super) fn answers(calls: &[&Call], json: Value) -> Vec<Result<Answer, Error>> {
-    match calls {
-        [_] => vec![Ok(wire::answer(json))],
-        many => take_apart(many.len(), json, key),
+pub(super) fn answers(commands: usize, json: Value) -> Vec<Result<Answer, Error>> {
+    match commands {
+        1 => vec![Ok(wire::answer(json))],
+        many => take_apart(many, json, key),
     }
 }
 
-/// Takes a batch's answer apart by the keys its commands were sent under.
-pub(super) fn take_apart(commands: usize, json: Value, key: impl Fn(usize) -> String) -> Vec<Result<Answer, Error>> {
-    let mut whole = json.get("result").cloned().unwrap_or_default();
+/// The same results as [`answers`], looked at in place: for the log.
+pub(super) fn peek(commands: usize, json: &Value) -> Vec<Result<&Value, Error>> {
+    let result = json.get("result").unwrap_or(&Value::Null);
+    if commands == 1 {
+        return vec![Ok(result)];
+    }
+    let seen = |i| {
+        let key = key(i);
+        match refused(result, &key) {
+            Some(error) => Err(error),
+            None => result.get("result").and_then(|map| de::entry(map, &key)).ok_or_else(unmentioned),
+        }
+    };
+    (0..commands).map(seen).collect()
+}
+
+fn take_apart(commands: usize, mut json: Value, key: impl Fn(usize) -> String) -> Vec<Result<Answer, Error>> {
+    let mut whole = json.get_mut("result").map(Value::take).unwrap_or_default();
     (0..commands).map(|i| one(&mut whole, &key(i))).collect()
 }
 
+/// The command's own status is not told; the request's is always 200.
+fn refused(whole: &Value, key: &str) -> Option<Error> {
+    let error = whole.get("result_error").and_then(|map| de::entry(map, key)).filter(|error| !error.is_null())?;
+    let read = wire::refusal(At::Portal, 200, error);
+    Some(read.unwrap_or_else(|| Error::unreadable(200, "an error of another shape")))
+}
+
+fn unmentioned() -> Error {
+    Error::unreadable(200, "the batch does not mention this command")
+}
+
 fn one(whole: &mut Value, key: &str) -> Result<Answer, Error> {
-    let part = |name: &str| whole.get(name).and_then(|map| de::entry(map, key));
-    if let Some(error) = part("result_error").filter(|error| !error.is_null()) {
-        // The command's own status is not told; the request's is always 200.
-        return Err(wire::refusal(At::Portal, 200, error)
-            .unwrap_or_else(|| Error::unreadable(200, "an error of another shape")));
+    if let Some(error) = refused(whole, key) {
+        return Err(error);
     }
+    let part = |name: &str| whole.get(name).and_then(|map| de::entry(map, key));
     let timing = wire::timing(part("result_time"));
     let (total, next) = (part("result_total").and_then(de::int), part("result_next").and_then(de::int));
     let result = match whole.get_mut("result") {
@@ -78,7 +103,7 @@ fn one(whole: &mut Value, key: &str) -> Result<Answer, Error> {
     };
     match result {
         Some(result) => Ok(Answer { result, total, next, timing }),
-        None => Err(Error::unreadable(200, "the batch does not mention this command")),
+        None => Err(unmentioned()),
     }
 }
 

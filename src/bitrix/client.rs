@@ -281,16 +281,20 @@ impl PortalClient {
 
     /// Hands out a request's answers to its commands, and learns what each took.
     async fn fill(&self, chosen: &[(usize, &Call)], json: Value, results: &mut [Option<Result<Answer, Error>>]) {
-        let calls: Vec<&Call> = chosen.iter().map(|(_, call)| *call).collect();
-        let mut learned = vec![];
-        for ((i, call), mut result) in chosen.iter().zip(batch::answers(&calls, json)) {
-            match &mut result {
-                Ok(answer) => learned.push((call.method.clone(), answer.timing)),
-                Err(error) => self.if_banned(&call.method, error).await,
+        let mut answers = batch::answers(chosen.len(), json);
+        let timings = chosen.iter().zip(&answers);
+        let timings =
+            timings.filter_map(|((_, call), result)| Some((call.method.clone(), result.as_ref().ok()?.timing)));
+        // What the successful ones took says when a ban among them ends.
+        self.learn(timings.collect()).await;
+        for ((_, call), result) in chosen.iter().zip(&mut answers) {
+            if let Err(error) = result {
+                self.if_banned(&call.method, error).await;
             }
+        }
+        for ((i, _), result) in chosen.iter().zip(answers) {
             set(results, *i, result);
         }
-        self.learn(learned).await;
     }
 }
 

@@ -145,7 +145,7 @@ pub struct FramePost {
 }
 
 impl FramePost {
-    /// `query` without its question mark. Secrets are taken from the body only: a URL ends up in logs.
+    /// `query` without its question mark. Fields may stand in either; what stands in the body counts.
     pub fn parse(query: &str, body: &[u8]) -> Result<Self, PostError> {
         let query = Form::decode(query.as_bytes())?;
         let body = Form::decode(body)?;
@@ -153,6 +153,7 @@ impl FramePost {
             let own = owned(Some(&body), key);
             if own.is_empty() { owned(Some(&query), key) } else { own }
         };
+        let secret_of = |key: &str| secret(Some(&body), key).or_else(|| secret(Some(&query), key));
         let options = match serde_json::from_str(&either("PLACEMENT_OPTIONS")) {
             Ok(Value::Object(map)) => map,
             _ => serde_json::Map::new(),
@@ -169,9 +170,9 @@ impl FramePost {
             server_endpoint: either("SERVER_ENDPOINT"),
             scope: scope(&either("APPLICATION_SCOPE")),
             auth_expires: either("AUTH_EXPIRES").parse().ok(),
-            auth_id: secret(Some(&body), "AUTH_ID"),
-            refresh_id: secret(Some(&body), "REFRESH_ID"),
-            application_token: secret(Some(&body), "APPLICATION_TOKEN"),
+            auth_id: secret_of("AUTH_ID"),
+            refresh_id: secret_of("REFRESH_ID"),
+            application_token: secret_of("APPLICATION_TOKEN"),
             placement: if placement.is_empty() { "DEFAULT".to_owned() } else { placement },
             options,
         })
@@ -261,8 +262,10 @@ mod tests {
         assert_eq!((frame.member_id.as_str(), frame.record_id(), frame.auth_expires), ("m1", Some(8061), Some(3600)));
         assert_eq!(frame.scope, ["crm", "im"]);
         assert!(frame.auth_id.is_some() && frame.refresh_id.is_some() && frame.application_token.is_some());
-        let stray = FramePost::parse("AUTH_ID=aaa&member_id=m1", b"").expect("frame");
-        assert!(stray.auth_id.is_none() && stray.member_id == "m1", "a token in the URL is not taken");
+        let stray = FramePost::parse("AUTH_ID=aaa&member_id=m1", b"AUTH_ID=bbb").expect("frame");
+        assert_eq!(stray.auth_id.as_ref().map(ExposeSecret::expose_secret), Some("bbb"), "the body counts");
+        let all = FramePost::parse("AUTH_ID=aaa&member_id=m1", b"").expect("frame");
+        assert!(all.auth_id.is_some() && all.member_id == "m1");
     }
 
     #[test]

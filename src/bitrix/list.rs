@@ -3,14 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::batch::{COMMANDS, take_apart};
+use super::batch::{COMMANDS, answers, key};
 use super::call::{Api, Call, Priority};
 use super::client::PortalClient;
 use super::de;
 use super::encode::{command, travels_alone};
 use super::error::Error;
 use super::send::Request;
-use super::wire;
 
 /// The portal's page size.
 pub const PAGE: usize = 50;
@@ -67,16 +66,14 @@ impl Pager {
         let commands: Vec<Call> = (0..pages).map(|i| self.page(i)).collect();
         let request = self.request(&commands);
         let json = self.client.exchange(self.priority, &request).await?;
-        let answers = match pages {
-            1 => vec![Ok(wire::answer(json))],
-            many => take_apart(many, json, key),
-        };
+        let answers = answers(pages, json);
         let mut rows = vec![];
         let mut learned = vec![];
         for (i, answer) in answers.into_iter().enumerate() {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(mut error) => {
+                    self.client.learn(std::mem::take(&mut learned)).await;
                     self.client.if_banned(&self.listing.method, &mut error).await;
                     if i == 0 {
                         return Err(error);
@@ -184,8 +181,4 @@ impl Pager {
         }
         Ok(bounds)
     }
-}
-
-fn key(i: usize) -> String {
-    format!("p{i}")
 }

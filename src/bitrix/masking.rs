@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::call::{Answer, Call};
+use super::call::Call;
 use super::de;
 use super::error::Error;
 
@@ -24,7 +24,7 @@ struct Group {
 }
 
 /// One entry a method and entity, in order of first appearance.
-pub(super) fn detail(calls: &[&Call], results: &[Result<Answer, Error>]) -> Value {
+pub(super) fn detail(calls: &[&Call], results: &[Result<&Value, Error>]) -> Value {
     let mut order: Vec<(String, i64)> = vec![];
     let mut groups: BTreeMap<(String, i64), Group> = BTreeMap::new();
     for (i, call) in calls.iter().enumerate() {
@@ -37,9 +37,9 @@ pub(super) fn detail(calls: &[&Call], results: &[Result<Answer, Error>]) -> Valu
         group.ids.extend(call.params.get("id").or_else(|| call.params.get("ID")).and_then(de::id));
         names(&call.params, &mut group.fields);
         match results.get(i) {
-            Some(Ok(answer)) => {
+            Some(Ok(result)) => {
                 group.ok += 1;
-                let (rows, made) = shape(&answer.result);
+                let (rows, made) = shape(result);
                 group.rows += rows;
                 group.made.extend(made);
             }
@@ -139,11 +139,16 @@ mod tests {
             json!({"entityTypeId": 2, "data": [{"title": "Anna Petrova"}, {"stageId": "NEW"}]}),
         );
         let list = Call::new("crm.item.list", json!({"entityTypeId": 3, "filter": {"@phone": ["+79001234567"]}}));
+        let (made, imported, listed) = (
+            json!({"item": {"id": 77, "name": "Anna Petrova"}}),
+            json!({"items": [{"item": {"id": 5}}, {"error": "Anna"}]}),
+            json!({"items": [{"id": 1, "name": "Anna"}]}),
+        );
         let results = [
-            Ok(Answer { result: json!({"item": {"id": 77, "name": "Anna Petrova"}}), ..Answer::default() }),
+            Ok(&made),
             Err(Error::refused(At::Portal, "Anna Petrova is no good", "Anna Petrova", 400)),
-            Ok(Answer { result: json!({"items": [{"item": {"id": 5}}, {"error": "Anna"}]}), ..Answer::default() }),
-            Ok(Answer { result: json!({"items": [{"id": 1, "name": "Anna"}]}), ..Answer::default() }),
+            Ok(&imported),
+            Ok(&listed),
         ];
         let detail = detail(&[&add, &update, &import, &list], &results);
         let text = detail.to_string();

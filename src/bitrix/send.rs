@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::call::{Answer, Api, Call, Priority, Timing};
+use super::call::{Api, Call, Priority, Timing};
 use super::client::{PortalClient, method_key};
 use super::codes::At;
 use super::error::{Class, Error, ErrorKind};
@@ -276,17 +276,13 @@ impl PortalClient {
 
     async fn record(&self, request: &Request<'_>, at: i64, status: u16, outcome: &Sent) {
         let ms = self.0.clock.now_ms().saturating_sub(at);
-        let (word, whole) = match outcome {
-            Sent::Answered(_) => ("ok", None),
-            Sent::Stale { error, .. } => ("stale_token", Some(error.clone())),
-            Sent::Redirected { .. } => ("redirected", Some(Error::unsent("redirected"))),
-            Sent::Limited(error) => ("limited", Some(error.clone())),
-            Sent::Failed(error) => (failure(error), Some(error.clone())),
-        };
-        let results: Vec<Result<Answer, Error>> = match (outcome, whole) {
-            (Sent::Answered(json), _) => batch::answers(&request.calls, json.clone()),
-            (_, Some(error)) => request.calls.iter().map(|_| Err(error.clone())).collect(),
-            _ => vec![],
+        let all = |error: &Error| request.calls.iter().map(|_| Err(error.clone())).collect();
+        let (word, results): (_, Vec<Result<&Value, Error>>) = match outcome {
+            Sent::Answered(json) => ("ok", batch::peek(request.calls.len(), json)),
+            Sent::Stale { error, .. } => ("stale_token", all(error)),
+            Sent::Redirected { .. } => ("redirected", all(&Error::not_run())),
+            Sent::Limited(error) => ("limited", all(error)),
+            Sent::Failed(error) => (failure(error), all(error)),
         };
         metrics::counter!(names::PORTAL_REQUESTS, "outcome" => word).increment(1);
         let seconds = Duration::from_millis(u64::try_from(ms).unwrap_or_default()).as_secs_f64();

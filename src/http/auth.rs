@@ -12,8 +12,11 @@ use super::HttpState;
 use super::lang::{self, Lang};
 use super::problem::{Kind, Problem};
 use super::session::Session;
+use crate::crypto::ApiKey;
 use crate::domain::{HotelCode, PortalId};
+use crate::portal::PortalError;
 pub use crate::portal::{Grant, Role};
+use crate::store::api_keys;
 
 /// Somebody known, of one portal.
 #[derive(Debug, Clone)]
@@ -153,7 +156,7 @@ async fn authenticate(req: &HttpRequest) -> Result<Principal, Problem> {
     if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > 8192 {
         return Err(unknown());
     }
-    if token.starts_with("fb24_") {
+    if ApiKey::looks_like(token) {
         return by_key(state, token, lang::of_request(req)).await?.ok_or_else(unknown);
     }
     by_session(state, token).await
@@ -184,12 +187,41 @@ async fn by_session(state: &HttpState, token: &str) -> Result<Principal, Problem
 }
 
 /// An integrator's key, `fb24_<id>_<secret>`: `None` where it is not known, run out or of a closed portal.
-async fn by_key(_state: &HttpState, _token: &str, _lang: Lang) -> Result<Option<Principal>, Problem> {
-    Ok(None)
+async fn by_key(state: &HttpState, token: &str, lang: Lang) -> Result<Option<Principal>, Problem> {
+    let Some(key) = ApiKey::parse(token) else { return Ok(None) };
+    let Some(row) = api_keys::find(&state.db, &key.id).await? else { return Ok(None) };
+    if !key.matches(&row.hash) || row.expires_at <= state.clock.now_ms() {
+        return Ok(None);
+    }
+    let portal = match state.directory.get(row.portal).await {
+        Ok(portal) if portal.status.open() => portal,
+        Ok(_) | Err(PortalError::Unknown) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(Principal {
+        portal: portal.id,
+        member_id: portal.member_id,
+        user_id: 0,
+        // A key is never an admin, whoever made it: it cannot make keys or give roles.
+        admin: false,
+        roles: row.grants.iter().filter_map(|word| Role::parse(word)).collect(),
+        grants: row.grants.iter().filter_map(|word| Grant::parse(word)).collect(),
+        hotels: row.hotels,
+        lang,
+        kind: PrincipalKind::Key { id: row.id },
+    }))
 }
 
 /// Whether the caller may see what belongs to this deal: admins and roles that may look see every stay, anybody else
 /// only what the portal lets his own token read (product §7).
-pub async fn may_read_deal(_state: &HttpState, principal: &Principal, _deal_id: i64) -> Result<bool, Problem> {
-    Ok(principal.may(Right::Read))
+pub async fn may_read_deal(state: &HttpState, principal: &Principal, deal_id: i64) -> Result<bool, Problem> {
+    if principal.may(Right::Read) {
+        return Ok(true);
+    }
+    let PrincipalKind::User { access, session, expires_at } = &principal.kind else { return Ok(false) };
+    match state.directory.user_reads_deal(principal.portal, *session, access, *expires_at, deal_id).await {
+        Ok(may) => Ok(may),
+        Err(PortalError::Unverified(_)) => Err(Kind::SessionExpired.into()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -1,7 +1,11 @@
 //! Routes: frames, events, sessions, the API, problems, assets. No rules live here.
 
 pub mod api;
+pub mod assets;
 pub mod auth;
+pub mod boot;
+pub mod events;
+pub mod frames;
 pub mod lang;
 pub mod ops;
 pub mod problem;
@@ -12,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::clock::Clock;
@@ -50,5 +55,16 @@ pub struct HttpState {
 
 /// Every route of the application listener.
 pub fn configure(cfg: &mut ServiceConfig, state: HttpState) {
-    cfg.app_data(web::Data::new(state)).service(api::routes());
+    cfg.app_data(web::Data::new(state))
+        .configure(frames::routes)
+        .configure(events::routes)
+        .route("/bitrix/robots/{code}", web::post().to(no_robot))
+        .route("/app/{path:.*}", web::get().to(assets::serve))
+        .route("/app/{path:.*}", web::head().to(assets::serve))
+        .service(api::routes());
+}
+
+/// Robots come with a later release; the address says so instead of looking broken.
+async fn no_robot() -> Result<HttpResponse, Problem> {
+    Err(Kind::NotFound.into())
 }

@@ -15,7 +15,8 @@ use super::guard::{Guard, Refused, origin};
 pub const USER_AGENT: &str = concat!("fidelio-bitrix24/", env!("CARGO_PKG_VERSION"));
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Shorter than servers keep theirs: a request on a connection that the server is closing has an unknown outcome.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes ring the process's TLS provider. Safe to call any number of times, in `main` and in tests.
 pub fn install_crypto() {

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::clients::Clients;
 use super::gate::GateCache;
 use super::installation::Installation;
+use super::reading::Readings;
 use super::roles::{self, Assignment, Grant, Role};
 use super::settings::PortalSettings;
 use super::{PortalError, PortalStatus};
@@ -61,6 +62,7 @@ pub(super) struct Inner {
     pub parts: Parts,
     pub gate: GateCache,
     pub clients: Clients,
+    pub readings: Readings,
     /// Verifications at once: a flood of forged frames must not become a flood at the OAuth host.
     pub verifications: Semaphore,
     /// Wakes the lifecycle worker of this process.
@@ -117,6 +119,7 @@ impl Directory {
             parts,
             gate: GateCache::default(),
             clients: Clients::default(),
+            readings: Readings::default(),
             verifications: Semaphore::new(VERIFICATIONS),
             wake: Notify::new(),
             keys: RwLock::default(),

@@ -12,6 +12,7 @@ mod gate;
 mod install;
 pub mod installation;
 mod lifecycle;
+mod reading;
 pub mod roles;
 pub mod settings;
 mod status;

@@ -1,7 +1,11 @@
 //! Every integration test, linked once. Tests drive the real product over real sockets; `support` boots its parts.
 
+mod api_access;
+mod api_hotels;
+mod api_input;
+mod api_openapi;
 mod api_store;
-mod bitrix_store;
+mod bitrix;
 mod layers;
 mod store;
 mod support;

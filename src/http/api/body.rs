@@ -19,7 +19,7 @@ const DEPTH: usize = 16;
 #[derive(Debug)]
 pub struct Body {
     pub raw: Bytes,
-    value: Value,
+    pub value: Value,
 }
 
 impl Body {

@@ -164,23 +164,28 @@ impl Object {
         self.nested(pointer, value, parse)
     }
 
-    /// A map of any names, each value read by `parse`.
-    pub fn map<T>(
-        &mut self,
-        member: &str,
-        mut parse: impl FnMut(&str, &Value) -> Result<T, Bad>,
-    ) -> Option<Vec<(String, T)>> {
-        self.object(member, |map| {
-            let members = std::mem::take(&mut map.members);
-            let mut parsed = Vec::with_capacity(members.len());
-            for (name, value) in &members {
-                match parse(name, value) {
-                    Ok(value) => parsed.push((name.clone(), value)),
-                    Err(bad) => map.push(name, bad),
-                }
+    /// Like [`Object::object`] where the member may be missing or `null`.
+    pub fn optional_object<T>(&mut self, member: &str, parse: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
+        if self.has(member) {
+            self.object(member, parse)
+        } else {
+            self.members.remove(member);
+            None
+        }
+    }
+
+    /// The members of a map of any names, each read by `parse`.
+    pub fn entries<T>(&mut self, mut parse: impl FnMut(&str, &Value) -> Result<T, Bad>) -> Vec<(String, T)> {
+        let map = self;
+        let members = std::mem::take(&mut map.members);
+        let mut parsed = Vec::with_capacity(members.len());
+        for (name, value) in &members {
+            match parse(name, value) {
+                Ok(value) => parsed.push((name.clone(), value)),
+                Err(bad) => map.push(name, bad),
             }
-            Some(parsed)
-        })
+        }
+        parsed
     }
 
     fn nested<T>(&self, pointer: String, value: Value, mut parse: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {

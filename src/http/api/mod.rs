@@ -2,7 +2,7 @@
 //!
 //! A handler says which right it asks for, reads its input whole, and calls the room that knows; rules live there.
 
-mod body;
+pub(super) mod body;
 mod deals;
 mod hints;
 mod hotels;
@@ -10,6 +10,7 @@ mod imports;
 mod input;
 mod installation;
 mod keys;
+mod log;
 mod once;
 mod openapi;
 mod page;
@@ -74,6 +75,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
     web::scope("/api")
         .wrap(from_fn(localise))
         .service(path("/openapi.json", vec![get!(openapi::serve)]))
+        .service(path("/v1/session", vec![post!(super::session::renew)]))
         .service(path("/v1/status", vec![get!(status::get)]))
         .service(path("/v1/installation", vec![get!(installation::get)]))
         .service(path("/v1/installation/retry", vec![post!(installation::retry)]))
@@ -95,6 +97,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/problems", vec![get!(problems::list)]))
         .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))
         .service(path("/v1/problems/{id}/dismiss", vec![post!(problems::dismiss)]))
+        .service(path("/v1/log", vec![get!(log::list)]))
         .service(path("/v1/merge-hints", vec![get!(hints::list)]))
         .service(path("/v1/keys", vec![get!(keys::list_all), post!(keys::create)]))
         .service(path("/v1/keys/{id}", vec![delete!(keys::delete)]))

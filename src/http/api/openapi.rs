@@ -10,7 +10,7 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::{deals, hints, hotels, imports, installation, keys, problems, roles, settings, status, stays, users};
+use super::{deals, hints, hotels, imports, installation, keys, log, problems, roles, settings, status, stays, users};
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
 
@@ -54,7 +54,7 @@ struct ProblemType(String);
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
         stays::list, stays::get, deals::stay,
-        problems::list, problems::retry, problems::dismiss, hints::list,
+        problems::list, problems::retry, problems::dismiss, hints::list, log::list,
         keys::list_all, keys::create, keys::delete,
     ),
     components(schemas(ProblemBody, FieldProblem, ProblemType)),

@@ -102,11 +102,12 @@ fn owner_rule(rule: &mut Object) -> Option<Value> {
             Some(json!({"kind": kind, "user_ids": users?}))
         }
         "per_hotel" => {
-            let hotels = rule.map("hotels", |code, value| {
+            let by_code = |code: &str, value: &Value| {
                 HotelCode::parse(code).map_err(|_| Bad::from("hotel_code"))?;
                 user(value)
-            })?;
-            let hotels: BTreeMap<_, _> = hotels.into_iter().collect();
+            };
+            let hotels: BTreeMap<_, _> =
+                rule.object("hotels", |hotels| Some(hotels.entries(by_code)))?.into_iter().collect();
             Some(json!({"kind": kind, "hotels": hotels}))
         }
         _ => Some(json!({"kind": kind})),
@@ -121,7 +122,7 @@ fn stage(name: &str, value: &Value) -> Result<(StayStatus, String), Bad> {
 }
 
 fn read(body: &mut Object) -> Option<Input> {
-    let owner_rule = body.has("owner_rule").then(|| body.object("owner_rule", owner_rule)).flatten();
+    let owner_rule = body.optional_object("owner_rule", owner_rule);
     let request_cap_seconds = body.optional("request_cap_seconds", |value| match value.as_i64() {
         Some(0) => Ok(0),
         _ => integer(5, 3600)(value),
@@ -132,19 +133,17 @@ fn read(body: &mut Object) -> Option<Input> {
     });
     // What `GET` shows may come back.
     let _ = body.optional("ca_pem_set", boolean);
-    let pipeline = body.has("pipeline").then(|| {
-        body.object("pipeline", |pipeline| {
-            let id = pipeline.required("category_id", integer(0, i64::from(i32::MAX)));
-            let own = pipeline.optional("own", boolean).unwrap_or_default();
-            Some((id?, own))
-        })
+    let pipeline = body.optional_object("pipeline", |pipeline| {
+        let id = pipeline.required("category_id", integer(0, i64::from(i32::MAX)));
+        let own = pipeline.optional("own", boolean).unwrap_or_default();
+        Some((id?, own))
     });
-    let stages = body.has("stages").then(|| body.map("stages", stage)).flatten();
+    let stages = body.optional_object("stages", |stages| Some(stages.entries(stage)));
     Some(Input {
         owner_rule,
         request_cap_seconds,
         ca_pem,
-        pipeline: pipeline.flatten(),
+        pipeline,
         stages: stages.map(|stages| stages.into_iter().map(|(_, pair)| pair).collect()),
     })
 }
@@ -216,6 +215,7 @@ fn apply(state: &HttpState, who: &Principal, input: Input, settings: &mut Portal
         settings.pipeline = Some(pipeline);
     }
     match input.stages {
+        Some(stages) if stages == settings.stages && !moved => {}
         Some(stages) => {
             let complete = StayStatus::ALL.iter().find(|status| !stages.contains_key(status));
             if let Some(missing) = complete {

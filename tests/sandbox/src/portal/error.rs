@@ -12,7 +12,7 @@ pub struct RestError {
     /// Text, as sent in `error_description`.
     pub description: String,
     /// Extra members such as `argument`.
-    pub extra: Map<String, Value>,
+    pub extra: Box<Map<String, Value>>,
 }
 
 /// Result of one method.
@@ -21,7 +21,7 @@ pub type RestResult<T> = Result<T, RestError>;
 impl RestError {
     /// An error with any status.
     pub fn new(status: u16, code: &str, description: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), description: description.into(), extra: Map::new() }
+        Self { status, code: code.to_owned(), description: description.into(), extra: Box::default() }
     }
 
     /// Validation: 400.
@@ -61,7 +61,7 @@ impl RestError {
         let mut body = Map::new();
         body.insert("error".into(), Value::String(self.code.clone()));
         body.insert("error_description".into(), Value::String(self.description.clone()));
-        body.extend(self.extra.clone());
+        body.extend((*self.extra).clone());
         body
     }
 }

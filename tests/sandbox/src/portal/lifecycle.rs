@@ -108,7 +108,7 @@ pub fn begin(state: &mut State, with_page: bool) {
     if !state.app.installed {
         state.app.application_token = tokens::hex(1);
         state.app.installed = true;
-        state.app.opened = false;
+        state.app.run_by.clear();
     }
     state.app.finished = !with_page;
 }

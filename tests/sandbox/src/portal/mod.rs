@@ -15,6 +15,7 @@
 
 pub mod clock;
 mod control;
+mod control_crm;
 pub mod crm;
 pub mod error;
 pub mod events;

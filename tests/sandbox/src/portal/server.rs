@@ -81,6 +81,7 @@ async fn run(
             .app_data(web::PayloadConfig::new(64 << 20))
             .configure(control::configure)
             .configure(frame::configure)
+            .configure(crate::ui::portal_pages)
             .default_service(web::to(any))
     })
     .on_connect(on_connect)

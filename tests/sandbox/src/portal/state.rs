@@ -26,8 +26,6 @@ pub struct App {
     pub installed: bool,
     /// `installFinish` was called (or there is no installer page).
     pub finished: bool,
-    /// The wizard was opened at least once.
-    pub opened: bool,
     /// Version of the card.
     pub version: i64,
     /// Status letter.
@@ -44,6 +42,8 @@ pub struct App {
     pub options: Map<String, Value>,
     /// `user.option.*` by user.
     pub user_options: BTreeMap<i64, Map<String, Value>>,
+    /// People whose frame has said `setInstall`: for the others it is the first run.
+    pub run_by: std::collections::BTreeSet<i64>,
 }
 
 /// Addresses the portal is reached at.
@@ -140,7 +140,6 @@ impl State {
             app: App {
                 installed: false,
                 finished: false,
-                opened: false,
                 version: 1,
                 status: "F".into(),
                 payment_expired: false,
@@ -149,6 +148,7 @@ impl State {
                 scope: options.scope.clone(),
                 options: Map::new(),
                 user_options: BTreeMap::new(),
+                run_by: std::collections::BTreeSet::new(),
             },
             users: User::defaults().into_iter().map(|user| (user.id, user)).collect(),
             tokens: Tokens::default(),

@@ -208,7 +208,7 @@ impl Condition {
 
     fn single(&self, cell: &Cell) -> bool {
         let equal = || match cell {
-            Cell::Num(number) => self.numbers.iter().any(|value| *value == Some(*number)),
+            Cell::Num(number) => self.numbers.contains(&Some(*number)),
             Cell::Int(number) => self.values.iter().any(|value| *value == number.to_string()),
             Cell::Text(text) => self.values.iter().any(|value| value.as_str() == &**text),
             Cell::List(_) => false,

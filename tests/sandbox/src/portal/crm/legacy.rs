@@ -171,7 +171,9 @@ pub fn comment(call: &mut Call<'_>) -> RestResult<Answer> {
     let text = fields.text("COMMENT").unwrap_or_default();
     let id = i64::try_from(call.state.crm.comments.len()).unwrap_or(0) + 1;
     let user = call.user;
-    call.state.crm.comments.push(Comment { id, entity, entity_id, text, user });
+    let at = call.state.clock.now();
+    call.state.crm.comments.push(Comment { id, entity, entity_id, text, user, at });
+    call.state.crm.changes += 1;
     Ok(Answer::rows(json!(id), 1))
 }
 

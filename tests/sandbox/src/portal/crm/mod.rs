@@ -51,6 +51,8 @@ pub struct Comment {
     pub text: String,
     /// Author.
     pub user: i64,
+    /// Unix seconds.
+    pub at: i64,
 }
 
 /// CRM state.
@@ -68,4 +70,6 @@ pub struct Crm {
     pub comments: Vec<Comment>,
     /// Next user field id.
     pub next_user_field: i64,
+    /// Grows with every write, so that a page knows when to read again.
+    pub changes: u64,
 }

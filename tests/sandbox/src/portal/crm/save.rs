@@ -100,6 +100,7 @@ pub fn add(
     }
     comm_flags(table, &mut row);
     table.put(id, row);
+    crm.changes += 1;
     state.fire(Fact::record(entity, "ADD", id, actor));
     if !dialect.import && !actor.robot {
         run_robots(state, entity, id, true);
@@ -150,6 +151,7 @@ pub fn update(
     comm_flags(table, &mut row);
     let stage_id = get(table, &row, "stageId").map(Cell::plain).unwrap_or_default();
     table.put(id, row);
+    crm.changes += 1;
     if entity == Entity::Deal && category != old_category {
         let data = json!({"FIELDS": {"ID": id.to_string(), "CATEGORY_ID": category.to_string(), "STAGE_ID": stage_id}});
         state.fire(Fact::new("ONCRMDEALMOVETOCATEGORY", data, actor));
@@ -165,6 +167,7 @@ pub fn update(
 /// Deletes a record.
 pub fn delete(state: &mut State, actor: &Actor, entity: Entity, id: i64) -> RestResult<()> {
     state.crm.tables.of_mut(entity).take(id).ok_or_else(RestError::not_found)?;
+    state.crm.changes += 1;
     state.fire(Fact::record(entity, "DELETE", id, actor));
     Ok(())
 }

@@ -66,7 +66,7 @@ pub fn may_call(state: &State, caller: &Caller, method: &str, v3: bool) -> RestR
         _ => return Ok(()),
     };
     let granted = |scope: &&str| state.app.scope.split(',').any(|given| given.trim() == *scope);
-    if caller.app && !needed.iter().any(|scope| granted(&scope)) {
+    if caller.app && !needed.iter().any(granted) {
         return Err(RestError::new(
             403,
             "insufficient_scope",

@@ -1,0 +1,95 @@
+//! The frontend's files, embedded in the binary, compressed beforehand; names of the bundle change with its content.
+
+use std::borrow::Cow;
+
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+/// `frontend/dist`; a build without it serves its pages without a frontend.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/frontend/dist"]
+#[allow_missing = true]
+struct Dist;
+
+/// The page every frame gets, before its boot block is put in.
+pub fn index() -> Option<String> {
+    match Dist::get("index.html")?.data {
+        Cow::Borrowed(bytes) => String::from_utf8(bytes.to_vec()).ok(),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok(),
+    }
+}
+
+/// Files whose names carry a hash of their content.
+fn is_immutable(path: &str) -> bool {
+    path.starts_with("assets/")
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("json" | "map") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webp") => "image/webp",
+        Some("ico") => "image/x-icon",
+        Some("woff2") => "font/woff2",
+        Some("woff") => "font/woff",
+        Some("txt") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+/// The smallest form of a file that the browser takes.
+fn find(path: &str, accepted: &str) -> Option<(EmbeddedFile, Option<&'static str>)> {
+    let takes = |coding: &str| {
+        accepted.split(',').map(str::trim).any(|one| {
+            let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+            name.trim().eq_ignore_ascii_case(coding) && !matches!(weight.trim(), "q=0" | "q=0.0")
+        })
+    };
+    for (coding, ending) in [("br", ".br"), ("gzip", ".gz")] {
+        if takes(coding)
+            && let Some(file) = Dist::get(&format!("{path}{ending}"))
+        {
+            return Some((file, Some(coding)));
+        }
+    }
+    Dist::get(path).map(|file| (file, None))
+}
+
+/// `GET` and `HEAD /app/…`
+pub async fn serve(req: HttpRequest, path: web::Path<String>) -> HttpResponse {
+    // The page itself comes with a boot block only; the compressed copies are answers, not files.
+    let path = path.into_inner();
+    if path == "index.html" || path.ends_with(".br") || path.ends_with(".gz") || path.starts_with(".vite") {
+        return HttpResponse::NotFound().finish();
+    }
+    let accepted = req.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some((file, coding)) = find(&path, accepted) else { return HttpResponse::NotFound().finish() };
+    let hash = file.metadata.sha256_hash();
+    let tag: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("\"{tag}\"");
+    let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut response =
+        if known.split(',').any(|one| one.trim() == tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((ETAG, tag))
+        .insert_header((VARY, "Accept-Encoding"))
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .insert_header((
+            CACHE_CONTROL,
+            if is_immutable(&path) { "public, max-age=31536000, immutable" } else { "no-cache" },
+        ))
+        .insert_header((CONTENT_TYPE, media_type(&path)));
+    if let Some(coding) = coding {
+        response.insert_header((CONTENT_ENCODING, coding));
+    }
+    match file.data {
+        Cow::Borrowed(bytes) => response.body(bytes),
+        Cow::Owned(bytes) => response.body(bytes),
+    }
+}
