@@ -48,8 +48,8 @@ export function createApi(client: Client) {
     stayOfDeal: (deal: string) => client.get<StayView>(`/deals/${code(deal)}/stay`),
 
     problems: (filter: { state?: string; after?: string | null }) => client.get<List<ProblemItem>>('/problems', filter),
-    retryProblem: (id: string) => client.post<void>(`/problems/${code(id)}/retry`),
-    dismissProblem: (id: string, note: string) => client.post<void>(`/problems/${code(id)}/dismiss`, { note }),
+    retryProblem: (id: number) => client.post<void>(`/problems/${id}/retry`),
+    dismissProblem: (id: number, note: string) => client.post<void>(`/problems/${id}/dismiss`, { note }),
 
     log: (filter: { method?: string; outcome?: string; after?: string | null }) =>
       client.get<List<LogItem>>('/log', filter),
@@ -61,7 +61,7 @@ export function createApi(client: Client) {
       }),
 
     keys: () => client.get<List<ApiKey>>('/keys'),
-    addKey: (key: NewApiKey) => client.post<ApiKey & { key: string }>('/keys', key),
+    addKey: (key: NewApiKey) => client.post<ApiKey & { key: string | null }>('/keys', key),
     removeKey: (id: string) => client.delete(`/keys/${code(id)}`)
   }
 }

@@ -19,17 +19,18 @@ export type Light = 'green' | 'yellow' | 'red' | 'grey'
 
 export interface QueueAge {
   waiting: number
-  oldest_seconds: number | null
+  oldest_seconds: number
+  light: Light
 }
 
 export interface SourceStatus {
   kind: string
   via: string
   health: string
-  detail_code?: string | null
-  detail?: string | null
-  last_ok_at?: Moment | null
-  last_record_at?: Moment | null
+  detail_code: string
+  last_ok_at: Moment | null
+  last_record_at: Moment | null
+  light: Light
 }
 
 export interface HotelStatus {
@@ -42,9 +43,9 @@ export interface HotelStatus {
 
 export interface PortalStatus {
   state: string
-  detail?: string | null
+  detail: string
   domain: string
-  license?: string | null
+  license: string
   light: Light
 }
 
@@ -74,9 +75,12 @@ export interface InstallationStep {
 
 export interface Lack {
   code: string
-  hint?: string | null
+  /** What to do about it, in the reader's language. */
+  hint: string
+  /** What exactly: a scope, a method, a field. */
+  detail: string
   /** Nothing is created while this lacks; otherwise the application works without it. */
-  blocks?: boolean
+  blocks: boolean
 }
 
 export interface Installation {
@@ -84,7 +88,7 @@ export interface Installation {
   steps: InstallationStep[]
   lacks: Lack[]
   /** The portal's own word: `installFinish` was called, or there was none to call. */
-  installed?: boolean
+  installed: boolean
 }
 
 export type OwnerRule =
@@ -104,8 +108,10 @@ export interface Settings {
 /** What may be written of the settings; a field left out stays as it is. */
 export interface SettingsChange {
   owner_rule?: OwnerRule
-  request_cap_seconds?: number | null
-  ca_pem?: string | null
+  /** 0: as on the server. */
+  request_cap_seconds?: number
+  /** Empty: none. */
+  ca_pem?: string
 }
 
 export interface PortalUser {
@@ -166,28 +172,29 @@ export interface ImportRun {
   hotel: string
   state: ImportState
   dry_run: boolean
-  from: StayDate | null
-  to: StayDate | null
+  from: StayDate
+  to: StayDate
   created_at: Moment
   estimate: Estimate | null
-  progress?: { stays: Counted; guests: Counted; companies: Counted } | null
-  rate_per_second?: number | null
-  eta_seconds?: number | null
-  detail?: string | null
+  progress: { stays: Counted; guests: Counted; companies: Counted }
+  rate_per_second: number
+  eta_seconds: number | null
+  failure: string | null
 }
 
 export type ProblemKind = 'rejected' | 'failed' | 'refused' | 'doubtful'
 export type ProblemState = 'open' | 'retried' | 'dismissed'
 
 export interface ProblemItem {
-  id: string
+  id: number
   subject: string
   hotel?: string | null
   cause: string
   kind: ProblemKind
   title: string
   hint: string
-  detail?: string | null
+  /** Whatever helps to find the record: text, or names with values. */
+  detail: unknown
   count: number
   state: ProblemState
   first_at: Moment
@@ -206,43 +213,40 @@ export interface LogItem {
 export type StayStatus =
   'offer' | 'tentative' | 'waitlisted' | 'confirmed' | 'in_house' | 'checked_out' | 'cancelled' | 'no_show'
 
-export interface StayGuest {
+export interface StayPerson {
   profile: string
   name: string
-  contact_id?: number | null
+  contact_id: number | null
+  company_id: number | null
   main: boolean
-}
-
-export interface StayHistoryItem {
-  at: Moment
-  status?: StayStatus
-  text?: string
+  role: string
 }
 
 export interface StayView {
   hotel: string
   number: string
-  status: StayStatus
-  arrival: StayDate
-  departure: StayDate
-  nights: number
+  status: StayStatus | null
+  arrival: StayDate | null
+  departure: StayDate | null
+  nights: number | null
   room: string | null
   room_type: string | null
   rate: string | null
   adults: number | null
-  children: number | null
-  guests: StayGuest[]
-  company?: string | null
-  travel_agent?: string | null
-  group?: string | null
-  total?: Money | null
-  balance?: Money | null
-  notes: string[]
+  /** By the hotel's own age groups. */
+  children: Record<string, number>
+  guests: StayPerson[]
+  company: StayPerson | null
+  travel_agent: StayPerson | null
+  group: { number: string; name: string } | null
+  total: Money | null
+  balance: Money | null
+  notes: { category: string; text: string; guest_may_see: boolean }[]
   source: string
-  pms_time?: Moment | null
-  received_at: Moment | null
-  crm: { deal_id?: number | null; synced_at?: Moment | null }
-  history: StayHistoryItem[]
+  pms_time: Moment | null
+  received_at: Moment
+  crm: { deal_id: number | null; synced_at: Moment | null; pending: boolean | null }
+  history: { at: Moment; code: string }[]
 }
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'
@@ -255,19 +259,23 @@ export interface RoleItem {
   grants: Grant[]
 }
 
+export type KeyGrant = 'viewer' | 'front_desk' | 'installer' | 'folio' | 'write_back'
+
 export interface ApiKey {
   id: string
-  name: string
-  grants: string[]
+  label: string
+  grants: KeyGrant[]
+  /** `null`: every hotel of the portal. */
   hotels: string[] | null
+  made_by: number
   created_at: Moment
   expires_at: Moment
-  last_used_at?: Moment | null
+  expired: boolean
 }
 
 export interface NewApiKey {
-  name: string
-  grants: string[]
-  hotels: string[] | null
+  label: string
+  grants: KeyGrant[]
+  hotels?: string[]
   expires_at: Moment
 }

@@ -7,6 +7,8 @@ export interface Formats {
   /** A hotel's calendar date, as written: no time zone ever moves it. */
   date(value: StayDate): string
   dateWithDay(value: StayDate): string
+  /** Two calendar dates as one phrase; what they share is said once. */
+  dates(from: StayDate, to: StayDate): string
   /** A moment on the reader's own clock. */
   moment(value: Moment): string
   /** A moment on the clock it was written with (the hotel's), whatever zone the reader is in. */
@@ -42,6 +44,12 @@ export function createFormats(locale: string): Formats {
     money: (value) => money(locale, value),
     date: (value) => calendar(dates, value),
     dateWithDay: (value) => calendar(days, value),
+    dates(from, to) {
+      const [start, end] = [noon(from), noon(to)]
+      return start === null || end === null || end < start
+        ? `${calendar(days, from)} — ${calendar(days, to)}`
+        : days.formatRange(start, end)
+    },
     moment(value) {
       const time = Date.parse(value)
       return Number.isNaN(time) ? dash : moments.format(time)
@@ -89,8 +97,15 @@ function money(locale: string, value: Money): string {
 }
 
 function calendar(format: Intl.DateTimeFormat, value: StayDate): string {
+  const time = noon(value)
+  return time === null ? dash : format.format(time)
+}
+
+/** A calendar date as a moment for formats that are fixed to UTC: nothing can move it to a neighbouring day. */
+function noon(value: StayDate): number | null {
   const parts = /^(\d{4})-(\d{2})-(\d{2})$/.exec(value)
-  if (!parts) return dash
-  const time = Date.UTC(Number(parts[1]), Number(parts[2]) - 1, Number(parts[3]))
-  return Number.isNaN(time) ? dash : format.format(time)
+  if (!parts) return null
+  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])]
+  const time = Date.UTC(year, month - 1, day, 12)
+  return new Date(time).getUTCDate() === day ? time : null
 }

@@ -83,7 +83,8 @@ export const ru: Catalogue = {
   'install.lacks.blocks': 'Установка ждёт этого',
   'install.lacks.optional': 'Приложение работает и без этого',
   'install.failed.title': 'Установка не завершена',
-  'install.failed.text': 'Причина указана у шага с крестиком. Сделанное сохранено, ничего не создаётся дважды.',
+  'install.failed.text':
+    'Выше указано, чего не хватает или на каком шаге ошибка. Сделанное сохранено, ничего не создаётся дважды.',
   'install.again': 'Проверить ещё раз',
   'install.ready.title': 'Готово',
   'install.ready.opening': 'Открываем приложение…',
@@ -173,14 +174,10 @@ export const ru: Catalogue = {
   'source.fias': 'FIAS',
   'source.demo': 'Демонстрационный отель',
 
-  'health.up': 'На связи',
   'health.ok': 'На связи',
-  'health.unknown': 'Ещё не опрашивался',
-  'health.down': 'Нет связи',
-  'health.backoff': 'Не отвечает, пробуем ещё раз',
+  'health.new': 'Ещё не опрашивался',
+  'health.failing': 'Не отвечает, пробуем ещё раз',
   'health.stopped': 'Остановлен',
-  'health.refused': 'Отель отклоняет вход',
-  'health.limited': 'Часть данных закрыта лицензией отеля',
 
   'hotels.title': 'Отели',
   'hotels.lead': 'Откуда поступают проживания.',
@@ -279,7 +276,6 @@ export const ru: Catalogue = {
   'import.history.range': 'Заезды',
   'import.history.state': 'Состояние',
   'import.history.stays': 'Проживаний',
-  'import.history.future': 'всё будущее',
   'import.kind.dry': 'оценка',
   'import.kind.real': 'импорт',
   'import.estimate.stays': {
@@ -440,8 +436,7 @@ export const ru: Catalogue = {
   'keys.make': 'Создать ключ',
   'keys.all_hotels': 'все отели',
   'keys.until': 'действует до {date}',
-  'keys.used': 'использован {ago}',
-  'keys.unused': 'ещё не использовался',
+  'keys.expired': 'истёк {date}',
   'keys.revoke': 'Отозвать',
   'keys.revoke.title': 'Отозвать «{name}»?',
   'keys.revoke.text': 'Программы с этим ключом сразу потеряют доступ.',
@@ -488,6 +483,8 @@ export const ru: Catalogue = {
   'stay.room_type': 'Категория номера',
   'stay.people': 'Гостей',
   'stay.rate': 'Тариф',
+  'stay.dates.unknown': 'даты не известны',
+  'stay.status.unknown': 'Без статуса',
   'stay.company': 'Компания',
   'stay.agent': 'Турагент',
   'stay.group': 'Группа',
@@ -505,12 +502,14 @@ export const ru: Catalogue = {
   'stay.received': 'получено {ago}',
   'stay.synced': 'в сделке {ago}',
   'stay.not_synced': 'на пути в сделку',
+  'stay.pending': 'изменение в пути',
   'stay.nights': { one: '{n} ночь', few: '{n} ночи', many: '{n} ночей', other: '{n} ночи' },
   'stay.adults': { one: '{n} взрослый', few: '{n} взрослых', many: '{n} взрослых', other: '{n} взрослых' },
   'stay.children': { one: '{n} ребёнок', few: '{n} ребёнка', many: '{n} детей', other: '{n} ребёнка' },
 
-  'key_grant.read': 'читать проживания',
+  'key_grant.viewer': 'читать проживания и проблемы',
+  'key_grant.front_desk': 'разбирать проблемы',
+  'key_grant.installer': 'менять настройки и отели',
   'key_grant.folio': 'видеть деньги',
-  'key_grant.write_back': 'писать в Fidelio',
-  'key_grant.manage': 'менять настройки'
+  'key_grant.write_back': 'писать в Fidelio'
 }
