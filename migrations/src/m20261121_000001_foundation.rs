@@ -164,6 +164,7 @@ const TABLES: &[&str] = &[
         failures INTEGER NOT NULL DEFAULT 0
     )",
     // --- inbox: what came in, before anything is decided -------------------------------------------
+    // `state`: 0 waiting, 1 decided (kept for replay), 2 cannot be decided. `hash` is of the content, stamps apart.
     "CREATE TABLE inbox (
         id {id},
         portal_id BIGINT NOT NULL,
@@ -172,6 +173,7 @@ const TABLES: &[&str] = &[
         subject TEXT NOT NULL,
         priority INTEGER NOT NULL,
         payload_sealed {blob} NOT NULL,
+        hash TEXT NOT NULL DEFAULT '',
         state INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,
         received_at BIGINT NOT NULL,
@@ -188,6 +190,7 @@ const TABLES: &[&str] = &[
         main_guest TEXT NOT NULL DEFAULT '',
         hash TEXT NOT NULL,
         facts_sealed {blob} NOT NULL,
+        source TEXT NOT NULL DEFAULT '',
         pms_time TEXT,
         received_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL,
@@ -200,6 +203,7 @@ const TABLES: &[&str] = &[
         kind TEXT NOT NULL,
         hash TEXT NOT NULL,
         facts_sealed {blob} NOT NULL,
+        source TEXT NOT NULL DEFAULT '',
         pms_time TEXT,
         received_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL,
@@ -237,6 +241,8 @@ const TABLES: &[&str] = &[
         updated_by BIGINT NOT NULL DEFAULT 0,
         closed_by_person BOOLEAN NOT NULL DEFAULT FALSE,
         deleted BOOLEAN NOT NULL DEFAULT FALSE,
+        putbacks INTEGER NOT NULL DEFAULT 0,
+        putbacks_since BIGINT NOT NULL DEFAULT 0,
         synced_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, entity, crm_id)
     )",
@@ -256,19 +262,23 @@ const TABLES: &[&str] = &[
         entity INTEGER NOT NULL,
         phase TEXT NOT NULL,
         after_id BIGINT NOT NULL DEFAULT 0,
+        upto BIGINT NOT NULL DEFAULT 0,
         watermark TEXT NOT NULL DEFAULT '',
+        started TEXT NOT NULL DEFAULT '',
         next_at BIGINT NOT NULL DEFAULT 0,
         PRIMARY KEY (portal_id, entity)
     )",
     // --- outbox: one row a subject that differs from what the portal confirmed ------------------------------
     // `state`: 0 waiting, 1 sent (its outcome is not known yet), 2 rejected by the portal, 3 failed for good.
-    // `seq` grows with each change: a row is done only if nothing changed since it was read.
+    // `seq` grows with each change: a row is done only if nothing changed since it was read. `rank` puts records
+    // before those that name them; `entity` and `target` say which record an open write goes to.
     "CREATE TABLE outbox (
         id {id},
         portal_id BIGINT NOT NULL,
         subject TEXT NOT NULL,
         intent TEXT NOT NULL,
         priority INTEGER NOT NULL,
+        rank INTEGER NOT NULL DEFAULT 0,
         seq BIGINT NOT NULL DEFAULT 1,
         state INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,
@@ -277,6 +287,8 @@ const TABLES: &[&str] = &[
         fence BIGINT NOT NULL DEFAULT 0,
         sent_at BIGINT,
         hold_until BIGINT,
+        entity INTEGER NOT NULL DEFAULT 0,
+        target BIGINT NOT NULL DEFAULT 0,
         write_kind TEXT NOT NULL DEFAULT '',
         write_sealed {blob},
         UNIQUE (portal_id, subject)
@@ -346,12 +358,14 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX source_by_poll ON source (next_poll_at)",
     "CREATE INDEX source_by_hotel ON source (portal_id, hotel_id)",
     "CREATE INDEX inbox_waiting ON inbox (portal_id, state, priority, id)",
+    "CREATE INDEX inbox_by_subject ON inbox (portal_id, subject, state)",
+    "CREATE UNIQUE INDEX inbox_event_once ON inbox (portal_id, subject) WHERE state = 0 AND kind = 'event'",
     "CREATE INDEX inbox_by_age ON inbox (state, received_at)",
     "CREATE INDEX stay_by_arrival ON stay (portal_id, hotel_id, arrival)",
     "CREATE INDEX stay_profile_by_profile ON stay_profile (portal_id, hotel_id, profile)",
     "CREATE INDEX link_by_record ON link (portal_id, entity, crm_id)",
     "CREATE INDEX crm_index_by_record ON crm_index (portal_id, entity, crm_id)",
-    "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, id)",
+    "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, rank, id)",
     "CREATE INDEX problem_open ON problem (portal_id, state, last_at)",
     "CREATE INDEX import_job_by_portal ON import_job (portal_id, created_at)",
     "CREATE INDEX idempotency_by_age ON idempotency (created_at)",

@@ -3,21 +3,33 @@
 //! Functions take `&Tx` where they must be part of a caller's transaction and `&Db` where they stand alone.
 
 pub mod api_keys;
+mod bulk;
+pub mod crm_index;
+pub mod crm_records;
 mod db;
 pub mod gates;
 pub mod hotels;
 pub mod idempotency;
+pub mod imports;
+pub mod inbox;
 pub mod keys;
 pub mod leases;
 pub mod limits;
 pub mod portals;
 pub mod purge;
 pub mod request_log;
+pub mod links;
+pub mod mappings;
+pub mod outbox;
+pub mod problems;
+pub mod profiles;
 pub mod roles;
 pub mod sources;
 mod sql;
+pub mod stays;
 pub mod tokens;
 
+pub use bulk::Via;
 pub use db::{Db, Engine, Schema, StoreError, Tx};
 pub(crate) use sql::{Row, args};
 

@@ -1,0 +1,68 @@
+//! Many rows in one statement, and reading through either a connection or a transaction.
+
+use sea_orm::Value;
+
+use super::{Db, Row, StoreError, Tx};
+
+/// Where a reading function reads: outside any transaction, or inside the caller's.
+#[derive(Clone, Copy, Debug)]
+pub enum Via<'a> {
+    Db(&'a Db),
+    Tx(&'a Tx),
+}
+
+impl<'a> From<&'a Db> for Via<'a> {
+    fn from(db: &'a Db) -> Self {
+        Self::Db(db)
+    }
+}
+
+impl<'a> From<&'a Tx> for Via<'a> {
+    fn from(tx: &'a Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+impl Via<'_> {
+    pub(crate) async fn rows(&self, text: &str, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Db(db) => db.rows(text, args).await,
+            Self::Tx(tx) => tx.rows(text, args).await,
+        }
+    }
+}
+
+/// Placeholders in one statement: SQLite takes 32,766.
+const MAX_ARGS: usize = 30_000;
+
+/// `$n, $n+1, …`: placeholders for a list that follows `taken` others.
+pub(crate) fn list(taken: usize, count: usize) -> String {
+    (1..=count).map(|n| format!("${}", taken + n)).collect::<Vec<_>>().join(", ")
+}
+
+/// How many rows of `columns` values fit one statement.
+pub(crate) fn chunk_of(columns: usize) -> usize {
+    (MAX_ARGS / columns.max(1)).clamp(1, 1_000)
+}
+
+/// `INSERT INTO … (…) VALUES (…), (…) <tail>` for as many rows as there are.
+pub(crate) async fn insert(
+    tx: &Tx,
+    into: &str,
+    columns: &[&str],
+    rows: Vec<Vec<Value>>,
+    tail: &str,
+) -> Result<u64, StoreError> {
+    let mut touched = 0;
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<Vec<Value>> = rows.by_ref().take(chunk_of(columns.len())).collect();
+        let tuples = (0..chunk.len())
+            .map(|row| format!("({})", list(row * columns.len(), columns.len())))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let text = format!("INSERT INTO {into} ({}) VALUES {tuples} {tail}", columns.join(", "));
+        touched += tx.execute(&text, chunk.into_iter().flatten().collect()).await?;
+    }
+    Ok(touched)
+}

@@ -1,0 +1,133 @@
+//! The last state of the portal's records that the portal confirmed to us.
+
+use std::collections::HashMap;
+
+use sea_orm::Value;
+
+use super::bulk::{Via, chunk_of, insert, list};
+use super::{StoreError, Tx, args};
+use crate::crypto::TenantKey;
+use crate::domain::{CrmEntity, Fields, PortalId};
+
+const FIELDS: &str = "crm_record.fields";
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordRow {
+    pub entity: CrmEntity,
+    pub crm_id: i64,
+    pub fields: Fields,
+    pub updated_time: String,
+    pub updated_by: i64,
+    /// A person closed the deal: its stage is left alone.
+    pub closed_by_person: bool,
+    pub deleted: bool,
+    /// How often a person's edit was put back since `putbacks_since`.
+    pub putbacks: i32,
+    pub putbacks_since: i64,
+    pub synced_at: i64,
+}
+
+impl RecordRow {
+    pub fn new(entity: CrmEntity, crm_id: i64, fields: Fields, now: i64) -> Self {
+        Self {
+            entity,
+            crm_id,
+            fields,
+            updated_time: String::new(),
+            updated_by: 0,
+            closed_by_person: false,
+            deleted: false,
+            putbacks: 0,
+            putbacks_since: 0,
+            synced_at: now,
+        }
+    }
+}
+
+pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordRow]) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(records.len());
+    for record in records {
+        let fields = serde_json::to_vec(&record.fields).map_err(|_| StoreError::Corrupt(FIELDS))?;
+        rows.push(args![
+            portal.0,
+            record.entity.type_id(),
+            record.crm_id,
+            key.hash("crm_record", &fields),
+            key.seal(FIELDS, &fields)?,
+            record.updated_time.as_str(),
+            record.updated_by,
+            record.closed_by_person,
+            record.deleted,
+            record.putbacks,
+            record.putbacks_since,
+            record.synced_at
+        ]);
+    }
+    insert(
+        tx,
+        "crm_record",
+        &[
+            "portal_id",
+            "entity",
+            "crm_id",
+            "hash",
+            "fields_sealed",
+            "updated_time",
+            "updated_by",
+            "closed_by_person",
+            "deleted",
+            "putbacks",
+            "putbacks_since",
+            "synced_at",
+        ],
+        rows,
+        "ON CONFLICT (portal_id, entity, crm_id) DO UPDATE SET hash = excluded.hash,
+            fields_sealed = excluded.fields_sealed, updated_time = excluded.updated_time,
+            updated_by = excluded.updated_by, closed_by_person = excluded.closed_by_person,
+            deleted = excluded.deleted, putbacks = excluded.putbacks, putbacks_since = excluded.putbacks_since,
+            synced_at = excluded.synced_at",
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn load(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    key: &TenantKey,
+    entity: CrmEntity,
+    ids: &[i64],
+) -> Result<HashMap<i64, RecordRow>, StoreError> {
+    let via = via.into();
+    let mut found = HashMap::new();
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, entity.type_id()];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, deleted, putbacks,
+                putbacks_since, synced_at
+             FROM crm_record WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})",
+            list(2, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            let fields = key.open(FIELDS, &row.get::<Vec<u8>>("fields_sealed")?)?;
+            let crm_id = row.get("crm_id")?;
+            found.insert(
+                crm_id,
+                RecordRow {
+                    entity,
+                    crm_id,
+                    fields: serde_json::from_slice(&fields).map_err(|_| StoreError::Corrupt(FIELDS))?,
+                    updated_time: row.get("updated_time")?,
+                    updated_by: row.get("updated_by")?,
+                    closed_by_person: row.get("closed_by_person")?,
+                    deleted: row.get("deleted")?,
+                    putbacks: row.get("putbacks")?,
+                    putbacks_since: row.get("putbacks_since")?,
+                    synced_at: row.get("synced_at")?,
+                },
+            );
+        }
+    }
+    Ok(found)
+}

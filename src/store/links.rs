@@ -1,0 +1,127 @@
+//! Which record of the portal stands for a stay or a profile. A subject has at most one, ever.
+
+use std::collections::HashMap;
+
+use sea_orm::Value;
+
+use super::bulk::{Via, chunk_of, insert, list};
+use super::{Row, StoreError, Tx, args};
+use crate::domain::{CrmEntity, PortalId};
+
+/// How a record came to stand for a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Created,
+    /// Found by our mark or by our user fields: once made or adopted by us.
+    Recovered,
+    /// Found by phone or e-mail and name: it stood there before us.
+    Adopted,
+}
+
+impl Origin {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Recovered => "recovered",
+            Self::Adopted => "adopted",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    pub subject: String,
+    pub entity: CrmEntity,
+    pub crm_id: i64,
+    pub origin: Origin,
+    /// The record carries this subject's mark in `originatorId`/`originId`.
+    pub marked: bool,
+}
+
+fn read(row: &Row) -> Result<LinkRow, StoreError> {
+    let origin: String = row.get("origin")?;
+    Ok(LinkRow {
+        subject: row.get("subject")?,
+        entity: CrmEntity::from_type_id(row.get("entity")?).ok_or(StoreError::Corrupt("link.entity"))?,
+        crm_id: row.get("crm_id")?,
+        origin: match origin.as_str() {
+            "created" => Origin::Created,
+            "adopted" => Origin::Adopted,
+            _ => Origin::Recovered,
+        },
+        marked: row.get("marked")?,
+    })
+}
+
+/// A subject that is linked already keeps its record.
+pub async fn add(tx: &Tx, portal: PortalId, links: &[LinkRow], now: i64) -> Result<(), StoreError> {
+    let rows = links
+        .iter()
+        .map(|link| {
+            args![
+                portal.0,
+                link.subject.as_str(),
+                link.entity.type_id(),
+                link.crm_id,
+                link.origin.word(),
+                link.marked,
+                now
+            ]
+        })
+        .collect();
+    insert(
+        tx,
+        "link",
+        &["portal_id", "subject", "entity", "crm_id", "origin", "marked", "created_at"],
+        rows,
+        "ON CONFLICT (portal_id, subject) DO NOTHING",
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn of_subjects(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    subjects: &[String],
+) -> Result<HashMap<String, LinkRow>, StoreError> {
+    let via = via.into();
+    let mut found = HashMap::new();
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "SELECT subject, entity, crm_id, origin, marked FROM link WHERE portal_id = $1 AND subject IN ({})",
+            list(1, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            let link = read(&row)?;
+            found.insert(link.subject.clone(), link);
+        }
+    }
+    Ok(found)
+}
+
+/// Who stands behind these records; several profiles may share one contact. Oldest first.
+pub async fn of_records(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    entity: CrmEntity,
+    ids: &[i64],
+) -> Result<Vec<LinkRow>, StoreError> {
+    let via = via.into();
+    let mut found = Vec::new();
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, entity.type_id()];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "SELECT subject, entity, crm_id, origin, marked FROM link
+             WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({}) ORDER BY created_at, subject",
+            list(2, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            found.push(read(&row)?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,395 @@
+//! One row a subject that may differ from what the portal confirmed. What to write is computed when it is sent.
+
+use sea_orm::Value;
+
+use super::bulk::{Via, chunk_of, insert, list};
+use super::{Db, Row, StoreError, Tx, args};
+use crate::domain::{HotelId, PortalId};
+
+/// `outbox.state`
+pub const WAITING: i32 = 0;
+pub const SENT: i32 = 1;
+pub const REJECTED: i32 = 2;
+pub const FAILED: i32 = 3;
+
+/// Why the row is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Bring the portal to what we hold.
+    Sync,
+    /// Look at the record: it may have changed in the portal.
+    Reread,
+}
+
+impl Intent {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Reread => "reread",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct NewIntent {
+    pub subject: String,
+    pub intent: Intent,
+    pub priority: i32,
+    /// Records before those that name them: 0 re-reads, 1 companies, 2 contacts, 3 deals.
+    pub rank: i32,
+    pub not_before: i64,
+    /// When the change behind it was seen.
+    pub seen_at: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct OutboxRow {
+    pub id: i64,
+    pub subject: String,
+    pub intent: Intent,
+    pub priority: i32,
+    pub rank: i32,
+    pub seq: i64,
+    pub state: i32,
+    pub attempts: i32,
+    pub not_before: i64,
+    pub seen_at: i64,
+    pub fence: i64,
+    pub hold_until: i64,
+    pub entity: i32,
+    pub target: i64,
+    pub write_kind: String,
+    /// Sealed: what was sent.
+    pub write: Option<Vec<u8>>,
+}
+
+const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, not_before, seen_at, fence, hold_until, \
+                       entity, target, write_kind, write_sealed";
+
+fn read(row: &Row) -> Result<OutboxRow, StoreError> {
+    Ok(OutboxRow {
+        id: row.get("id")?,
+        subject: row.get("subject")?,
+        intent: if row.get::<String>("intent")? == "reread" { Intent::Reread } else { Intent::Sync },
+        priority: row.get("priority")?,
+        rank: row.get("rank")?,
+        seq: row.get("seq")?,
+        state: row.get("state")?,
+        attempts: row.get("attempts")?,
+        not_before: row.get("not_before")?,
+        seen_at: row.get("seen_at")?,
+        fence: row.get("fence")?,
+        hold_until: row.get::<Option<i64>>("hold_until")?.unwrap_or_default(),
+        entity: row.get("entity")?,
+        target: row.get("target")?,
+        write_kind: row.get("write_kind")?,
+        write: row.get("write_sealed")?,
+    })
+}
+
+/// Adds intents; one that waits already becomes as urgent as the more urgent of the two, and a rejected or failed one
+/// gets a new chance because something changed.
+pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(), StoreError> {
+    // One statement cannot touch a row twice: of several for one subject the most urgent stays.
+    let mut once: std::collections::BTreeMap<String, NewIntent> = std::collections::BTreeMap::new();
+    let mut order = Vec::new();
+    for intent in intents {
+        match once.get_mut(&intent.subject) {
+            Some(held) => {
+                held.priority = held.priority.min(intent.priority);
+                held.seen_at = held.seen_at.min(intent.seen_at);
+                held.not_before = held.not_before.min(intent.not_before);
+            }
+            None => {
+                order.push(intent.subject.clone());
+                once.insert(intent.subject.clone(), intent);
+            }
+        }
+    }
+    let rows = order
+        .iter()
+        .filter_map(|subject| once.get(subject))
+        .map(|new| {
+            args![
+                portal.0,
+                new.subject.as_str(),
+                new.intent.word(),
+                new.priority,
+                new.rank,
+                new.not_before,
+                new.seen_at
+            ]
+        })
+        .collect();
+    insert(
+        tx,
+        "outbox",
+        &["portal_id", "subject", "intent", "priority", "rank", "not_before", "seen_at"],
+        rows,
+        "ON CONFLICT (portal_id, subject) DO UPDATE SET
+            priority = CASE WHEN excluded.priority < outbox.priority THEN excluded.priority ELSE outbox.priority END,
+            rank = excluded.rank,
+            seq = outbox.seq + 1,
+            attempts = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.attempts END,
+            not_before = CASE WHEN outbox.state IN (2, 3) THEN excluded.not_before ELSE outbox.not_before END,
+            state = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.state END",
+    )
+    .await?;
+    Ok(())
+}
+
+/// What is due of priorities `from..=to`, the most urgent first, records before those that name them.
+pub async fn due(
+    db: &Db,
+    portal: PortalId,
+    priorities: (i32, i32),
+    now: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM outbox
+         WHERE portal_id = $1 AND state = 0 AND priority BETWEEN $2 AND $3 AND not_before <= $4
+         ORDER BY priority, rank, id LIMIT $5"
+    );
+    db.rows(&sql, args![portal.0, priorities.0, priorities.1, now, limit]).await?.iter().map(read).collect()
+}
+
+/// Rows whose outcome is not known and whose hold is over.
+pub async fn to_settle(db: &Db, portal: PortalId, now: i64, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM outbox WHERE portal_id = $1 AND state = 1 AND hold_until <= $2 ORDER BY id LIMIT $3"
+    );
+    db.rows(&sql, args![portal.0, now, limit]).await?.iter().map(read).collect()
+}
+
+/// Records that an open write goes to: `(entity, id)`.
+pub async fn open_targets(db: &Db, portal: PortalId) -> Result<Vec<(i32, i64)>, StoreError> {
+    let rows = db
+        .rows("SELECT entity, target FROM outbox WHERE portal_id = $1 AND state = 1 AND target > 0", args![portal.0])
+        .await?;
+    rows.iter().map(|row| Ok((row.get("entity")?, row.get("target")?))).collect()
+}
+
+/// State and attempts by subject: whether a guest's record is still on its way.
+pub async fn states(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    subjects: &[String],
+) -> Result<std::collections::HashMap<String, (i32, i32, i64)>, StoreError> {
+    let via = via.into();
+    let mut found = std::collections::HashMap::new();
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "SELECT subject, state, attempts, hold_until FROM outbox WHERE portal_id = $1 AND subject IN ({})",
+            list(1, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            let hold: i64 = row.get::<Option<i64>>("hold_until")?.unwrap_or_default();
+            found.insert(row.get("subject")?, (row.get("state")?, row.get("attempts")?, hold));
+        }
+    }
+    Ok(found)
+}
+
+/// What a row is about to send.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    pub id: i64,
+    pub seq: i64,
+    pub entity: i32,
+    /// The record; 0 for one to be made.
+    pub target: i64,
+    pub kind: &'static str,
+    pub write: Vec<u8>,
+}
+
+/// Marks rows as sent, before they are: whatever happens from here on, their outcome is unknown until it is recorded.
+/// Answers the rows that were still waiting unchanged.
+pub async fn mark_sent(
+    tx: &Tx,
+    portal: PortalId,
+    fence: i64,
+    now: i64,
+    hold_until: i64,
+    rows: Vec<Sending>,
+) -> Result<Vec<i64>, StoreError> {
+    let mut marked = Vec::with_capacity(rows.len());
+    for row in rows {
+        let touched = tx
+            .execute(
+                "UPDATE outbox SET state = 1, fence = $3, sent_at = $4, hold_until = $5, entity = $6, target = $7,
+                    write_kind = $8, write_sealed = $9
+                 WHERE portal_id = $1 AND id = $2 AND state = 0 AND seq = $10",
+                args![portal.0, row.id, fence, now, hold_until, row.entity, row.target, row.kind, row.write, row.seq],
+            )
+            .await?;
+        if touched > 0 {
+            marked.push(row.id);
+        }
+    }
+    Ok(marked)
+}
+
+/// Records that `(id, seq)` are done: a row that changed meanwhile waits again. Rows that another owner has settled
+/// since are not touched.
+pub async fn done(tx: &Tx, portal: PortalId, fence: i64, rows: &[(i64, i64)]) -> Result<(), StoreError> {
+    for chunk in rows.chunks(chunk_of(2)) {
+        let pairs = (0..chunk.len()).map(|n| format!("({})", list(2 + n * 2, 2))).collect::<Vec<_>>().join(", ");
+        let mut values = args![portal.0, fence];
+        for (id, seq) in chunk {
+            values.push(Value::from(*id));
+            values.push(Value::from(*seq));
+        }
+        let sql = format!(
+            "DELETE FROM outbox WHERE portal_id = $1 AND fence = $2 AND state = 1 AND (id, seq) IN (VALUES {pairs})"
+        );
+        tx.execute(&sql, values).await?;
+    }
+    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+    wait_again(tx, portal, fence, &ids, 0).await
+}
+
+/// Sent rows go back to waiting, their outcome settled (or known not to have happened).
+pub async fn wait_again(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64], not_before: i64) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, fence, not_before];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "UPDATE outbox SET state = 0, not_before = $3, target = 0, write_kind = '', write_sealed = NULL
+             WHERE portal_id = $1 AND fence = $2 AND state = 1 AND id IN ({})",
+            list(3, chunk.len())
+        );
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
+/// A refused or failed write: what becomes of its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setback {
+    pub id: i64,
+    /// [`WAITING`], [`REJECTED`] or [`FAILED`].
+    pub state: i32,
+    pub not_before: i64,
+    /// Counts against the schedule.
+    pub counts: bool,
+}
+
+pub async fn set_back(tx: &Tx, portal: PortalId, fence: i64, setbacks: &[Setback]) -> Result<(), StoreError> {
+    for back in setbacks {
+        tx.execute(
+            "UPDATE outbox SET state = $4, not_before = $5, attempts = attempts + $6, target = 0, write_kind = '',
+                write_sealed = NULL
+             WHERE portal_id = $1 AND id = $2 AND fence = $3 AND state = 1",
+            args![portal.0, back.id, fence, back.state, back.not_before, i32::from(back.counts)],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Rows that were found to have nothing to send, or to be about nothing, and did not change since they were read.
+pub async fn drop_unsent(tx: &Tx, portal: PortalId, rows: &[(i64, i64)]) -> Result<(), StoreError> {
+    for chunk in rows.chunks(chunk_of(2)) {
+        let pairs = (0..chunk.len()).map(|n| format!("({})", list(1 + n * 2, 2))).collect::<Vec<_>>().join(", ");
+        let mut values = args![portal.0];
+        for (id, seq) in chunk {
+            values.push(Value::from(*id));
+            values.push(Value::from(*seq));
+        }
+        let sql = format!("DELETE FROM outbox WHERE portal_id = $1 AND state = 0 AND (id, seq) IN (VALUES {pairs})");
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
+/// Rows that may not be sent yet (their guest is on his way, their pipeline has no stage) look again later.
+pub async fn postpone(db: &Db, portal: PortalId, ids: &[i64], not_before: i64) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, not_before];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "UPDATE outbox SET not_before = $2 WHERE portal_id = $1 AND state = 0 AND id IN ({})",
+            list(2, chunk.len())
+        );
+        db.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
+/// A waiting row that cannot be sent at all: kept apart with its problem.
+pub async fn park(tx: &Tx, portal: PortalId, rows: &[(i64, i64)], state: i32) -> Result<(), StoreError> {
+    for (id, seq) in rows {
+        tx.execute(
+            "UPDATE outbox SET state = $4 WHERE portal_id = $1 AND id = $2 AND seq = $3 AND state = 0",
+            args![portal.0, *id, *seq, state],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// A rejected, failed or waiting row of the subject is tried at once.
+pub async fn retry(tx: &Tx, portal: PortalId, subject: &str) -> Result<u64, StoreError> {
+    tx.execute(
+        "UPDATE outbox SET state = 0, attempts = 0, not_before = 0, seq = seq + 1, priority = 0
+         WHERE portal_id = $1 AND subject = $2 AND state IN (0, 2, 3)",
+        args![portal.0, subject],
+    )
+    .await
+}
+
+/// Takes over rows left open by an earlier owner of the portal's lease, so that only one of us records their end.
+pub async fn adopt(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64], now: i64) -> Result<Vec<i64>, StoreError> {
+    let mut taken = Vec::new();
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, fence, now];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "UPDATE outbox SET fence = $2 WHERE portal_id = $1 AND state = 1 AND hold_until <= $3 AND id IN ({})
+             RETURNING id",
+            list(3, chunk.len())
+        );
+        for row in tx.rows(&sql, values).await? {
+            taken.push(row.get("id")?);
+        }
+    }
+    Ok(taken)
+}
+
+/// When the next row becomes due or the next hold ends.
+pub async fn next_at(db: &Db, portal: PortalId) -> Result<Option<i64>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT MIN(CASE WHEN state = 0 THEN not_before ELSE hold_until END) AS at FROM outbox
+             WHERE portal_id = $1 AND state IN (0, 1)",
+            args![portal.0],
+        )
+        .await?;
+    rows.first().map_or(Ok(None), |row| row.get("at"))
+}
+
+/// How many rows are on their way and since when the oldest change waits.
+pub async fn pending(db: &Db, portal: PortalId) -> Result<(i64, Option<i64>), StoreError> {
+    let rows = db
+        .rows(
+            "SELECT COUNT(*) AS n, MIN(seen_at) AS oldest FROM outbox WHERE portal_id = $1 AND state IN (0, 1)",
+            args![portal.0],
+        )
+        .await?;
+    rows.first().map_or(Ok((0, None)), |row| Ok((row.get("n")?, row.get("oldest")?)))
+}
+
+/// The same for one hotel's stays and profiles.
+pub async fn pending_of(db: &Db, portal: PortalId, hotel: HotelId) -> Result<(i64, Option<i64>), StoreError> {
+    let rows = db
+        .rows(
+            "SELECT COUNT(*) AS n, MIN(seen_at) AS oldest FROM outbox
+             WHERE portal_id = $1 AND state IN (0, 1) AND (subject LIKE $2 OR subject LIKE $3)",
+            args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
+        )
+        .await?;
+    rows.first().map_or(Ok((0, None)), |row| Ok((row.get("n")?, row.get("oldest")?)))
+}

@@ -1,0 +1,238 @@
+//! The error inbox: one row per subject and cause, with how often and since when; and people to merge by hand.
+
+use sea_orm::Value;
+
+use super::bulk::{chunk_of, insert, list};
+use super::{Db, Row, StoreError, Tx, args};
+use crate::crypto::TenantKey;
+use crate::domain::{HotelId, PortalId};
+
+const DETAIL: &str = "problem.detail";
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewProblem {
+    pub hotel: Option<HotelId>,
+    pub subject: String,
+    pub cause: String,
+    pub kind: &'static str,
+    /// Parameters of the texts; no guest's data.
+    pub params: serde_json::Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProblemRow {
+    pub id: i64,
+    pub hotel: Option<HotelId>,
+    pub subject: String,
+    pub cause: String,
+    pub kind: String,
+    pub params: serde_json::Value,
+    pub count: i32,
+    pub state: String,
+    pub note: String,
+    pub first_at: i64,
+    pub last_at: i64,
+}
+
+/// Records problems; one that is known counts again and is open again.
+pub async fn raise(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    problems: &[NewProblem],
+    now: i64,
+) -> Result<(), StoreError> {
+    // One statement cannot touch a row twice: each subject and cause once.
+    let mut once: Vec<&NewProblem> = Vec::with_capacity(problems.len());
+    for problem in problems {
+        if !once.iter().any(|held| held.subject == problem.subject && held.cause == problem.cause) {
+            once.push(problem);
+        }
+    }
+    let mut rows = Vec::with_capacity(once.len());
+    for problem in once {
+        rows.push(args![
+            portal.0,
+            problem.hotel.map_or(0, |hotel| hotel.0),
+            problem.subject.as_str(),
+            problem.cause.as_str(),
+            problem.kind,
+            key.seal(DETAIL, problem.params.to_string().as_bytes())?,
+            now,
+            now
+        ]);
+    }
+    insert(
+        tx,
+        "problem",
+        &["portal_id", "hotel_id", "subject", "cause", "kind", "detail_sealed", "first_at", "last_at"],
+        rows,
+        "ON CONFLICT (portal_id, subject, cause) DO UPDATE SET count = problem.count + 1, state = 'open',
+            kind = excluded.kind, detail_sealed = excluded.detail_sealed, last_at = excluded.last_at",
+    )
+    .await?;
+    Ok(())
+}
+
+/// The subjects' records are confirmed: what stood in their way is over.
+pub async fn settle(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "DELETE FROM problem WHERE portal_id = $1 AND kind IN ('rejected', 'failed') AND subject IN ({})",
+            list(1, chunk.len())
+        );
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
+/// A problem of the whole portal is over.
+pub async fn clear(db: &Db, portal: PortalId, subject: &str, cause: &str) -> Result<(), StoreError> {
+    db.execute(
+        "DELETE FROM problem WHERE portal_id = $1 AND subject = $2 AND cause = $3",
+        args![portal.0, subject, cause],
+    )
+    .await?;
+    Ok(())
+}
+
+const COLUMNS: &str = "id, hotel_id, subject, cause, kind, detail_sealed, count, state, note, first_at, last_at";
+
+fn read(key: &TenantKey, row: &Row) -> Result<ProblemRow, StoreError> {
+    let detail = key.open(DETAIL, &row.get::<Vec<u8>>("detail_sealed")?)?;
+    let hotel: i64 = row.get("hotel_id")?;
+    Ok(ProblemRow {
+        id: row.get("id")?,
+        hotel: (hotel != 0).then_some(HotelId(hotel)),
+        subject: row.get("subject")?,
+        cause: row.get("cause")?,
+        kind: row.get("kind")?,
+        params: serde_json::from_slice(&detail).map_err(|_| StoreError::Corrupt(DETAIL))?,
+        count: row.get("count")?,
+        state: row.get("state")?,
+        note: row.get("note")?,
+        first_at: row.get("first_at")?,
+        last_at: row.get("last_at")?,
+    })
+}
+
+/// What to list; the latest first, from before `(last_at, id)` on.
+#[derive(Debug, Clone, Default)]
+pub struct ListOf {
+    pub state: Option<String>,
+    pub cause: Option<String>,
+    pub hotel: Option<HotelId>,
+    pub before: Option<(i64, i64)>,
+}
+
+pub async fn page(
+    db: &Db,
+    portal: PortalId,
+    key: &TenantKey,
+    of: &ListOf,
+    limit: i64,
+) -> Result<Vec<ProblemRow>, StoreError> {
+    let mut sql = format!("SELECT {COLUMNS} FROM problem WHERE portal_id = $1");
+    let mut values = args![portal.0];
+    let mut and = |text: &str, value: Value, sql: &mut String| {
+        values.push(value);
+        sql.push_str(&text.replace('?', &format!("${}", values.len())));
+    };
+    if let Some(state) = &of.state {
+        and(" AND state = ?", state.as_str().into(), &mut sql);
+    }
+    if let Some(cause) = &of.cause {
+        and(" AND cause = ?", cause.as_str().into(), &mut sql);
+    }
+    if let Some(hotel) = of.hotel {
+        and(" AND hotel_id = ?", hotel.0.into(), &mut sql);
+    }
+    if let Some((last_at, id)) = of.before {
+        and(" AND (last_at < ?", last_at.into(), &mut sql);
+        and(" OR (last_at = ?", last_at.into(), &mut sql);
+        and(" AND id < ?))", id.into(), &mut sql);
+    }
+    and(" ORDER BY last_at DESC, id DESC LIMIT ?", limit.into(), &mut sql);
+    db.rows(&sql, values).await?.iter().map(|row| read(key, row)).collect()
+}
+
+pub async fn by_id(db: &Db, portal: PortalId, key: &TenantKey, id: i64) -> Result<Option<ProblemRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM problem WHERE portal_id = $1 AND id = $2");
+    db.rows(&sql, args![portal.0, id]).await?.first().map(|row| read(key, row)).transpose()
+}
+
+pub async fn set_state(tx: &Tx, portal: PortalId, id: i64, state: &str, note: &str) -> Result<bool, StoreError> {
+    let touched = tx
+        .execute(
+            "UPDATE problem SET state = $3, note = $4 WHERE portal_id = $1 AND id = $2",
+            args![portal.0, id, state, note],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+pub async fn open_count(db: &Db, portal: PortalId) -> Result<i64, StoreError> {
+    let rows =
+        db.rows("SELECT COUNT(*) AS n FROM problem WHERE portal_id = $1 AND state = 'open'", args![portal.0]).await?;
+    rows.first().map_or(Ok(0), |row| row.get("n"))
+}
+
+/// People who may be one: a record was made for the subject although these looked alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HintRow {
+    pub id: i64,
+    pub subject: String,
+    pub entity: i32,
+    pub crm_ids: Vec<i64>,
+    pub reason: String,
+    pub created_at: i64,
+}
+
+/// `(subject, entity, crm ids, reason)`; a known hint is renewed.
+pub async fn hint(
+    tx: &Tx,
+    portal: PortalId,
+    hints: Vec<(String, i32, Vec<i64>, &'static str)>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let rows = hints
+        .into_iter()
+        .map(|(subject, entity, ids, reason)| {
+            let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            args![portal.0, subject, entity, ids, reason, now]
+        })
+        .collect();
+    insert(
+        tx,
+        "merge_hint",
+        &["portal_id", "subject", "entity", "crm_ids", "reason", "created_at"],
+        rows,
+        "ON CONFLICT (portal_id, subject) DO UPDATE SET crm_ids = excluded.crm_ids, reason = excluded.reason",
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn hints(db: &Db, portal: PortalId, after: i64, limit: i64) -> Result<Vec<HintRow>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT id, subject, entity, crm_ids, reason, created_at FROM merge_hint
+             WHERE portal_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            args![portal.0, after, limit],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(HintRow {
+                id: row.get("id")?,
+                subject: row.get("subject")?,
+                entity: row.get("entity")?,
+                crm_ids: row.get::<String>("crm_ids")?.split(',').filter_map(|id| id.parse().ok()).collect(),
+                reason: row.get("reason")?,
+                created_at: row.get("created_at")?,
+            })
+        })
+        .collect()
+}
