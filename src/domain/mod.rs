@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no async, no SQL, no HTTP, no wire format.
 
 pub mod change;
+pub mod change_set;
 pub mod crm;
 pub mod decision;
 pub mod desired;

@@ -359,6 +359,20 @@ pub async fn adopt(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64], now: i64)
     Ok(taken)
 }
 
+/// The look-up of an unknown outcome failed: it is tried again later, the record stays held.
+pub async fn hold_longer(db: &Db, portal: PortalId, fence: i64, ids: &[i64], until: i64) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, fence, until];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "UPDATE outbox SET hold_until = $3 WHERE portal_id = $1 AND fence = $2 AND state = 1 AND id IN ({})",
+            list(3, chunk.len())
+        );
+        db.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
 /// When the next row becomes due or the next hold ends.
 pub async fn next_at(db: &Db, portal: PortalId) -> Result<Option<i64>, StoreError> {
     let rows = db

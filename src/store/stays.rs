@@ -259,6 +259,31 @@ pub async fn naming(
     Ok(found)
 }
 
+/// Finished stays of these guests, by the profile that slept: what a guest's totals are made of.
+pub async fn finished_of(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    key: &TenantKey,
+    guests: &[(HotelId, ProfileNumber)],
+) -> Result<Vec<StayRow>, StoreError> {
+    let via = via.into();
+    let mut found = Vec::new();
+    for (hotel, numbers) in by_hotel(guests.iter().map(|(hotel, number)| (*hotel, number))) {
+        for chunk in numbers.chunks(chunk_of(1)) {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM stay WHERE portal_id = $1 AND hotel_id = $2 AND status = 'checked_out' AND number IN
+                    (SELECT stay FROM stay_profile WHERE portal_id = $1 AND hotel_id = $2 AND role = 'guest'
+                        AND profile IN ({}))",
+                list(2, chunk.len())
+            );
+            for row in via.rows(&sql, keyed(portal, hotel, chunk)).await? {
+                found.push(read(key, &row)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Stays in order of arrival, from after `(arrival, hotel, number)` on.
 #[derive(Debug, Clone, Default)]
 pub struct PageOf {

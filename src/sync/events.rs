@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::clock::Clock;
-use crate::domain::PortalId;
-use crate::store::{Db, StoreError};
+use sea_orm::DbErr;
+use tokio::sync::{mpsc, oneshot};
 
 use super::ports::Portals;
+use crate::bitrix::Priority;
+use crate::clock::Clock;
+use crate::domain::PortalId;
+use crate::store::{Db, StoreError, inbox};
 
 /// What is kept of an event: never its tokens.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -21,17 +24,70 @@ pub struct CrmEvent {
     pub ts: i64,
 }
 
+/// Where inbox payloads are sealed for.
+pub(super) const PAYLOAD: &str = "inbox.payload";
+
+/// How many events one transaction takes at most.
+const GROUP: usize = 512;
+
+struct Waiting {
+    row: (PortalId, String, Vec<u8>),
+    answer: oneshot::Sender<Result<(), String>>,
+}
+
 /// Puts events on disk, many in one transaction: whoever comes while one commit runs shares the next.
 #[derive(Clone)]
-pub struct EventIntake {}
+pub struct EventIntake {
+    queue: mpsc::Sender<Waiting>,
+    portals: Arc<dyn Portals>,
+}
 
 impl EventIntake {
-    pub fn new(_db: Db, _clock: Clock, _portals: Arc<dyn Portals>) -> Self {
-        Self {}
+    /// Starts the writer; it ends when the last clone of the intake is gone.
+    pub fn new(db: Db, clock: Clock, portals: Arc<dyn Portals>) -> Self {
+        let (queue, waiting) = mpsc::channel(4 * GROUP);
+        tokio::spawn(write(db, clock, waiting));
+        Self { queue, portals }
     }
 
     /// Returns after the commit. A repeat of a hint that nobody has looked at yet is the same hint.
-    pub async fn accept(&self, _portal: PortalId, _event: CrmEvent) -> Result<(), StoreError> {
-        todo!()
+    pub async fn accept(&self, portal: PortalId, event: CrmEvent) -> Result<(), StoreError> {
+        let key = self.portals.key(portal).await?;
+        let plain = serde_json::to_vec(&event).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+        let row = (portal, format!("crm:{}:{}", event.entity, event.crm_id), key.seal(PAYLOAD, &plain)?);
+        let (answer, answered) = oneshot::channel();
+        let gone = || StoreError::Database(DbErr::Custom("the event writer has stopped".to_owned()));
+        self.queue.send(Waiting { row, answer }).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?.map_err(|text| StoreError::Database(DbErr::Custom(text)))
     }
+}
+
+async fn write(db: Db, clock: Clock, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while waiting.recv_many(&mut group, GROUP).await > 0 {
+        let rows = group.iter().map(|one| one.row.clone()).collect();
+        match commit(&db, rows, clock.now_ms()).await {
+            Ok(()) => answer(group.drain(..), &Ok(())),
+            // One bad neighbour must not cost the others their place.
+            Err(_) => {
+                for one in group.drain(..) {
+                    let result = commit(&db, vec![one.row.clone()], clock.now_ms()).await.map_err(|e| e.to_string());
+                    answer(std::iter::once(one), &result);
+                }
+            }
+        }
+    }
+}
+
+fn answer(waiting: impl Iterator<Item = Waiting>, result: &Result<(), String>) {
+    for one in waiting {
+        // Who hung up meanwhile needs no answer.
+        let _ = one.answer.send(result.clone());
+    }
+}
+
+async fn commit(db: &Db, rows: Vec<(PortalId, String, Vec<u8>)>, now: i64) -> Result<(), StoreError> {
+    let tx = db.begin().await?;
+    inbox::add_events(&tx, rows, super::lane(Priority::Live), now).await?;
+    tx.commit().await
 }

@@ -1,0 +1,125 @@
+//! Records of a source on their way to the inbox: what has not changed costs nothing; what has is on disk, together
+//! with the source's position, before the source goes on.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+
+use super::error::SyncError;
+use super::events::PAYLOAD;
+use super::lease::HeldLease;
+use crate::bitrix::Priority;
+use crate::clock::Clock;
+use crate::crypto::TenantKey;
+use crate::domain::{Change, Entity, HotelId, PortalId, Subject};
+use crate::fidelio::{Sink, SourceError};
+use crate::store::inbox::{InboxKind, NewRow};
+use crate::store::{Db, StoreError, inbox, profiles, sources, stays};
+
+/// Takes the records of one read of one source.
+pub struct Intake<'a> {
+    pub db: &'a Db,
+    pub clock: &'a Clock,
+    pub lease: &'a HeldLease,
+    pub key: TenantKey,
+    pub portal: PortalId,
+    pub hotel: HotelId,
+    pub priority: Priority,
+    /// The source's position to move, and the version of its configuration; an import moves none.
+    pub position: Option<(i64, i64)>,
+    /// Records that were new or changed.
+    pub taken: usize,
+}
+
+/// The keyed hash of what a record says, apart from when it was touched.
+pub fn content_hash(key: &TenantKey, change: &Change) -> Result<String, StoreError> {
+    let mut facts = match &change.entity {
+        Entity::Stay(stay) => serde_json::to_value(stay),
+        Entity::Profile(profile) => serde_json::to_value(profile),
+    }
+    .map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+    if let Some(facts) = facts.as_object_mut() {
+        facts.shift_remove("updated_at");
+    }
+    Ok(key.hash("content", facts.to_string().as_bytes()))
+}
+
+fn subject(hotel: HotelId, change: &Change) -> Subject {
+    match &change.entity {
+        Entity::Stay(stay) => Subject::Stay(hotel, stay.number.clone()),
+        Entity::Profile(profile) => Subject::Profile(hotel, profile.number.clone()),
+    }
+}
+
+impl Intake<'_> {
+    /// The content last taken in: what waits undecided, else what was decided.
+    async fn known(&self, changes: &[Change]) -> Result<HashMap<String, String>, StoreError> {
+        let (mut stay_numbers, mut profile_numbers, mut subjects) = (Vec::new(), Vec::new(), Vec::new());
+        for change in changes {
+            match &change.entity {
+                Entity::Stay(stay) => stay_numbers.push(stay.number.to_string()),
+                Entity::Profile(profile) => profile_numbers.push(profile.number.to_string()),
+            }
+            subjects.push(subject(self.hotel, change).to_string());
+        }
+        let hotel = self.hotel;
+        let mut known: HashMap<String, String> = HashMap::new();
+        for (number, hash) in stays::hashes(self.db, self.portal, hotel, &stay_numbers).await? {
+            known.insert(format!("stay:{hotel}:{number}"), hash);
+        }
+        for (number, hash) in profiles::hashes(self.db, self.portal, hotel, &profile_numbers).await? {
+            known.insert(format!("profile:{hotel}:{number}"), hash);
+        }
+        known.extend(inbox::undecided_hashes(self.db, self.portal, &subjects).await?);
+        Ok(known)
+    }
+
+    async fn keep(&mut self, changes: Vec<Change>, state: Option<serde_json::Value>) -> Result<(), SyncError> {
+        let mut known = self.known(&changes).await?;
+        let mut rows = Vec::new();
+        for change in changes {
+            let hash = content_hash(&self.key, &change)?;
+            let subject = subject(self.hotel, &change).to_string();
+            if known.get(&subject) == Some(&hash) {
+                continue;
+            }
+            known.insert(subject.clone(), hash.clone());
+            let plain = serde_json::to_vec(&change).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+            rows.push(NewRow {
+                hotel: self.hotel,
+                kind: match change.entity {
+                    Entity::Stay(_) => InboxKind::Stay,
+                    Entity::Profile(_) => InboxKind::Profile,
+                },
+                subject,
+                priority: super::lane(self.priority),
+                payload: self.key.seal(PAYLOAD, &plain)?,
+                hash,
+            });
+        }
+        if rows.is_empty() && state.is_none() {
+            return Ok(());
+        }
+        let count = rows.len();
+        let tx = self.db.begin().await?;
+        if !self.lease.holds(&tx).await? {
+            return Err(SyncError::Elsewhere(format!("hotel:{}", self.hotel)));
+        }
+        inbox::add(&tx, self.portal, rows, self.clock.now_ms()).await?;
+        if let (Some((source, version)), Some(state)) = (self.position, state)
+            && !sources::advance(&tx, self.portal, source, version, &state).await?
+        {
+            return Err(SyncError::Conflict("the source was changed while it was read"));
+        }
+        tx.commit().await?;
+        self.taken += count;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for Intake<'_> {
+    async fn take(&mut self, changes: Vec<Change>, state: Option<serde_json::Value>) -> Result<(), SourceError> {
+        self.keep(changes, state).await.map_err(|error| SourceError::Sink(error.to_string()))
+    }
+}

@@ -1,0 +1,122 @@
+//! Reading what changed at a hotel's source: one look at a time per hotel, whatever node makes it.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::error::SyncError;
+use super::intake::Intake;
+use super::lease::HeldLease;
+use crate::bitrix::Priority;
+use crate::domain::{HotelId, PortalId};
+use crate::fidelio::{Read, ReadReport, SourceError};
+use crate::store::sources::{self, Health, Looked, SourceRow};
+
+/// The longest pause between tries at a source that does not answer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+impl Engine {
+    /// The hotel's lease: polls and imports of one hotel never run side by side (one request in flight per hotel).
+    pub(super) async fn hotel_lease(&self, hotel: HotelId) -> Result<HeldLease, SyncError> {
+        let deps = &self.0.deps;
+        let name = format!("hotel:{hotel}");
+        HeldLease::take(&deps.db, &deps.clock, &name, &self.0.node, deps.lease)
+            .await?
+            .ok_or(SyncError::Elsewhere(name))
+    }
+
+    /// Reads what changed at one source; answers how many records were new.
+    pub async fn poll_source(&self, portal: PortalId, source: i64) -> Result<usize, SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
+        let row = sources::by_id(&deps.db, portal, &key, source).await?.ok_or(SyncError::NotFound)?;
+        let turn = self.turn(format!("hotel:{}", row.hotel));
+        let Ok(_turn) = turn.try_lock() else { return Err(SyncError::Elsewhere(format!("hotel:{}", row.hotel))) };
+        let lease = self.hotel_lease(row.hotel).await?;
+        // Read again under the lease: another node may have moved the position meanwhile.
+        let row = sources::by_id(&deps.db, portal, &key, source).await?.ok_or(SyncError::NotFound)?;
+        let mut intake = Intake {
+            db: &deps.db,
+            clock: &deps.clock,
+            lease: &lease,
+            key,
+            portal,
+            hotel: row.hotel,
+            priority: Priority::Live,
+            position: Some((row.id, row.version)),
+            taken: 0,
+        };
+        let read = match (deps.sources)(&row) {
+            Ok(reader) => reader.read(&Read::Changes, &row.state, &mut intake).await,
+            Err(error) => Err(error),
+        };
+        let taken = intake.taken;
+        self.step("poll.read")?;
+        let looked = self.looked(&row, &read);
+        gauge(&row, &looked, deps.clock.now_ms());
+        sources::looked(&deps.db, portal, row.id, row.version, &looked).await?;
+        lease.release().await;
+        if taken > 0 {
+            self.wake();
+        }
+        match read {
+            Ok(_) => Ok(taken),
+            Err(error) => {
+                tracing::warn!(%portal, hotel = %row.hotel, %error, "a hotel's source could not be read");
+                Ok(taken)
+            }
+        }
+    }
+
+    fn looked(&self, row: &SourceRow, read: &Result<ReadReport, SourceError>) -> Looked {
+        let now = self.0.deps.clock.now_ms();
+        let in_ms = |pause: Duration| now + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2);
+        let health = |state: &str, detail: &str| Health { state: state.to_owned(), detail: detail.to_owned() };
+        match read {
+            Ok(report) => Looked {
+                health: health("ok", &not_licensed(&report.not_licensed)),
+                at: now,
+                ok: true,
+                records: report.records > 0,
+                next_poll_at: in_ms(report.next_in.unwrap_or(self.0.deps.poll)),
+                failures: 0,
+            },
+            Err(error) => {
+                let failures = row.failures.saturating_add(1);
+                let doublings = u32::try_from(failures.clamp(1, 10)).unwrap_or(1) - 1;
+                let pause = self.0.deps.poll.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+                let (state, detail, pause) = match error {
+                    // More tries would lock the account: a person must look first.
+                    SourceError::Credentials => ("stopped", "credentials".to_owned(), pause),
+                    SourceError::Address(_) => ("stopped", "address".to_owned(), pause),
+                    SourceError::NotLicensed { area } => {
+                        ("failing", not_licensed(std::slice::from_ref(area)), LONGEST_PAUSE)
+                    }
+                    SourceError::Unreachable(_) => ("failing", "unreachable".to_owned(), pause),
+                    SourceError::Unreadable(_) => ("failing", "unreadable".to_owned(), pause),
+                    SourceError::Refused { .. } => ("failing", "refused".to_owned(), pause),
+                    SourceError::Sink(_) => ("failing", "internal".to_owned(), pause),
+                };
+                Looked {
+                    health: health(state, &detail),
+                    at: now,
+                    ok: false,
+                    records: false,
+                    next_poll_at: in_ms(pause),
+                    failures,
+                }
+            }
+        }
+    }
+}
+
+fn not_licensed(areas: &[String]) -> String {
+    if areas.is_empty() { String::new() } else { format!("not_licensed:{}", areas.join(",")) }
+}
+
+fn gauge(row: &SourceRow, looked: &Looked, now: i64) {
+    metrics::gauge!("fb24_pms_link_up", "hotel" => row.hotel.to_string()).set(if looked.ok { 1.0 } else { 0.0 });
+    if looked.records {
+        metrics::gauge!("fb24_pms_last_record_timestamp_seconds", "hotel" => row.hotel.to_string())
+            .set(std::time::Duration::from_millis(u64::try_from(now).unwrap_or_default()).as_secs_f64());
+    }
+}
