@@ -118,8 +118,7 @@ fn shared_ids(want: &[i64], has: &CrmValue, mine: &CrmValue) -> Vec<i64> {
 /// The first one matters (it is the primary); the order of the others does not.
 fn same_ids(target: &[i64], has: &CrmValue) -> bool {
     let CrmValue::Ids(has) = has else { return target.is_empty() };
-    target.first() == has.first()
-        && target.iter().collect::<BTreeSet<_>>() == has.iter().collect::<BTreeSet<_>>()
+    target.first() == has.first() && target.iter().collect::<BTreeSet<_>>() == has.iter().collect::<BTreeSet<_>>()
 }
 
 #[cfg(test)]
@@ -137,17 +136,16 @@ mod tests {
 
     #[test]
     fn s1_a_persons_phone_survives_a_change_of_ours() {
-        let held: Fields =
-            [("PHONE".into(), comms(&["+74951112233", "8 (495) 999-00-11"])), (ours("PHONE"), comms(&["+74951112233"]))]
-                .into();
+        let held: Fields = [
+            ("PHONE".into(), comms(&["+74951112233", "8 (495) 999-00-11"])),
+            (ours("PHONE"), comms(&["+74951112233"])),
+        ]
+        .into();
         let desired: Fields = [("PHONE".into(), comms(&["+74952223344", "+74959990011"]))].into();
         let set = change_set(&desired, &held);
         assert_eq!(
             set.comms,
-            [(
-                "PHONE".to_owned(),
-                vec![CommStep::Remove(comm("+74951112233")), CommStep::Add(comm("+74952223344"))]
-            )]
+            [("PHONE".to_owned(), vec![CommStep::Remove(comm("+74951112233")), CommStep::Add(comm("+74952223344"))])]
         );
         let mut after = held.clone();
         after.extend(set.after);

@@ -131,3 +131,26 @@ pub async fn load(
     }
     Ok(found)
 }
+
+/// Which of these records are known to be gone.
+pub async fn deleted_among(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    entity: CrmEntity,
+    ids: &[i64],
+) -> Result<std::collections::HashSet<i64>, StoreError> {
+    let via = via.into();
+    let mut found = std::collections::HashSet::new();
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, entity.type_id(), true];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "SELECT crm_id FROM crm_record WHERE portal_id = $1 AND entity = $2 AND deleted = $3 AND crm_id IN ({})",
+            list(3, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            found.insert(row.get("crm_id")?);
+        }
+    }
+    Ok(found)
+}

@@ -28,6 +28,7 @@ pub mod sources;
 mod sql;
 pub mod stays;
 pub mod tokens;
+pub mod work;
 
 pub use bulk::Via;
 pub use db::{Db, Engine, Schema, StoreError, Tx};

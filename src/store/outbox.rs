@@ -170,6 +170,30 @@ pub async fn open_targets(db: &Db, portal: PortalId) -> Result<Vec<(i32, i64)>, 
     rows.iter().map(|row| Ok((row.get("entity")?, row.get("target")?))).collect()
 }
 
+/// What was sent to these records and is not confirmed yet: `(id, sealed write)`.
+pub async fn open_writes(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    entity: i32,
+    ids: &[i64],
+) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let via = via.into();
+    let mut found = Vec::new();
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, entity];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "SELECT target, write_sealed FROM outbox
+             WHERE portal_id = $1 AND state = 1 AND entity = $2 AND write_sealed IS NOT NULL AND target IN ({})",
+            list(2, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            found.push((row.get("target")?, row.get("write_sealed")?));
+        }
+    }
+    Ok(found)
+}
+
 /// State and attempts by subject: whether a guest's record is still on its way.
 pub async fn states(
     via: impl Into<Via<'_>>,
@@ -216,17 +240,24 @@ pub async fn mark_sent(
     rows: Vec<Sending>,
 ) -> Result<Vec<i64>, StoreError> {
     let mut marked = Vec::with_capacity(rows.len());
-    for row in rows {
-        let touched = tx
-            .execute(
-                "UPDATE outbox SET state = 1, fence = $3, sent_at = $4, hold_until = $5, entity = $6, target = $7,
-                    write_kind = $8, write_sealed = $9
-                 WHERE portal_id = $1 AND id = $2 AND state = 0 AND seq = $10",
-                args![portal.0, row.id, fence, now, hold_until, row.entity, row.target, row.kind, row.write, row.seq],
-            )
-            .await?;
-        if touched > 0 {
-            marked.push(row.id);
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<Sending> = rows.by_ref().take(chunk_of(6)).collect();
+        let tuples = (0..chunk.len()).map(|n| format!("({})", list(4 + n * 6, 6))).collect::<Vec<_>>().join(", ");
+        let mut values = args![portal.0, fence, now, hold_until];
+        for row in chunk {
+            values.extend(args![row.id, row.seq, row.entity, row.target, row.kind, row.write]);
+        }
+        // Both engines name the columns of VALUES so.
+        let sql = format!(
+            "UPDATE outbox SET state = 1, fence = $2, sent_at = $3, hold_until = $4, entity = v.column3,
+                target = v.column4, write_kind = v.column5, write_sealed = v.column6
+             FROM (VALUES {tuples}) AS v
+             WHERE outbox.portal_id = $1 AND outbox.id = v.column1 AND outbox.seq = v.column2 AND outbox.state = 0
+             RETURNING outbox.id AS id"
+        );
+        for row in tx.rows(&sql, values).await? {
+            marked.push(row.get("id")?);
         }
     }
     Ok(marked)

@@ -319,8 +319,7 @@ impl<'a> Chunk<'a> {
     }
 
     async fn write(&mut self, tx: &Tx) -> Result<(), StoreError> {
-        let stays: Vec<StayRow> =
-            self.touched_stays.keys().filter_map(|key| self.stays.get(key)).cloned().collect();
+        let stays: Vec<StayRow> = self.touched_stays.keys().filter_map(|key| self.stays.get(key)).cloned().collect();
         let profiles: Vec<ProfileRow> =
             self.touched_profiles.keys().filter_map(|key| self.profiles.get(key)).cloned().collect();
         stays::save(tx, self.portal, self.key, &stays).await?;
@@ -384,12 +383,8 @@ impl<'a> Chunk<'a> {
     }
 
     async fn profile_intents(&self, tx: &Tx) -> Result<Vec<NewIntent>, StoreError> {
-        let changed: Vec<(HotelId, ProfileNumber)> = self
-            .touched_profiles
-            .iter()
-            .filter(|(_, touched)| touched.changed)
-            .map(|(key, _)| key.clone())
-            .collect();
+        let changed: Vec<(HotelId, ProfileNumber)> =
+            self.touched_profiles.iter().filter(|(_, touched)| touched.changed).map(|(key, _)| key.clone()).collect();
         let subjects: Vec<String> =
             changed.iter().map(|(hotel, number)| Subject::Profile(*hotel, number.clone()).to_string()).collect();
         let linked = links::of_subjects(tx, self.portal, &subjects).await?;
@@ -439,7 +434,9 @@ impl<'a> Chunk<'a> {
             for (row, event) in events {
                 let gone = event.event.ends_with("DELETE");
                 let echo = !gone
-                    && records.get(&event.crm_id).is_some_and(|record| event.ts.saturating_mul(1_000) <= record.synced_at);
+                    && records
+                        .get(&event.crm_id)
+                        .is_some_and(|record| event.ts.saturating_mul(1_000) <= record.synced_at);
                 // What is not ours is the delta scan's; what we wrote ourselves a moment ago needs no second look.
                 if gone || (linked.contains(&event.crm_id) && !echo) {
                     intents.push(NewIntent {

@@ -1,15 +1,15 @@
 //! The engine's handle: single steps for tests, loops for the product.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::error::SyncError;
 use super::ports::{Portals, SourceFactory, StepObserver};
 use crate::clock::Clock;
-use crate::domain::PortalId;
 use crate::store::Db;
 
 /// What an engine is built from.
@@ -35,45 +35,49 @@ pub(super) struct Inner {
     /// This process among all nodes; new at each start, so that a restarted one knows it has forgotten.
     pub node: String,
     pub wake: Notify,
+    stopping: AtomicBool,
+    /// One task of this process at a time works on each of these; other processes are kept off by leases.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Engine {
     pub fn new(deps: Deps) -> Self {
-        Self(Arc::new(Inner { deps, node: uuid::Uuid::new_v4().to_string(), wake: Notify::new() }))
+        Self(Arc::new(Inner {
+            deps,
+            node: uuid::Uuid::new_v4().to_string(),
+            wake: Notify::new(),
+            stopping: AtomicBool::new(false),
+            turns: Mutex::default(),
+        }))
     }
 
     /// Something came in: the loops look again at once.
     pub fn wake(&self) {
-        self.0.wake.notify_waiters();
+        self.0.wake.notify_one();
     }
 
-    /// Reads what changed at one source; answers how many records were new.
-    pub async fn poll_source(&self, _portal: PortalId, _source: i64) -> Result<usize, SyncError> {
-        todo!()
+    pub(super) fn turn(&self, name: String) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // What nobody holds is forgotten from time to time, so that a thousand portals leave nothing behind.
+        if turns.len() > 256 {
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        }
+        turns.entry(name).or_default().clone()
     }
 
-    /// Decides what waits in the inbox of a portal; answers how many rows.
-    pub async fn decide(&self, _portal: PortalId) -> Result<usize, SyncError> {
-        todo!()
+    /// A boundary between two steps: whatever the process had done by now is on disk, or lost with it.
+    pub(super) fn step(&self, name: &'static str) -> Result<(), SyncError> {
+        match &self.0.deps.observer {
+            Some(observer) if !observer(name) => Err(SyncError::Stopped(name)),
+            _ => Ok(()),
+        }
     }
 
-    /// Sends what waits in the outbox of a portal until nothing is due; answers how many records were confirmed.
-    pub async fn deliver(&self, _portal: PortalId) -> Result<usize, SyncError> {
-        todo!()
+    pub(super) fn stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Acquire)
     }
 
-    /// Reads what changed in the portal since the last scan.
-    pub async fn scan(&self, _portal: PortalId) -> Result<usize, SyncError> {
-        todo!()
-    }
-
-    /// One step of the portal's oldest unfinished import; `false`: there is none.
-    pub async fn import_step(&self, _portal: PortalId) -> Result<bool, SyncError> {
-        todo!()
-    }
-
-    /// Works until told to stop; what is in flight is finished first.
-    pub async fn run(&self, _stop: CancellationToken) {
-        todo!()
+    pub(super) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Release);
     }
 }

@@ -1,11 +1,16 @@
 //! First imports of a hotel: ordered, counted, resumable (product §2.9).
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::engine::Engine;
 use super::error::SyncError;
+use crate::bitrix::crm::IMPORT_ROWS;
+use crate::bitrix::{COMMANDS, Priority};
 use crate::domain::{HotelId, PortalId};
+use crate::store::imports::{self, JobRow, Tally};
+use crate::store::{hotels, sources};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,39 +65,267 @@ pub struct ImportView {
     pub failure: String,
 }
 
+impl ImportState {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn read(word: &str) -> Self {
+        [Self::Queued, Self::Running, Self::Paused, Self::Completed, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.word() == word)
+            .unwrap_or(Self::Failed)
+    }
+}
+
+/// Arrivals so far back are imported unless another range is asked for (product §2.9).
+const BACK_DAYS: u64 = 30;
+/// "All that is booked": nobody books a room further ahead.
+const AHEAD_DAYS: u64 = 730;
+
+/// Where a job stands: kept with it, so that any node may go on at any point.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Cursor {
+    /// The hotel's day when the job was made: the order of windows must not shift under it.
+    pub today: Option<NaiveDate>,
+    /// Windows read so far.
+    pub window: usize,
+    pub failures: u32,
+    pub not_before: i64,
+    pub failure: String,
+}
+
+/// The range in the order in which people need it: today's and tomorrow's arrivals, those who arrived lately (among them
+/// whoever is in house), the future, then history.
+pub(super) fn windows(from: NaiveDate, to: NaiveDate, today: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
+    let day = |offset: i64| {
+        let days = Days::new(offset.unsigned_abs());
+        let moved = if offset < 0 { today.checked_sub_days(days) } else { today.checked_add_days(days) };
+        moved.unwrap_or(today)
+    };
+    let mut windows = vec![(today, day(1)), (day(-14), day(-1))];
+    let mut start = day(2);
+    while start <= to {
+        // Near days are full, far ones nearly empty.
+        let length = if start < day(60) { 7 } else { 30 };
+        let end = start.checked_add_days(Days::new(length - 1)).unwrap_or(to);
+        windows.push((start, end));
+        let Some(next) = end.succ_opt() else { break };
+        start = next;
+    }
+    let mut end = day(-15);
+    while end >= from {
+        let start = end.checked_sub_days(Days::new(29)).unwrap_or(from);
+        windows.push((start, end));
+        let Some(next) = start.pred_opt() else { break };
+        end = next;
+    }
+    windows.into_iter().map(|(a, b)| (a.max(from), b.min(to))).filter(|(a, b)| a <= b).collect()
+}
+
+/// Requests it takes at least: twenty rows a command where importing is allowed, else one.
+pub(super) fn requests(counts: [i64; 3], can_import: bool) -> i64 {
+    let rows = if can_import { i64::try_from(IMPORT_ROWS).unwrap_or(20) } else { 1 };
+    let commands: i64 =
+        counts.into_iter().map(|count| count.max(0).div_euclid(rows) + i64::from(count % rows > 0)).sum();
+    let most = i64::try_from(COMMANDS).unwrap_or(50);
+    commands.div_euclid(most) + i64::from(commands % most > 0) + 1
+}
+
 impl Engine {
     /// `from` defaults to 30 days back, `to` to all that is booked. `Conflict` while another import of the hotel runs.
     pub async fn create_import(
         &self,
-        _portal: PortalId,
-        _hotel: HotelId,
-        _from: Option<NaiveDate>,
-        _to: Option<NaiveDate>,
-        _dry_run: bool,
-        _by: i64,
+        portal: PortalId,
+        hotel: HotelId,
+        from: Option<NaiveDate>,
+        to: Option<NaiveDate>,
+        dry_run: bool,
+        by: i64,
     ) -> Result<String, SyncError> {
-        todo!()
+        let deps = &self.0.deps;
+        let row = hotels::by_id(&deps.db, portal, hotel).await?.filter(|hotel| hotel.removed_at.is_none());
+        let row = row.ok_or(SyncError::NotFound)?;
+        let now = deps.clock.now();
+        let zone: chrono_tz::Tz = row.timezone.parse().unwrap_or(chrono_tz::UTC);
+        let today = now.with_timezone(&zone).date_naive();
+        let job = JobRow {
+            id: uuid::Uuid::new_v4().to_string(),
+            hotel,
+            state: ImportState::Queued.word().to_owned(),
+            dry_run,
+            from: from.or(today.checked_sub_days(Days::new(BACK_DAYS))).unwrap_or(today),
+            to: to.or(today.checked_add_days(Days::new(AHEAD_DAYS))).unwrap_or(today),
+            progress: json!(Cursor { today: Some(today), ..Cursor::default() }),
+            estimate: None,
+            created_at: now.timestamp_millis(),
+            updated_at: now.timestamp_millis(),
+        };
+        if job.from > job.to {
+            return Err(SyncError::Conflict("the range ends before it begins"));
+        }
+        let tx = deps.db.begin().await?;
+        if !imports::create(&tx, portal, &job, by).await? {
+            return Err(SyncError::Conflict("another import of this hotel is not over"));
+        }
+        tx.commit().await?;
+        sources::hurry(&deps.db, portal, hotel).await?;
+        self.wake();
+        Ok(job.id)
     }
 
-    pub async fn import(&self, _portal: PortalId, _id: &str) -> Result<Option<ImportView>, SyncError> {
-        todo!()
+    pub async fn import(&self, portal: PortalId, id: &str) -> Result<Option<ImportView>, SyncError> {
+        match imports::get(&self.0.deps.db, portal, id).await? {
+            Some(job) => Ok(Some(self.import_view(portal, job).await?)),
+            None => Ok(None),
+        }
     }
 
     /// The latest first.
-    pub async fn imports(&self, _portal: PortalId, _hotel: Option<HotelId>) -> Result<Vec<ImportView>, SyncError> {
-        todo!()
+    pub async fn imports(&self, portal: PortalId, hotel: Option<HotelId>) -> Result<Vec<ImportView>, SyncError> {
+        let mut views = Vec::new();
+        for job in imports::list(&self.0.deps.db, portal, hotel, 20).await? {
+            views.push(self.import_view(portal, job).await?);
+        }
+        Ok(views)
     }
 
     /// `Conflict` where the state does not allow it.
-    pub async fn pause_import(&self, _portal: PortalId, _id: &str) -> Result<(), SyncError> {
-        todo!()
+    pub async fn pause_import(&self, portal: PortalId, id: &str) -> Result<(), SyncError> {
+        self.move_import(portal, id, &["queued", "running"], ImportState::Paused).await
     }
 
-    pub async fn resume_import(&self, _portal: PortalId, _id: &str) -> Result<(), SyncError> {
-        todo!()
+    pub async fn resume_import(&self, portal: PortalId, id: &str) -> Result<(), SyncError> {
+        self.move_import(portal, id, &["paused"], ImportState::Running).await
     }
 
-    pub async fn cancel_import(&self, _portal: PortalId, _id: &str) -> Result<(), SyncError> {
-        todo!()
+    pub async fn cancel_import(&self, portal: PortalId, id: &str) -> Result<(), SyncError> {
+        self.move_import(portal, id, &["queued", "running", "paused"], ImportState::Cancelled).await
+    }
+
+    async fn move_import(&self, portal: PortalId, id: &str, from: &[&str], to: ImportState) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        if imports::get(&deps.db, portal, id).await?.is_none() {
+            return Err(SyncError::NotFound);
+        }
+        if !imports::step(&deps.db, portal, id, from, to.word(), deps.clock.now_ms()).await? {
+            return Err(SyncError::Conflict("the import's state does not allow it"));
+        }
+        self.wake();
+        Ok(())
+    }
+
+    /// A paused import sends nothing more either, unless another one of the portal runs.
+    pub(super) async fn import_paused(&self, portal: PortalId) -> Result<bool, SyncError> {
+        let jobs = imports::list(&self.0.deps.db, portal, None, 20).await?;
+        let any = |state: &str| jobs.iter().any(|job| job.state == state);
+        Ok(any("paused") && !any("running"))
+    }
+
+    async fn import_view(&self, portal: PortalId, job: JobRow) -> Result<ImportView, SyncError> {
+        let deps = &self.0.deps;
+        let range = (job.from, job.to);
+        let count = |tally: Tally| Count { done: tally.done, total: tally.total, rejected: tally.rejected };
+        let mut progress = Progress::default();
+        if !job.dry_run {
+            let db = &deps.db;
+            progress.stays = count(imports::tally_stays(db, portal, job.hotel, range).await?);
+            progress.guests = count(imports::tally_profiles(db, portal, job.hotel, range, "guest").await?);
+            progress.companies = count(imports::tally_profiles(db, portal, job.hotel, range, "company").await?);
+        }
+        let cursor: Cursor = serde_json::from_value(job.progress).unwrap_or_default();
+        let state = ImportState::read(&job.state);
+        let until = if state == ImportState::Running { deps.clock.now_ms() } else { job.updated_at };
+        let counts = [progress.stays, progress.guests, progress.companies];
+        let done: i64 = counts.iter().map(|count| count.done).sum();
+        let left: i64 = counts.iter().map(|count| (count.total - count.done - count.rejected).max(0)).sum();
+        let float = |number: i64| f64::from(i32::try_from(number).unwrap_or(i32::MAX));
+        let seconds = float((until - job.created_at).max(1_000)) / 1_000.0;
+        let rate = float(done) / seconds;
+        let eta = (state == ImportState::Running && rate > 0.0).then(|| {
+            let eta = std::time::Duration::try_from_secs_f64(float(left) / rate).unwrap_or_default();
+            i64::try_from(eta.as_secs()).unwrap_or_default()
+        });
+        Ok(ImportView {
+            id: job.id,
+            hotel: job.hotel,
+            state,
+            dry_run: job.dry_run,
+            from: job.from,
+            to: job.to,
+            created_at: job.created_at,
+            estimate: job.estimate.and_then(|estimate| serde_json::from_value(estimate).ok()),
+            progress,
+            rate_per_second: rate,
+            eta_seconds: eta,
+            failure: cursor.failure,
+        })
+    }
+
+    /// What it costs: requests at two a second (the portal's allowance once its burst is used), rows at what they took.
+    pub(super) fn estimate(&self, stays: i64, guests: i64, companies: i64, can_import: bool) -> Estimate {
+        let requests = requests([stays, guests, companies], can_import);
+        let rows = (stays + guests + companies) / 40;
+        Estimate { stays, guests, companies, requests, seconds: (requests / 2).max(rows) + 1 }
+    }
+
+    pub(super) const fn import_priority() -> Priority {
+        Priority::Import
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn s1_todays_arrivals_come_first_and_history_last() {
+        let today = date("2026-11-21");
+        let windows = windows(date("2026-10-22"), date("2027-01-31"), today);
+        assert_eq!(windows[0], (today, date("2026-11-22")));
+        assert_eq!(windows[1], (date("2026-11-07"), date("2026-11-20")));
+        assert_eq!(windows[2].0, date("2026-11-23"));
+        assert_eq!(windows.last().copied(), Some((date("2026-10-22"), date("2026-11-06"))));
+    }
+
+    proptest! {
+        /// Every day of the range is read once, whatever "today" is.
+        #[test]
+        fn s1_windows_cover_the_range_once(from in 0_u64..800, length in 0_u64..800, today in 0_u64..1_600) {
+            let base = date("2026-01-01");
+            let day = |n| base.checked_add_days(Days::new(n)).unwrap();
+            let windows = windows(day(from), day(from + length), day(today));
+            let mut seen = std::collections::BTreeMap::new();
+            for (a, b) in windows {
+                let mut at = a;
+                while at <= b {
+                    *seen.entry(at).or_insert(0) += 1;
+                    at = at.succ_opt().unwrap();
+                }
+            }
+            prop_assert_eq!(seen.len() as u64, length + 1);
+            prop_assert!(seen.values().all(|count| *count == 1));
+        }
+    }
+
+    #[test]
+    fn s1_the_least_number_of_requests() {
+        assert_eq!(requests([5_000, 4_000, 0], true), 10);
+        assert_eq!(requests([50_000, 40_000, 0], true), 91);
+        assert_eq!(requests([100, 0, 0], false), 3);
+        assert_eq!(requests([0, 0, 0], true), 1);
     }
 }

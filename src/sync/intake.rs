@@ -93,7 +93,7 @@ impl Intake<'_> {
                 },
                 subject,
                 priority: super::lane(self.priority),
-                payload: self.key.seal(PAYLOAD, &plain)?,
+                payload: self.key.seal(PAYLOAD, &plain).map_err(StoreError::Crypto)?,
                 hash,
             });
         }

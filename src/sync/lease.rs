@@ -1,7 +1,7 @@
 //! A lease held for as long as something works under it: renewed by itself, given back at the end.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -57,7 +57,7 @@ impl HeldLease {
         leases::holds(tx, &self.lease, self.clock.now_ms()).await
     }
 
-    pub async fn release(self) {
+    pub async fn release(&self) {
         self.renewing.abort();
         if let Err(error) = leases::release(&self.db, &self.lease).await {
             tracing::warn!(lease = self.lease.name, %error, "a lease could not be given back; it runs out by itself");

@@ -3,14 +3,62 @@
 //! Every step takes what it works on from the database and leaves its result there, so that any step may be the last
 //! one of this process and the first one of another.
 
+mod answers;
+mod decide;
+mod deliver;
 pub mod engine;
 pub mod error;
 pub mod events;
+mod import_run;
 pub mod imports;
+mod intake;
+mod lanes;
+mod lease;
+mod people;
+mod plan;
+mod plan_deals;
+mod plan_people;
+mod poll;
 pub mod ports;
+mod reread;
+mod run;
+mod scan;
+mod settle;
 pub mod views;
+mod writes;
 
 pub use engine::{Deps, Engine};
 pub use error::SyncError;
 pub use events::{CrmEvent, EventIntake};
 pub use ports::{PortalTerms, Portals, SourceFactory, StepObserver};
+
+use crate::bitrix::Priority;
+use crate::bitrix::crm::Entity;
+use crate::domain::CrmEntity;
+
+/// A priority as inbox and outbox keep it.
+fn lane(priority: Priority) -> i32 {
+    match priority {
+        Priority::Person => 0,
+        Priority::Live => 1,
+        Priority::Import => 2,
+        Priority::Reconciliation => 3,
+    }
+}
+
+fn priority(lane: i32) -> Priority {
+    match lane {
+        ..=0 => Priority::Person,
+        1 => Priority::Live,
+        2 => Priority::Import,
+        _ => Priority::Reconciliation,
+    }
+}
+
+fn wire(entity: CrmEntity) -> Entity {
+    match entity {
+        CrmEntity::Deal => Entity::Deal,
+        CrmEntity::Contact => Entity::Contact,
+        CrmEntity::Company => Entity::Company,
+    }
+}

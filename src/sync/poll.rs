@@ -19,9 +19,7 @@ impl Engine {
     pub(super) async fn hotel_lease(&self, hotel: HotelId) -> Result<HeldLease, SyncError> {
         let deps = &self.0.deps;
         let name = format!("hotel:{hotel}");
-        HeldLease::take(&deps.db, &deps.clock, &name, &self.0.node, deps.lease)
-            .await?
-            .ok_or(SyncError::Elsewhere(name))
+        HeldLease::take(&deps.db, &deps.clock, &name, &self.0.node, deps.lease).await?.ok_or(SyncError::Elsewhere(name))
     }
 
     /// Reads what changed at one source; answers how many records were new.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::error::SyncError;
+use crate::bitrix::multifield::Way;
 use crate::bitrix::{self, PortalClient};
 use crate::crypto::TenantKey;
 use crate::domain::desired::DealPlace;
@@ -24,6 +25,8 @@ pub struct PortalTerms {
     pub stages: BTreeMap<StayStatus, String>,
     /// `crm.item.batchImport` may be used.
     pub can_import: bool,
+    /// How phones and e-mails are changed, as far as it is known (facts §7.3).
+    pub multifield: Way,
     /// After this long an unanswered request cannot commit any more.
     pub request_cap: Duration,
 }
@@ -43,6 +46,8 @@ pub trait Portals: Send + Sync {
     async fn client(&self, portal: PortalId) -> Result<PortalClient, SyncError>;
     async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError>;
     async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
+    /// How phones and e-mails are changed was found out.
+    async fn learned(&self, portal: PortalId, way: Way);
     /// A call failed in a way that concerns the whole portal: its state changes, so that work on it stops.
     async fn failed(&self, portal: PortalId, error: &bitrix::Error);
 }

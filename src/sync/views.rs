@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use super::engine::Engine;
 use super::error::SyncError;
-use crate::domain::{HotelCode, HotelId, PortalId, Profile, Stay, StayNumber, StayStatus};
+use crate::crypto::TenantKey;
+use crate::domain::{CrmEntity, HotelCode, HotelId, PortalId, Profile, Stay, StayNumber, StayStatus, Subject};
+use crate::store::stays::{PageOf, StayRow};
+use crate::store::{crm_records, hotels, inbox, links, outbox, problems, profiles, stays};
 
 /// A person of a stay.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,68 +124,275 @@ pub struct MergeHintView {
 impl Engine {
     pub async fn stay(
         &self,
-        _portal: PortalId,
-        _hotel: &HotelCode,
-        _number: &StayNumber,
+        portal: PortalId,
+        hotel: &HotelCode,
+        number: &StayNumber,
     ) -> Result<Option<StayView>, SyncError> {
-        todo!()
+        let deps = &self.0.deps;
+        let Some(hotel) = hotels::by_code(&deps.db, portal, hotel).await? else { return Ok(None) };
+        self.stay_of(portal, hotel.id, number).await
     }
 
-    pub async fn stay_by_deal(&self, _portal: PortalId, _deal: i64) -> Result<Option<StayView>, SyncError> {
-        todo!()
+    pub async fn stay_by_deal(&self, portal: PortalId, deal: i64) -> Result<Option<StayView>, SyncError> {
+        let found = links::of_records(&self.0.deps.db, portal, CrmEntity::Deal, &[deal]).await?;
+        match found.first().map(|link| link.subject.parse()) {
+            Some(Ok(Subject::Stay(hotel, number))) => self.stay_of(portal, hotel, &number).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn stay_of(
+        &self,
+        portal: PortalId,
+        hotel: HotelId,
+        number: &StayNumber,
+    ) -> Result<Option<StayView>, SyncError> {
+        let db = &self.0.deps.db;
+        let key = self.0.deps.portals.key(portal).await?;
+        let id = (hotel, number.clone());
+        let (Some(row), Some(hotel)) = (
+            stays::load(db, portal, &key, std::slice::from_ref(&id)).await?.remove(&id),
+            hotels::by_id(db, portal, hotel).await?,
+        ) else {
+            return Ok(None);
+        };
+        let guests = self.guests_of(portal, &key, &row).await?;
+        let subject = Subject::Stay(row.hotel, number.clone()).to_string();
+        let deal_id = self.deal_of(portal, row.hotel, number).await?;
+        let record = match deal_id {
+            Some(deal) => crm_records::load(db, portal, &key, CrmEntity::Deal, &[deal]).await?.remove(&deal),
+            None => None,
+        };
+        let pending = outbox::states(db, portal, std::slice::from_ref(&subject)).await?;
+        Ok(Some(StayView {
+            hotel: row.hotel,
+            hotel_code: hotel.code,
+            guests,
+            source: row.source,
+            pms_time: row.pms_time,
+            received_at: row.received_at,
+            deal_id,
+            synced_at: record.map(|record| record.synced_at).filter(|at| *at > 0),
+            pending: pending.contains_key(&subject),
+            facts: row.facts,
+        }))
+    }
+
+    async fn guests_of(&self, portal: PortalId, key: &TenantKey, row: &StayRow) -> Result<Vec<GuestView>, SyncError> {
+        let db = &self.0.deps.db;
+        let roles = stays::roles(&row.facts);
+        let ids: Vec<_> = roles.iter().map(|(number, _)| (row.hotel, number.clone())).collect();
+        let mut facts = profiles::load(db, portal, key, &ids).await?;
+        let subject = |number: &crate::domain::ProfileNumber| Subject::Profile(row.hotel, number.clone()).to_string();
+        let subjects: Vec<String> = roles.iter().map(|(number, _)| subject(number)).collect();
+        let links = links::of_subjects(db, portal, &subjects).await?;
+        let main = row.facts.main_guest.get();
+        let others = row.facts.companions.get().into_iter().chain(row.facts.sharers.get()).flatten();
+        let named: std::collections::HashMap<_, _> =
+            others.map(|companion| (companion.profile.clone(), companion.name.clone())).collect();
+        Ok(roles
+            .into_iter()
+            .map(|(number, role)| {
+                let profile = facts.remove(&(row.hotel, number.clone())).map(|row| row.facts);
+                let name = profile.as_ref().map(Profile::display_name).filter(|name| !name.is_empty());
+                GuestView {
+                    name: name.or_else(|| named.get(&number).cloned()).unwrap_or_default(),
+                    main: main == Some(&number),
+                    role: role.word().to_owned(),
+                    facts: profile,
+                    crm_id: links.get(&subject(&number)).map(|link| link.crm_id),
+                    profile: number.to_string(),
+                }
+            })
+            .collect())
     }
 
     /// In order of arrival.
     pub async fn stays(
         &self,
-        _portal: PortalId,
-        _filter: &StayFilter,
-        _after: Option<&str>,
-        _limit: i64,
+        portal: PortalId,
+        filter: &StayFilter,
+        after: Option<&str>,
+        limit: i64,
     ) -> Result<Page<StayLine>, SyncError> {
-        todo!()
+        let db = &self.0.deps.db;
+        let key = self.0.deps.portals.key(portal).await?;
+        let limit = limit.clamp(1, 500);
+        let of = PageOf {
+            hotel: filter.hotel,
+            status: filter.status,
+            arrival_from: filter.arrival_from.map(|date| date.to_string()),
+            arrival_to: filter.arrival_to.map(|date| date.to_string()),
+            after: after.and_then(|text| {
+                let mut parts = text.splitn(3, '~');
+                let (arrival, hotel, number) = (parts.next()?, parts.next()?, parts.next()?);
+                Some((arrival.to_owned(), hotel.parse().ok()?, number.to_owned()))
+            }),
+        };
+        let mut rows = stays::page(db, portal, &key, &of, limit + 1).await?;
+        let more = i64::try_from(rows.len()).is_ok_and(|count| count > limit);
+        rows.truncate(usize::try_from(limit).unwrap_or(500));
+        let next = rows.last().filter(|_| more).map(|row| {
+            let arrival = row.facts.arrival.get().map(ToString::to_string).unwrap_or_default();
+            format!("{arrival}~{}~{}", row.hotel, row.facts.number)
+        });
+        let subject = |row: &StayRow| Subject::Stay(row.hotel, row.facts.number.clone()).to_string();
+        let subjects: Vec<String> = rows.iter().map(subject).collect();
+        let links = links::of_subjects(db, portal, &subjects).await?;
+        let ids: Vec<i64> = links.values().map(|link| link.crm_id).collect();
+        let records = crm_records::load(db, portal, &key, CrmEntity::Deal, &ids).await?;
+        let items = rows
+            .into_iter()
+            .map(|row| {
+                let deal_id = links.get(&subject(&row)).map(|link| link.crm_id);
+                let record = deal_id.and_then(|id| records.get(&id));
+                let synced_at = record.map(|record| record.synced_at).filter(|at| *at > 0);
+                StayLine { hotel: row.hotel, deal_id, synced_at, facts: row.facts }
+            })
+            .collect();
+        Ok(Page { items, next })
     }
 
     /// The latest first.
     pub async fn problems(
         &self,
-        _portal: PortalId,
-        _filter: &ProblemFilter,
-        _after: Option<&str>,
-        _limit: i64,
+        portal: PortalId,
+        filter: &ProblemFilter,
+        after: Option<&str>,
+        limit: i64,
     ) -> Result<Page<ProblemView>, SyncError> {
-        todo!()
+        let key = self.0.deps.portals.key(portal).await?;
+        let limit = limit.clamp(1, 500);
+        let of = problems::ListOf {
+            state: filter.state.clone(),
+            cause: filter.cause.clone(),
+            hotel: filter.hotel,
+            before: after
+                .and_then(|text| text.split_once('~'))
+                .and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?))),
+        };
+        let mut rows = problems::page(&self.0.deps.db, portal, &key, &of, limit + 1).await?;
+        let more = i64::try_from(rows.len()).is_ok_and(|count| count > limit);
+        rows.truncate(usize::try_from(limit).unwrap_or(500));
+        let next = rows.last().filter(|_| more).map(|row| format!("{}~{}", row.last_at, row.id));
+        let items = rows
+            .into_iter()
+            .map(|row| ProblemView {
+                id: row.id,
+                subject: row.subject,
+                hotel: row.hotel,
+                cause: row.cause,
+                kind: row.kind,
+                params: row.params,
+                count: row.count,
+                state: row.state,
+                note: row.note,
+                first_at: row.first_at,
+                last_at: row.last_at,
+            })
+            .collect();
+        Ok(Page { items, next })
     }
 
     /// Tries the problem's record again at once.
-    pub async fn retry_problem(&self, _portal: PortalId, _id: i64) -> Result<(), SyncError> {
-        todo!()
+    pub async fn retry_problem(&self, portal: PortalId, id: i64) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
+        let problem = problems::by_id(&deps.db, portal, &key, id).await?.ok_or(SyncError::NotFound)?;
+        let tx = deps.db.begin().await?;
+        inbox::revive(&tx, portal, &problem.subject).await?;
+        if outbox::retry(&tx, portal, &problem.subject).await? == 0
+            && let Ok(subject @ (Subject::Stay(..) | Subject::Profile(..))) = problem.subject.parse::<Subject>()
+        {
+            let rank = if matches!(subject, Subject::Stay(..)) {
+                super::decide::RANK_DEAL
+            } else {
+                super::decide::RANK_CONTACT
+            };
+            let intent = outbox::NewIntent {
+                subject: problem.subject.clone(),
+                intent: outbox::Intent::Sync,
+                priority: 0,
+                rank,
+                not_before: 0,
+                seen_at: deps.clock.now_ms(),
+            };
+            outbox::add(&tx, portal, vec![intent]).await?;
+        }
+        problems::set_state(&tx, portal, id, "retried", "").await?;
+        tx.commit().await?;
+        self.wake();
+        Ok(())
     }
 
-    pub async fn dismiss_problem(&self, _portal: PortalId, _id: i64, _note: &str) -> Result<(), SyncError> {
-        todo!()
+    pub async fn dismiss_problem(&self, portal: PortalId, id: i64, note: &str) -> Result<(), SyncError> {
+        let tx = self.0.deps.db.begin().await?;
+        if !problems::set_state(&tx, portal, id, "dismissed", note).await? {
+            return Err(SyncError::NotFound);
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     pub async fn merge_hints(
         &self,
-        _portal: PortalId,
-        _after: Option<&str>,
-        _limit: i64,
+        portal: PortalId,
+        after: Option<&str>,
+        limit: i64,
     ) -> Result<Page<MergeHintView>, SyncError> {
-        todo!()
+        let limit = limit.clamp(1, 500);
+        let after = after.and_then(|text| text.parse().ok()).unwrap_or_default();
+        let mut rows = problems::hints(&self.0.deps.db, portal, after, limit + 1).await?;
+        let more = i64::try_from(rows.len()).is_ok_and(|count| count > limit);
+        rows.truncate(usize::try_from(limit).unwrap_or(500));
+        let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
+        let items = rows
+            .into_iter()
+            .map(|row| MergeHintView {
+                id: row.id,
+                subject: row.subject,
+                entity: row.entity,
+                crm_ids: row.crm_ids,
+                reason: row.reason,
+                created_at: row.created_at,
+            })
+            .collect();
+        Ok(Page { items, next })
     }
 
-    pub async fn queues(&self, _portal: PortalId) -> Result<StatusView, SyncError> {
-        todo!()
+    pub async fn queues(&self, portal: PortalId) -> Result<StatusView, SyncError> {
+        let (db, now) = (&self.0.deps.db, self.0.deps.clock.now_ms());
+        let view = |waiting: i64, oldest: Option<i64>| QueueView {
+            waiting,
+            oldest_seconds: oldest.map_or(0, |at| (now - at).max(0) / 1_000),
+        };
+        let undecided = inbox::waiting(db, portal).await?;
+        let (sending, since) = outbox::pending(db, portal).await?;
+        let mut of_hotels = Vec::new();
+        for hotel in hotels::list(db, portal).await? {
+            let (sending, since) = outbox::pending_of(db, portal, hotel.id).await?;
+            let inbox = undecided.iter().find(|(id, ..)| *id == hotel.id);
+            let oldest = inbox.map(|(.., at)| *at).into_iter().chain(since).min();
+            let waiting = sending + inbox.map_or(0, |(_, count, _)| *count);
+            of_hotels.push(HotelQueue { hotel: hotel.id, queue: view(waiting, oldest) });
+        }
+        Ok(StatusView {
+            inbox: view(undecided.iter().map(|(_, count, _)| count).sum(), undecided.iter().map(|(.., at)| *at).min()),
+            outbox: view(sending, since),
+            hotels: of_hotels,
+            open_problems: problems::open_count(db, portal).await?,
+        })
     }
 
-    /// Which deal carries the stay (attach, deal tab) and who its contacts are: for permission checks.
+    /// Which deal carries the stay: for permission checks.
     pub async fn deal_of(
         &self,
-        _portal: PortalId,
-        _hotel: HotelId,
-        _number: &StayNumber,
+        portal: PortalId,
+        hotel: HotelId,
+        number: &StayNumber,
     ) -> Result<Option<i64>, SyncError> {
-        todo!()
+        let subject = Subject::Stay(hotel, number.clone()).to_string();
+        let links = links::of_subjects(&self.0.deps.db, portal, std::slice::from_ref(&subject)).await?;
+        Ok(links.get(&subject).map(|link| link.crm_id))
     }
 }

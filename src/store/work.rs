@@ -1,0 +1,46 @@
+//! Who has work: portals and nothing else, for the loops that decide where to look next.
+
+use super::{Db, StoreError, args};
+use crate::domain::PortalId;
+
+async fn portals(db: &Db, sql: &str, args: Vec<sea_orm::Value>) -> Result<Vec<PortalId>, StoreError> {
+    db.rows(sql, args).await?.iter().map(|row| Ok(PortalId(row.get("portal_id")?))).collect()
+}
+
+/// Portals with something to decide.
+pub async fn to_decide(db: &Db, now: i64) -> Result<Vec<PortalId>, StoreError> {
+    portals(db, "SELECT DISTINCT portal_id FROM inbox WHERE state = 0 AND not_before <= $1", args![now]).await
+}
+
+/// Portals with something to send or to settle.
+pub async fn to_deliver(db: &Db, now: i64) -> Result<Vec<PortalId>, StoreError> {
+    portals(
+        db,
+        "SELECT DISTINCT portal_id FROM outbox
+         WHERE (state = 0 AND not_before <= $1) OR (state = 1 AND hold_until <= $1)",
+        args![now],
+    )
+    .await
+}
+
+/// Portals whose next delta scan is due.
+pub async fn to_scan(db: &Db, now: i64) -> Result<Vec<PortalId>, StoreError> {
+    portals(db, "SELECT DISTINCT portal_id FROM crm_scan WHERE phase = 'delta' AND next_at <= $1", args![now]).await
+}
+
+/// Portals with an import that wants to go on.
+pub async fn to_import(db: &Db) -> Result<Vec<PortalId>, StoreError> {
+    portals(db, "SELECT DISTINCT portal_id FROM import_job WHERE state IN ('queued', 'running')", args![]).await
+}
+
+/// Waiting rows and the oldest one's time, over all portals: `(inbox, outbox)`.
+pub async fn backlog(db: &Db) -> Result<((i64, Option<i64>), (i64, Option<i64>)), StoreError> {
+    let one = |sql: &'static str| async move {
+        let rows = db.rows(sql, args![]).await?;
+        rows.first().map_or(Ok((0, None)), |row| Ok::<_, StoreError>((row.get("n")?, row.get("oldest")?)))
+    };
+    Ok((
+        one("SELECT COUNT(*) AS n, MIN(received_at) AS oldest FROM inbox WHERE state = 0").await?,
+        one("SELECT COUNT(*) AS n, MIN(seen_at) AS oldest FROM outbox WHERE state IN (0, 1)").await?,
+    ))
+}

@@ -1,0 +1,373 @@
+//! What the portal said to each write, recorded: confirmed, refused, to be tried later, or not known.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::decide::RANK_DEAL;
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::people::index_rows;
+use super::plan::Planned;
+use super::writes::{Command, CommandKind};
+use crate::bitrix::crm::{imported, made_id};
+use crate::bitrix::multifield::Way;
+use crate::bitrix::{Answer, Class, Error, ErrorKind};
+use crate::domain::change_set::ours;
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, ProfileNumber, Subject};
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::links::{self, LinkRow, Origin};
+use crate::store::outbox::{self, Intent, NewIntent, Setback};
+use crate::store::problems::{self, NewProblem};
+use crate::store::{StoreError, Tx, crm_index, stays};
+
+const WRITE: &str = "outbox.write";
+
+/// The published schedule of tries after a failure that may pass, in seconds; then the record is a problem.
+pub(super) const RETRY_SECONDS: [i64; 6] = [10, 60, 300, 1_800, 7_200, 21_600];
+
+/// What was sent, kept sealed until its outcome is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Written {
+    pub mark: String,
+    pub after: Fields,
+}
+
+/// What became of one write.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// The record's id.
+    Done(i64),
+    /// Refused, or failed for now, with nothing written.
+    Not(Error),
+    /// Not carried out through no fault of its own.
+    Again { after_ms: i64 },
+    /// It may have been carried out, or may yet be.
+    Unknown,
+}
+
+/// The whole portal cannot be worked on: its state decides what happens next.
+pub(super) fn of_portal(error: &Error) -> bool {
+    matches!(error.class, Class::Reauthorise | Class::Suspend | Class::Gone)
+}
+
+/// A limit, ours or the portal's: no fault of the write.
+fn of_limits(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Allowance | ErrorKind::NotRun)
+        || matches!(error.code(), "query_limit_exceeded" | "operation_time_limit" | "overload_limit")
+}
+
+pub(super) fn ms(error: &Error) -> i64 {
+    error.retry_after().and_then(|after| i64::try_from(after.as_millis()).ok()).unwrap_or(30_000)
+}
+
+fn outcome(error: Error) -> Outcome {
+    if error.outcome_unknown {
+        Outcome::Unknown
+    } else if of_limits(&error) || of_portal(&error) {
+        Outcome::Again { after_ms: ms(&error) }
+    } else {
+        Outcome::Not(error)
+    }
+}
+
+impl Delivery {
+    pub(super) fn seal_write(&self, write: &Planned) -> Result<Vec<u8>, StoreError> {
+        let written = Written { mark: write.mark.clone(), after: write.after.clone() };
+        let plain = serde_json::to_vec(&written).map_err(|_| StoreError::Corrupt(WRITE))?;
+        Ok(self.key.seal(WRITE, &plain)?)
+    }
+
+    pub(super) fn open_write(&self, sealed: &[u8]) -> Result<Written, StoreError> {
+        let plain = self.key.open(WRITE, sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(WRITE))
+    }
+
+    /// The outcome of each write of a request that was answered.
+    pub(super) fn outcomes(
+        &self,
+        writes: &[Planned],
+        commands: &[Command],
+        answers: Vec<Result<Answer, Error>>,
+    ) -> Vec<Outcome> {
+        let mut found: Vec<Option<Outcome>> = writes.iter().map(|_| None).collect();
+        let mut set = |at: usize, new: Outcome| {
+            if let Some(place) = found.get_mut(at) {
+                // A write of two commands is done when both are.
+                let keep = matches!(place, Some(Outcome::Unknown | Outcome::Not(_) | Outcome::Again { .. }));
+                if !keep || matches!(new, Outcome::Unknown) {
+                    *place = Some(new);
+                }
+            }
+        };
+        for (command, answer) in commands.iter().zip(answers) {
+            match (command.kind, answer) {
+                (CommandKind::Update, Ok(_)) => {
+                    for at in &command.writes {
+                        set(*at, Outcome::Done(writes.get(*at).map_or(0, |write| write.target)));
+                    }
+                }
+                (CommandKind::Add, Ok(answer)) => {
+                    for at in &command.writes {
+                        set(*at, made_id(&answer).map_or(Outcome::Unknown, Outcome::Done));
+                    }
+                }
+                (CommandKind::Import, Ok(answer)) => {
+                    self.learn_pace(&answer, command.writes.len());
+                    for (at, row) in command.writes.iter().zip(imported(&answer, command.writes.len())) {
+                        set(*at, row.map_or_else(outcome, Outcome::Done));
+                    }
+                }
+                (CommandKind::Import, Err(error)) if error.class == Class::Permanent && !error.outcome_unknown => {
+                    self.without_import(&error, command.writes.iter().filter_map(|at| writes.get(*at)));
+                    for at in &command.writes {
+                        set(*at, Outcome::Again { after_ms: 0 });
+                    }
+                }
+                (_, Err(error)) => {
+                    for at in &command.writes {
+                        set(*at, outcome(error.clone()));
+                    }
+                }
+            }
+        }
+        found.into_iter().map(|one| one.unwrap_or(Outcome::Unknown)).collect()
+    }
+
+    /// An import command was refused as a whole: without the right all go singly, else its rows do, to find the bad one.
+    fn without_import<'w>(&self, error: &Error, writes: impl Iterator<Item = &'w Planned>) {
+        let mut lanes = self.lanes();
+        if matches!(error.code(), "access_denied" | "error_method_not_found" | "insufficient_scope") {
+            lanes.no_import = true;
+        } else {
+            lanes.single.extend(writes.map(|write| write.subject.to_string()));
+        }
+    }
+
+    fn learn_pace(&self, answer: &Answer, rows: usize) {
+        let (Some(seconds), Ok(rows)) = (answer.timing.duration, u32::try_from(rows.max(1))) else { return };
+        let mut lanes = self.lanes();
+        lanes.row_seconds = 0.7 * lanes.row_seconds + 0.3 * seconds / f64::from(rows);
+    }
+
+    /// Writes down what became of a request's writes; answers how many were confirmed.
+    pub(super) async fn record(&self, writes: &[Planned], outcomes: Vec<Outcome>) -> Result<usize, SyncError> {
+        let _recording = self.recording.lock().await;
+        let now = self.now();
+        let (mut done, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
+        for (write, outcome) in writes.iter().zip(outcomes) {
+            let back = |state, not_before, counts| Setback { id: write.row, state, not_before, counts };
+            match outcome {
+                Outcome::Unknown => {}
+                Outcome::Done(id) => done.push((write, id)),
+                Outcome::Again { after_ms } => backs.push(back(outbox::WAITING, now + after_ms, false)),
+                Outcome::Not(error) if error.class == Class::Permanent => {
+                    if write.target != 0 && matches!(error.code(), "not_found" | "error_not_found") {
+                        gone.entry(write.entity).or_default().push(write.target);
+                        backs.push(back(outbox::WAITING, now, false));
+                    } else {
+                        backs.push(back(outbox::REJECTED, 0, true));
+                        problems.push(problem(write, "crm.rejected", "rejected", &error));
+                    }
+                }
+                Outcome::Not(error) => match usize::try_from(write.attempts).ok().and_then(|n| RETRY_SECONDS.get(n)) {
+                    Some(seconds) => {
+                        let jitter = rand::random_range(0.8..1.2) * f64::from(u32::try_from(*seconds).unwrap_or(60));
+                        let pause = std::time::Duration::from_secs_f64(jitter);
+                        let at = now + i64::try_from(pause.as_millis()).unwrap_or(60_000).max(ms(&error));
+                        backs.push(back(outbox::WAITING, at, true));
+                    }
+                    None => {
+                        backs.push(back(outbox::FAILED, 0, true));
+                        problems.push(problem(write, "crm.failed", "failed", &error));
+                    }
+                },
+            }
+        }
+        let tx = self.db().begin().await?;
+        self.confirm(&tx, &done, now).await?;
+        for (entity, ids) in gone {
+            let held = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
+            let rows: Vec<RecordRow> = held.into_values().map(|row| RecordRow { deleted: true, ..row }).collect();
+            crm_records::save(&tx, self.portal, &self.key, &rows).await?;
+            crm_index::remove(&tx, self.portal, entity, &ids).await?;
+        }
+        outbox::set_back(&tx, self.portal, self.lease.fence(), &backs).await?;
+        problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
+        tx.commit().await?;
+        for (write, _) in &done {
+            let ms = u32::try_from(now.saturating_sub(write.seen_at).clamp(0, 86_400_000)).unwrap_or_default();
+            metrics::histogram!("fb24_sync_latency_seconds").record(f64::from(ms) / 1_000.0);
+        }
+        Ok(done.len())
+    }
+
+    async fn confirm(&self, tx: &Tx, done: &[(&Planned, i64)], now: i64) -> Result<(), SyncError> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let mut new_links = Vec::new();
+        let mut indexed = Vec::new();
+        let mut records: Vec<RecordRow> = Vec::new();
+        let mut held: HashMap<(CrmEntity, i64), RecordRow> = HashMap::new();
+        for entity in CrmEntity::ALL {
+            let ids: Vec<i64> = done.iter().filter(|(write, _)| write.entity == entity).map(|(_, id)| *id).collect();
+            for (id, row) in crm_records::load(tx, self.portal, &self.key, entity, &ids).await? {
+                held.insert((entity, id), row);
+            }
+        }
+        let mut settled = Vec::new();
+        let mut finished = Vec::new();
+        let mut again = Vec::new();
+        for (write, id) in done {
+            if write.target == 0 {
+                new_links.push(LinkRow {
+                    subject: write.subject.to_string(),
+                    entity: write.entity,
+                    crm_id: *id,
+                    origin: Origin::Created,
+                    marked: true,
+                });
+            }
+            let mut row = held
+                .remove(&(write.entity, *id))
+                .unwrap_or_else(|| RecordRow::new(write.entity, *id, Fields::new(), now));
+            let proven = self.proven(write);
+            row.fields.extend(proven.clone());
+            row.synced_at = now;
+            if write.target == 0
+                || proven.keys().any(|name| {
+                    matches!(
+                        name.as_str(),
+                        "PHONE" | "EMAIL" | "originId" | "UF_CRM_FB24_PROFILE" | "lastName" | "name" | "title"
+                    )
+                })
+            {
+                indexed.push((write.entity, *id, index_rows(&self.key, write.entity, *id, &row.fields)));
+            }
+            records.push(row);
+            self.stale(write.entity, *id);
+            settled.push(write.subject.to_string());
+            if proven.len() == write.after.len() {
+                finished.push((write.row, write.seq));
+            } else {
+                again.push(write.row);
+            }
+        }
+        links::add(tx, self.portal, &new_links, now).await?;
+        crm_records::save(tx, self.portal, &self.key, &records).await?;
+        for (entity, id, rows) in &indexed {
+            if !rows.is_empty() {
+                crm_index::remove(tx, self.portal, *entity, &[*id]).await?;
+            }
+        }
+        let rows: Vec<_> = indexed.into_iter().flat_map(|(_, _, rows)| rows).collect();
+        crm_index::add(tx, self.portal, &rows).await?;
+        let late = self.latecomers(tx, done).await?;
+        finished.retain(|(row, _)| !late.contains(row));
+        again.extend(late);
+        let fence = self.lease.fence();
+        outbox::wait_again(tx, self.portal, fence, &again, 0).await?;
+        outbox::done(tx, self.portal, fence, &finished).await?;
+        self.tell_deals(tx, &new_links, now).await?;
+        problems::settle(tx, self.portal, &settled).await?;
+        Ok(())
+    }
+
+    /// What a confirmed write proves: of phones and e-mails nothing while it is not known which way changes them
+    /// (facts §7.3): they are read back.
+    fn proven(&self, write: &Planned) -> Fields {
+        let mut lanes = self.lanes();
+        if write.target == 0 || write.comms.is_empty() || lanes.way != Way::Unknown {
+            return write.after.clone();
+        }
+        lanes.tried.insert(write.subject.to_string());
+        let doubtful: Vec<String> = write.comms.iter().flat_map(|(name, _)| [name.clone(), ours(name)]).collect();
+        write.after.iter().filter(|(name, _)| !doubtful.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    }
+
+    /// Nothing is left to change after a try: the way it was written in works.
+    pub(super) fn learn_way(&self, subject: &str) {
+        let mut lanes = self.lanes();
+        if lanes.way == Way::Unknown && lanes.tried.remove(subject) {
+            lanes.way = Way::Item;
+        }
+    }
+
+    /// Phones still differ after a try: the other way is needed.
+    pub(super) fn unlearn_way(&self, subject: &str, comms_match: bool) {
+        let mut lanes = self.lanes();
+        if lanes.way == Way::Unknown && lanes.tried.remove(subject) {
+            lanes.way = if comms_match { Way::Item } else { Way::Old };
+        }
+    }
+
+    pub(super) fn way(&self) -> Way {
+        self.lanes().way
+    }
+
+    /// Deals whose guests got their records while the deal was under way: they are looked at once more.
+    async fn latecomers(&self, tx: &Tx, done: &[(&Planned, i64)]) -> Result<Vec<i64>, SyncError> {
+        let subjects: Vec<String> = done
+            .iter()
+            .flat_map(|(write, _)| write.named.iter())
+            .filter(|(_, id)| id.is_none())
+            .map(|(subject, _)| subject.clone())
+            .collect();
+        let linked = links::of_subjects(tx, self.portal, &subjects).await?;
+        Ok(done
+            .iter()
+            .filter(|(write, _)| write.named.iter().any(|(subject, id)| id.is_none() && linked.contains_key(subject)))
+            .map(|(write, _)| write.row)
+            .collect())
+    }
+
+    /// New records of guests and companies: deals that name them and stand already want to be linked.
+    pub(super) async fn tell_deals(&self, tx: &Tx, new: &[LinkRow], now: i64) -> Result<(), SyncError> {
+        let people: Vec<(HotelId, ProfileNumber)> = new
+            .iter()
+            .filter_map(|link| match link.subject.parse() {
+                Ok(Subject::Profile(hotel, number)) => Some((hotel, number)),
+                _ => None,
+            })
+            .collect();
+        let mut stays: Vec<String> = stays::naming(tx, self.portal, &people)
+            .await?
+            .into_iter()
+            .map(|(hotel, stay, ..)| Subject::Stay(hotel, stay).to_string())
+            .collect();
+        stays.sort();
+        stays.dedup();
+        let deals = links::of_subjects(tx, self.portal, &stays).await?;
+        let intents = stays
+            .into_iter()
+            .filter(|subject| deals.contains_key(subject))
+            .map(|subject| NewIntent {
+                subject,
+                intent: Intent::Sync,
+                priority: super::lane(crate::bitrix::Priority::Live),
+                rank: RANK_DEAL,
+                not_before: 0,
+                seen_at: now,
+            })
+            .collect();
+        outbox::add(tx, self.portal, intents).await?;
+        Ok(())
+    }
+}
+
+fn problem(write: &Planned, cause: &str, kind: &'static str, error: &Error) -> NewProblem {
+    let about = match write.fields.get("title") {
+        Some(CrmValue::Text(_)) | None => write.entity.word(),
+        Some(_) => "record",
+    };
+    NewProblem {
+        hotel: write.subject.hotel(),
+        subject: write.subject.to_string(),
+        cause: cause.to_owned(),
+        kind,
+        params: json!({"code": error.code(), "description": error.description(), "entity": about, "id": write.target}),
+    }
+}

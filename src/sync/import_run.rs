@@ -1,0 +1,198 @@
+//! An import at work: one window of arrivals a step, under the hotel's lease, so that polls come in between.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::engine::Engine;
+use super::error::SyncError;
+use super::imports::{Cursor, windows};
+use super::intake::Intake;
+use super::lease::HeldLease;
+use crate::domain::{Change, Entity, PortalId};
+use crate::fidelio::{Read, Sink, Source, SourceError};
+use crate::store::imports::{self, JobRow};
+use crate::store::sources;
+
+/// Failed reads in a row after which an import gives up and says why.
+const GIVE_UP: u32 = 20;
+
+/// Counts what an import would bring; keeps nothing.
+#[derive(Default)]
+struct Counting {
+    stays: BTreeSet<String>,
+    guests: BTreeSet<String>,
+    companies: BTreeSet<String>,
+}
+
+#[async_trait]
+impl Sink for Counting {
+    async fn take(&mut self, changes: Vec<Change>, _state: Option<serde_json::Value>) -> Result<(), SourceError> {
+        for change in changes {
+            match change.entity {
+                Entity::Stay(stay) => self.stays.insert(stay.number.to_string()),
+                Entity::Profile(profile) => {
+                    let company = profile.kind.get().is_some_and(|kind| kind.is_company());
+                    let kind = if company { &mut self.companies } else { &mut self.guests };
+                    kind.insert(profile.number.to_string())
+                }
+            };
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// One step of the portal's oldest import that can go on; `false`: there is none.
+    pub async fn import_step(&self, portal: PortalId) -> Result<bool, SyncError> {
+        let deps = &self.0.deps;
+        let now = deps.clock.now_ms();
+        for job in imports::unfinished(&deps.db, portal).await? {
+            let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+            if cursor.not_before > now {
+                continue;
+            }
+            if job.state == "queued" && !imports::step(&deps.db, portal, &job.id, &["queued"], "running", now).await? {
+                continue;
+            }
+            match self.import_window(portal, &job, cursor).await {
+                Err(SyncError::Elsewhere(_)) => continue,
+                result => return result.map(|()| true),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn import_window(&self, portal: PortalId, job: &JobRow, mut cursor: Cursor) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let windows = windows(job.from, job.to, cursor.today.unwrap_or(job.from));
+        if cursor.window >= windows.len() && !job.dry_run {
+            return self.finish_import(portal, job).await;
+        }
+        let key = deps.portals.key(portal).await?;
+        let turn = self.turn(format!("hotel:{}", job.hotel));
+        let Ok(_turn) = turn.try_lock() else { return Err(SyncError::Elsewhere(format!("hotel:{}", job.hotel))) };
+        let lease = self.hotel_lease(job.hotel).await?;
+        let sources = sources::of_hotel(&deps.db, portal, &key, job.hotel).await?;
+        let Some(row) = sources.into_iter().find(|row| row.kind != "fias") else {
+            lease.release().await;
+            return self.fail_import(portal, job, cursor, "no_source").await;
+        };
+        let read = match (deps.sources)(&row) {
+            Err(error) => Err(error),
+            Ok(source) if job.dry_run => self.count(portal, job, source.as_ref(), &lease, &windows).await,
+            Ok(source) => {
+                let mut intake = Intake {
+                    db: &deps.db,
+                    clock: &deps.clock,
+                    lease: &lease,
+                    key,
+                    portal,
+                    hotel: job.hotel,
+                    priority: Self::import_priority(),
+                    position: None,
+                    taken: 0,
+                };
+                match windows.get(cursor.window) {
+                    Some((from, to)) => {
+                        let what = Read::Arrivals { from: *from, to: *to };
+                        source.read(&what, &serde_json::Value::Null, &mut intake).await.map(drop)
+                    }
+                    None => Ok(()),
+                }
+            }
+        };
+        lease.release().await;
+        self.step("import.read")?;
+        self.wake();
+        match read {
+            Ok(()) => {
+                cursor.window += 1;
+                cursor.failures = 0;
+                cursor.not_before = 0;
+                imports::advance(&deps.db, portal, &job.id, &json!(cursor), None, deps.clock.now_ms()).await?;
+                Ok(())
+            }
+            Err(SourceError::Credentials) => self.fail_import(portal, job, cursor, "credentials").await,
+            Err(SourceError::Address(_)) => self.fail_import(portal, job, cursor, "address").await,
+            Err(error) => {
+                cursor.failures += 1;
+                if cursor.failures >= GIVE_UP {
+                    return self.fail_import(portal, job, cursor, "unreachable").await;
+                }
+                tracing::warn!(%portal, hotel = %job.hotel, %error, "a window of an import could not be read");
+                let now = deps.clock.now_ms();
+                cursor.not_before = now + 5_000 * i64::from(cursor.failures.min(12));
+                imports::advance(&deps.db, portal, &job.id, &json!(cursor), None, now).await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn count(
+        &self,
+        portal: PortalId,
+        job: &JobRow,
+        source: &dyn Source,
+        lease: &HeldLease,
+        windows: &[(chrono::NaiveDate, chrono::NaiveDate)],
+    ) -> Result<(), SourceError> {
+        let deps = &self.0.deps;
+        let mut counting = Counting::default();
+        for (from, to) in windows {
+            if lease.lost() || self.stopping() {
+                return Err(SourceError::Sink("the hotel's lease was lost".to_owned()));
+            }
+            let what = Read::Arrivals { from: *from, to: *to };
+            source.read(&what, &serde_json::Value::Null, &mut counting).await?;
+        }
+        let internal = |error: String| SourceError::Sink(error);
+        let can_import = deps.portals.terms(portal).await.map(|terms| terms.can_import).unwrap_or(true);
+        let size = |set: &BTreeSet<String>| i64::try_from(set.len()).unwrap_or(i64::MAX);
+        let estimate =
+            self.estimate(size(&counting.stays), size(&counting.guests), size(&counting.companies), can_import);
+        let now = deps.clock.now_ms();
+        imports::advance(&deps.db, portal, &job.id, &job.progress, Some(&json!(estimate)), now)
+            .await
+            .map_err(|error| internal(error.to_string()))?;
+        imports::step(&deps.db, portal, &job.id, &["running"], "completed", now)
+            .await
+            .map_err(|error| internal(error.to_string()))?;
+        Ok(())
+    }
+
+    /// All is read: what it was is known now; it is over when all of it was sent.
+    async fn finish_import(&self, portal: PortalId, job: &JobRow) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let (db, now) = (&deps.db, deps.clock.now_ms());
+        if job.estimate.is_none() {
+            let range = (job.from, job.to);
+            let stays = imports::tally_stays(db, portal, job.hotel, range).await?.total;
+            let guests = imports::tally_profiles(db, portal, job.hotel, range, "guest").await?.total;
+            let companies = imports::tally_profiles(db, portal, job.hotel, range, "company").await?.total;
+            let can_import = deps.portals.terms(portal).await?.can_import;
+            let estimate = self.estimate(stays, guests, companies, can_import);
+            imports::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
+        }
+        let lane = super::lane(Self::import_priority());
+        if imports::on_their_way(db, portal, job.hotel, lane).await? == 0 {
+            imports::step(db, portal, &job.id, &["running"], "completed", now).await?;
+        }
+        Ok(())
+    }
+
+    async fn fail_import(
+        &self,
+        portal: PortalId,
+        job: &JobRow,
+        mut cursor: Cursor,
+        why: &str,
+    ) -> Result<(), SyncError> {
+        let (db, now) = (&self.0.deps.db, self.0.deps.clock.now_ms());
+        cursor.failure = why.to_owned();
+        imports::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
+        imports::step(db, portal, &job.id, &["running"], "failed", now).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! What one delivery of one portal knows while it runs: who it works for, and what of it is under way.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::engine::Engine;
+use super::error::SyncError;
+use super::lease::HeldLease;
+use super::ports::PortalTerms;
+use crate::bitrix::PortalClient;
+use crate::bitrix::multifield::{Stored, Way};
+use crate::crypto::TenantKey;
+use crate::domain::{CrmEntity, HotelId, Mapping, PortalId};
+use crate::store::hotels::HotelRow;
+use crate::store::{hotels, mappings};
+
+/// How long a read of a record counts as its present state before a stage is moved or a phone changed.
+const FRESH_MS: i64 = 10_000;
+
+pub(super) struct Delivery {
+    pub engine: Engine,
+    pub portal: PortalId,
+    pub key: TenantKey,
+    pub client: PortalClient,
+    pub terms: PortalTerms,
+    pub lease: HeldLease,
+    pub hotels: HashMap<HotelId, HotelRow>,
+    pub mappings: HashMap<HotelId, Mapping>,
+    /// Results are recorded one after another, so that a deal and its guest never miss each other's news.
+    pub recording: tokio::sync::Mutex<()>,
+    lanes: Mutex<Lanes>,
+}
+
+#[derive(Default)]
+pub(super) struct Lanes {
+    /// Outbox rows that a job in flight works on.
+    pub rows: HashSet<i64>,
+    /// Their subjects.
+    pub subjects: HashSet<String>,
+    /// Records that a write in flight goes to.
+    pub records: HashSet<(CrmEntity, i64)>,
+    /// People being created: their phones and e-mails, and their name, by outbox row.
+    pub people: HashMap<i64, (Vec<String>, BTreeSet<String>)>,
+    /// Rows that wait for something in flight; looked at again when anything ends.
+    pub waiting: HashSet<i64>,
+    /// Records read a moment ago, with their phones and e-mails.
+    fresh: HashMap<(CrmEntity, i64), (i64, Vec<Stored>)>,
+    /// Subjects whose import was refused together with others: each is sent alone.
+    pub single: HashSet<String>,
+    pub no_import: bool,
+    /// The matching index is whole.
+    pub indexed: bool,
+    pub way: Way,
+    /// Subjects whose phones were written in a way not known to work.
+    pub tried: HashSet<String>,
+    /// Seconds one imported row took the portal, smoothed.
+    pub row_seconds: f64,
+}
+
+impl Delivery {
+    pub async fn begin(engine: &Engine, portal: PortalId, lease: HeldLease) -> Result<Self, SyncError> {
+        let deps = &engine.0.deps;
+        let (key, client) = (deps.portals.key(portal).await?, deps.portals.client(portal).await?);
+        let terms = deps.portals.terms(portal).await?;
+        let hotels: HashMap<HotelId, HotelRow> =
+            hotels::list(&deps.db, portal).await?.into_iter().map(|hotel| (hotel.id, hotel)).collect();
+        let mut by_hotel = HashMap::new();
+        for hotel in hotels.keys() {
+            by_hotel.insert(*hotel, mappings::active(&deps.db, portal, *hotel).await?.1);
+        }
+        let lanes = Lanes { no_import: !terms.can_import, way: terms.multifield, ..Lanes::default() };
+        Ok(Self {
+            engine: engine.clone(),
+            portal,
+            key,
+            client,
+            terms,
+            lease,
+            hotels,
+            mappings: by_hotel,
+            recording: tokio::sync::Mutex::new(()),
+            lanes: Mutex::new(lanes),
+        })
+    }
+
+    pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn db(&self) -> &crate::store::Db {
+        &self.engine.0.deps.db
+    }
+
+    pub fn now(&self) -> i64 {
+        self.engine.0.deps.clock.now_ms()
+    }
+
+    /// The phones and e-mails of a record as read a moment ago; `None`: it must be read first.
+    pub fn fresh(&self, entity: CrmEntity, id: i64) -> Option<Vec<Stored>> {
+        let now = self.now();
+        self.lanes().fresh.get(&(entity, id)).filter(|(at, _)| now - at < FRESH_MS).map(|(_, stored)| stored.clone())
+    }
+
+    pub fn read_now(&self, entity: CrmEntity, id: i64, stored: Vec<Stored>) {
+        let now = self.now();
+        self.lanes().fresh.insert((entity, id), (now, stored));
+    }
+
+    pub fn stale(&self, entity: CrmEntity, id: i64) {
+        self.lanes().fresh.remove(&(entity, id));
+    }
+}

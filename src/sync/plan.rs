@@ -1,0 +1,145 @@
+//! From due outbox rows to what must be read and what can be written. What turns out to need nothing is dropped, what
+//! cannot be sent is put aside; both at once, before anything is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::SyncError;
+use super::lanes::Delivery;
+use crate::domain::change_set::CommStep;
+use crate::domain::{CrmEntity, Fields, Subject};
+use crate::store::links;
+use crate::store::links::LinkRow;
+use crate::store::outbox::{self, OutboxRow};
+use crate::store::problems::{self, NewProblem};
+
+/// One write of one subject.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub row: i64,
+    pub seq: i64,
+    pub subject: Subject,
+    pub priority: i32,
+    pub attempts: i32,
+    pub seen_at: i64,
+    pub entity: CrmEntity,
+    /// 0: a new record.
+    pub target: i64,
+    pub fields: Fields,
+    pub comms: Vec<(String, Vec<CommStep>)>,
+    /// What the record holds once this is confirmed.
+    pub after: Fields,
+    /// `originId` of a new record.
+    pub mark: String,
+    /// The profiles that a deal names, and the records it was given for them.
+    pub named: Vec<(String, Option<i64>)>,
+}
+
+/// What came of looking at due rows.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Records to read before anything is written, and the rows that wait for it.
+    pub reads: BTreeMap<CrmEntity, BTreeSet<i64>>,
+    pub read_for: Vec<(i64, String)>,
+    /// Rows that ask for nothing but a read.
+    pub rereads: Vec<(i64, i64, CrmEntity, i64)>,
+    pub writes: Vec<Planned>,
+    pub(super) dropped: Vec<(i64, i64)>,
+    pub(super) rejected: Vec<(i64, i64)>,
+    pub(super) later: Vec<(i64, i64)>,
+    pub(super) problems: Vec<NewProblem>,
+    pub(super) links: Vec<LinkRow>,
+    pub(super) hints: Vec<(String, i32, Vec<i64>, &'static str)>,
+}
+
+/// A due row with its subject read.
+pub(super) struct Due {
+    pub row: OutboxRow,
+    pub subject: Subject,
+}
+
+impl Due {
+    pub fn pair(&self) -> (i64, i64) {
+        (self.row.id, self.row.seq)
+    }
+}
+
+impl Plan {
+    pub fn read(&mut self, entity: CrmEntity, id: i64, due: &Due) {
+        self.reads.entry(entity).or_default().insert(id);
+        self.read_for.push((due.row.id, due.row.subject.clone()));
+    }
+
+    pub fn reject(&mut self, due: &Due, cause: &str, params: serde_json::Value) {
+        self.rejected.push(due.pair());
+        self.problems.push(NewProblem {
+            hotel: due.subject.hotel(),
+            subject: due.row.subject.clone(),
+            cause: cause.to_owned(),
+            kind: "rejected",
+            params,
+        });
+    }
+}
+
+impl Delivery {
+    /// Looks at due rows; what needs no portal is settled here.
+    pub async fn plan(&self, rows: Vec<OutboxRow>) -> Result<Plan, SyncError> {
+        let mut plan = Plan::default();
+        let (mut stays, mut profiles) = (Vec::new(), Vec::new());
+        for row in rows {
+            let Ok(subject) = row.subject.parse::<Subject>() else {
+                plan.dropped.push((row.id, row.seq));
+                continue;
+            };
+            match &subject {
+                Subject::Crm(entity, id) => plan.rereads.push((row.id, row.seq, *entity, *id)),
+                Subject::Stay(..) => stays.push(Due { row, subject }),
+                Subject::Profile(..) => profiles.push(Due { row, subject }),
+            }
+        }
+        self.plan_people(&mut plan, profiles).await?;
+        self.plan_deals(&mut plan, stays).await?;
+        self.settle_plan(&mut plan).await?;
+        Ok(plan)
+    }
+
+    async fn settle_plan(&self, plan: &mut Plan) -> Result<(), SyncError> {
+        let nothing = plan.dropped.is_empty()
+            && plan.rejected.is_empty()
+            && plan.problems.is_empty()
+            && plan.links.is_empty()
+            && plan.hints.is_empty();
+        if !nothing {
+            let tx = self.db().begin().await?;
+            if !self.lease.holds(&tx).await? {
+                return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
+            }
+            outbox::drop_unsent(&tx, self.portal, &plan.dropped).await?;
+            outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
+            problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
+            links::add(&tx, self.portal, &plan.links, self.now()).await?;
+            problems::hint(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
+            tx.commit().await?;
+        }
+        let mut by_time: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (row, until) in &plan.later {
+            by_time.entry(*until).or_default().push(*row);
+        }
+        for (until, rows) in by_time {
+            outbox::postpone(self.db(), self.portal, &rows, until).await?;
+        }
+        Ok(())
+    }
+
+    /// New records cannot be made because nobody was chosen to answer for them.
+    pub(super) fn ownerless(&self, plan: &mut Plan, due: &Due) {
+        plan.later.push((due.row.id, self.now() + 30_000));
+        plan.problems.push(NewProblem {
+            hotel: None,
+            subject: "portal".to_owned(),
+            cause: "owner.unset".to_owned(),
+            kind: "refused",
+            params: serde_json::json!({}),
+        });
+    }
+}

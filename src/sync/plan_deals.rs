@@ -1,0 +1,289 @@
+//! Stays: their deal found again, made, or brought up to date. A deal waits for the guests it names, but not for ever.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::json;
+
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::people::hash_of;
+use super::plan::{Due, Plan};
+use super::plan_people::planned;
+use crate::bitrix::Priority;
+use crate::domain::change_set::change_set;
+use crate::domain::desired::{DealLinks, deal_birth, desired_deal};
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, ProfileNumber, StayNumber, Subject};
+use crate::store::crm_index::{self, IndexKind};
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::links::{self, LinkRow, Origin};
+use crate::store::outbox;
+use crate::store::profiles::{self, ProfileRow};
+use crate::store::stays::{self, Role, StayRow};
+
+/// How long a new stay's deal waits for a profile that was named but not read yet: live, imported.
+const PROFILE_GRACE_MS: (i64, i64) = (15_000, 120_000);
+const LOOK_AGAIN_MS: i64 = 2_000;
+
+/// What was loaded for a batch of stays.
+struct Around {
+    profiles: HashMap<(HotelId, ProfileNumber), ProfileRow>,
+    /// Named profiles that are known at all, by subject.
+    known: HashSet<String>,
+    links: HashMap<String, LinkRow>,
+    gone: HashSet<i64>,
+    outbox: HashMap<String, (i32, i32, i64)>,
+}
+
+/// Whether a deal can be written now.
+enum Guests {
+    Ready {
+        links: DealLinks,
+        named: Vec<(String, Option<i64>)>,
+        name: String,
+    },
+    /// Something in flight or due before will make them ready.
+    Wait,
+    /// Not read from the PMS yet.
+    Later(i64),
+}
+
+impl Delivery {
+    pub(super) async fn plan_deals(&self, plan: &mut Plan, due: Vec<Due>) -> Result<(), SyncError> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<(HotelId, StayNumber)> = due
+            .iter()
+            .filter_map(|due| match &due.subject {
+                Subject::Stay(hotel, number) => Some((*hotel, number.clone())),
+                _ => None,
+            })
+            .collect();
+        let rows = stays::load(self.db(), self.portal, &self.key, &keys).await?;
+        let subjects: Vec<String> = due.iter().map(|due| due.row.subject.clone()).collect();
+        let linked = links::of_subjects(self.db(), self.portal, &subjects).await?;
+        let ids: Vec<i64> = linked.values().map(|link| link.crm_id).collect();
+        let records = crm_records::load(self.db(), self.portal, &self.key, CrmEntity::Deal, &ids).await?;
+        let around = self.around(rows.values()).await?;
+        let marked = self.marked(&rows, &linked).await?;
+        for due in due {
+            let Subject::Stay(hotel, number) = &due.subject else { continue };
+            let row = rows.get(&(*hotel, number.clone()));
+            let carried = row.filter(|row| {
+                self.hotels.contains_key(hotel)
+                    && row.facts.status.get().is_some_and(|status| {
+                        linked.contains_key(&due.row.subject)
+                            || self.mappings.get(hotel).is_some_and(|mapping| mapping.carries(*status))
+                    })
+            });
+            let Some(row) = carried else {
+                plan.dropped.push(due.pair());
+                continue;
+            };
+            match linked.get(&due.row.subject) {
+                Some(link) => match records.get(&link.crm_id) {
+                    None => plan.read(CrmEntity::Deal, link.crm_id, &due),
+                    Some(record) if record.deleted => plan.dropped.push(due.pair()),
+                    Some(record) => self.plan_known_deal(plan, &due, row, record, &around),
+                },
+                None => {
+                    match marked.get(&due.row.subject).map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
+                        None | Some([]) => self.plan_new_deal(plan, &due, row, &around),
+                        Some([one]) => {
+                            plan.links.push(LinkRow {
+                                subject: due.row.subject.clone(),
+                                entity: CrmEntity::Deal,
+                                crm_id: *one,
+                                origin: Origin::Recovered,
+                                marked: true,
+                            });
+                            plan.read(CrmEntity::Deal, *one, &due);
+                        }
+                        Some(several) => plan.reject(&due, "crm.duplicate_mark", json!({"ids": several})),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deals that bear the mark of a stay without a link, else its hotel and reservation.
+    async fn marked(
+        &self,
+        rows: &HashMap<(HotelId, StayNumber), StayRow>,
+        linked: &HashMap<String, LinkRow>,
+    ) -> Result<HashMap<String, BTreeSet<i64>>, SyncError> {
+        let mut found: HashMap<String, BTreeSet<i64>> = HashMap::new();
+        for kind in [IndexKind::Mark, IndexKind::Profile] {
+            let mut wanted: BTreeMap<String, String> = BTreeMap::new();
+            for (hotel, number) in rows.keys() {
+                let subject = Subject::Stay(*hotel, number.clone()).to_string();
+                if let (false, false, Some(hotel)) =
+                    (linked.contains_key(&subject), found.contains_key(&subject), self.hotels.get(hotel))
+                {
+                    wanted.insert(hash_of(&self.key, kind, &format!("{}:{number}", hotel.code)), subject);
+                }
+            }
+            let hashes: Vec<String> = wanted.keys().cloned().collect();
+            for row in crm_index::find(self.db(), self.portal, CrmEntity::Deal, kind, &hashes).await? {
+                if let Some(subject) = wanted.get(&row.hash) {
+                    found.entry(subject.clone()).or_default().insert(row.crm_id);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn around(&self, rows: impl Iterator<Item = &StayRow>) -> Result<Around, SyncError> {
+        let mut mains: Vec<(HotelId, ProfileNumber)> = Vec::new();
+        let mut named: HashMap<HotelId, BTreeSet<String>> = HashMap::new();
+        for row in rows {
+            mains.extend(row.facts.main_guest.get().map(|guest| (row.hotel, guest.clone())));
+            for (profile, _) in stays::roles(&row.facts) {
+                named.entry(row.hotel).or_default().insert(profile.to_string());
+            }
+        }
+        let mut known = HashSet::new();
+        let mut subjects = Vec::new();
+        for (hotel, numbers) in named {
+            let numbers: Vec<String> = numbers.into_iter().collect();
+            for number in profiles::hashes(self.db(), self.portal, hotel, &numbers).await?.into_keys() {
+                known.insert(format!("profile:{hotel}:{number}"));
+            }
+            subjects.extend(numbers.iter().map(|number| format!("profile:{hotel}:{number}")));
+        }
+        let links = links::of_subjects(self.db(), self.portal, &subjects).await?;
+        let mut gone = HashSet::new();
+        for entity in [CrmEntity::Contact, CrmEntity::Company] {
+            let ids: Vec<i64> = links.values().filter(|link| link.entity == entity).map(|link| link.crm_id).collect();
+            gone.extend(crm_records::deleted_among(self.db(), self.portal, entity, &ids).await?);
+        }
+        let open: Vec<String> =
+            subjects.into_iter().filter(|subject| known.contains(subject) && !links.contains_key(subject)).collect();
+        let outbox = outbox::states(self.db(), self.portal, &open).await?;
+        let profiles = profiles::load(self.db(), self.portal, &self.key, &mains).await?;
+        Ok(Around { profiles, known, links, gone, outbox })
+    }
+
+    fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
+        let mut links = DealLinks::default();
+        let mut named = Vec::new();
+        let mut agent = None;
+        let (mut wait, mut later) = (false, None);
+        for (profile, role) in stays::roles(&row.facts) {
+            let subject = Subject::Profile(row.hotel, profile).to_string();
+            let link = around.links.get(&subject);
+            named.push((subject.clone(), link.map(|link| link.crm_id)));
+            match link {
+                Some(link) if around.gone.contains(&link.crm_id) => {}
+                Some(link) => match (link.entity, role) {
+                    (CrmEntity::Contact, _) if role.is_person() && !links.contacts.contains(&link.crm_id) => {
+                        links.contacts.push(link.crm_id);
+                    }
+                    (CrmEntity::Company, Role::Company) => links.company = Some(link.crm_id),
+                    (CrmEntity::Company, Role::TravelAgent | Role::Source) => agent = agent.or(Some(link.crm_id)),
+                    _ => {}
+                },
+                None if around.known.contains(&subject) => match around.outbox.get(&subject) {
+                    // On his way; one whose first try failed keeps nobody waiting.
+                    Some((outbox::WAITING, 0, _)) => wait = true,
+                    Some((outbox::SENT, ..)) if self.lanes().subjects.contains(&subject) => wait = true,
+                    _ => {}
+                },
+                None => {
+                    let import = due.row.priority >= super::lane(Priority::Import);
+                    let grace = if import { PROFILE_GRACE_MS.1 } else { PROFILE_GRACE_MS.0 };
+                    let until = due.row.seen_at + grace;
+                    if self.now() < until {
+                        later = Some(until.min(self.now() + LOOK_AGAIN_MS));
+                    }
+                }
+            }
+        }
+        links.company = links.company.or(agent);
+        if wait {
+            return Guests::Wait;
+        }
+        if let Some(until) = later {
+            return Guests::Later(until);
+        }
+        let name = row
+            .facts
+            .main_guest
+            .get()
+            .and_then(|guest| around.profiles.get(&(row.hotel, guest.clone())))
+            .map(|profile| profile.facts.display_name())
+            .unwrap_or_default();
+        Guests::Ready { links, named, name }
+    }
+
+    fn plan_known_deal(&self, plan: &mut Plan, due: &Due, row: &StayRow, record: &RecordRow, around: &Around) {
+        let (links, named, name) = match self.guests(due, row, around) {
+            Guests::Ready { links, named, name } => (links, named, name),
+            Guests::Wait => {
+                self.lanes().waiting.insert(due.row.id);
+                return;
+            }
+            Guests::Later(until) => {
+                plan.later.push((due.row.id, until));
+                return;
+            }
+        };
+        let (Some(hotel), Some(mapping)) = (self.hotels.get(&row.hotel), self.mappings.get(&row.hotel)) else { return };
+        if self.lanes().records.contains(&(CrmEntity::Deal, record.crm_id)) {
+            self.lanes().waiting.insert(due.row.id);
+            return;
+        }
+        let mut desired = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &self.terms.place());
+        let elsewhere =
+            matches!(record.fields.get("categoryId"), Some(CrmValue::Int(id)) if *id != self.terms.category_id);
+        // A deal that a person closed stays closed; one moved to another pipeline lives by that pipeline's stages.
+        if elsewhere || (record.closed_by_person && !mapping.reopen_closed) {
+            desired.remove("stageId");
+        }
+        let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
+        if free("originatorId") && free("originId") {
+            let birth = deal_birth(mapping, &hotel.code, &row.facts, &self.terms.place(), 0);
+            desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
+        }
+        let set = change_set(&desired, &record.fields);
+        if set.is_empty() {
+            plan.dropped.push(due.pair());
+            return;
+        }
+        if set.write.contains_key("stageId") && self.fresh(CrmEntity::Deal, record.crm_id).is_none() {
+            plan.read(CrmEntity::Deal, record.crm_id, due);
+            return;
+        }
+        let mut write = planned(due, CrmEntity::Deal, record.crm_id, set.write, Vec::new(), set.after, String::new());
+        write.named = named;
+        plan.writes.push(write);
+    }
+
+    fn plan_new_deal(&self, plan: &mut Plan, due: &Due, row: &StayRow, around: &Around) {
+        let (links, named, name) = match self.guests(due, row, around) {
+            Guests::Ready { links, named, name } => (links, named, name),
+            Guests::Wait => {
+                self.lanes().waiting.insert(due.row.id);
+                return;
+            }
+            Guests::Later(until) => {
+                plan.later.push((due.row.id, until));
+                return;
+            }
+        };
+        let (Some(hotel), Some(mapping)) = (self.hotels.get(&row.hotel), self.mappings.get(&row.hotel)) else { return };
+        let Some(owner) = self.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
+            self.ownerless(plan, due);
+            return;
+        };
+        let place = self.terms.place();
+        let mut fields = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &place);
+        fields.extend(deal_birth(mapping, &hotel.code, &row.facts, &place, owner));
+        let set = change_set(&fields, &Fields::new());
+        let mark = format!("{}:{}", hotel.code, row.facts.number);
+        let mut write = planned(due, CrmEntity::Deal, 0, set.write, Vec::new(), set.after, mark);
+        write.named = named;
+        plan.writes.push(write);
+    }
+}

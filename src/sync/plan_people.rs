@@ -1,0 +1,362 @@
+//! Guests and companies: found again, adopted, or made (product §2.8).
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::json;
+
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::people::{comm_keys, hash_of, name_read, name_tokens};
+use super::plan::{Due, Plan, Planned};
+use crate::domain::change_set::change_set;
+use crate::domain::crm::CrmEntity;
+use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
+use crate::domain::fact::GuestTotals;
+use crate::domain::matching::{Candidate, Match, Names, choose, compare};
+use crate::domain::{CrmValue, Fields, HotelId, ProfileKind, ProfileNumber, Subject};
+use crate::store::crm_index::{self, IndexKind, IndexRow};
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::links::{self, LinkRow, Origin};
+use crate::store::profiles::{self, ProfileRow};
+use crate::store::stays;
+
+type ProfileKey = (HotelId, ProfileNumber);
+
+fn key_of(subject: &Subject) -> Option<ProfileKey> {
+    match subject {
+        Subject::Profile(hotel, number) => Some((*hotel, number.clone())),
+        _ => None,
+    }
+}
+
+impl Delivery {
+    pub(super) async fn plan_people(&self, plan: &mut Plan, due: Vec<Due>) -> Result<(), SyncError> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<ProfileKey> = due.iter().filter_map(|due| key_of(&due.subject)).collect();
+        let rows = profiles::load(self.db(), self.portal, &self.key, &keys).await?;
+        let subjects: Vec<String> = due.iter().map(|due| due.row.subject.clone()).collect();
+        let linked = links::of_subjects(self.db(), self.portal, &subjects).await?;
+        let (mut known, mut new) = (Vec::new(), Vec::new());
+        for due in due {
+            let row = key_of(&due.subject).and_then(|key| rows.get(&key));
+            let carried = row.filter(|row| {
+                self.hotels.contains_key(&row.hotel) && row.facts.kind.get() != Some(&ProfileKind::Other)
+            });
+            match (carried, linked.get(&due.row.subject)) {
+                (None, _) => plan.dropped.push(due.pair()),
+                (Some(_), Some(link)) => known.push((due, link.clone())),
+                (Some(row), None) => new.push((due, row.clone())),
+            }
+        }
+        self.plan_known_people(plan, known, rows).await?;
+        self.plan_new_people(plan, new).await
+    }
+
+    async fn plan_known_people(
+        &self,
+        plan: &mut Plan,
+        due: Vec<(Due, LinkRow)>,
+        mut rows: HashMap<ProfileKey, ProfileRow>,
+    ) -> Result<(), SyncError> {
+        for entity in [CrmEntity::Contact, CrmEntity::Company] {
+            let ids: Vec<i64> =
+                due.iter().filter(|(_, link)| link.entity == entity).map(|(_, link)| link.crm_id).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let records = crm_records::load(self.db(), self.portal, &self.key, entity, &ids).await?;
+            let mut behind: HashMap<i64, Vec<LinkRow>> = HashMap::new();
+            for link in links::of_records(self.db(), self.portal, entity, &ids).await? {
+                behind.entry(link.crm_id).or_default().push(link);
+            }
+            let others: Vec<ProfileKey> = behind
+                .values()
+                .flatten()
+                .filter_map(|link| link.subject.parse().ok().as_ref().and_then(key_of))
+                .filter(|key| !rows.contains_key(key))
+                .collect();
+            rows.extend(profiles::load(self.db(), self.portal, &self.key, &others).await?);
+            let guests: Vec<ProfileKey> = behind
+                .values()
+                .flatten()
+                .filter_map(|link| link.subject.parse().ok().as_ref().and_then(key_of))
+                .collect();
+            let totals = self.totals(&guests).await?;
+            let mut taken: HashSet<i64> = HashSet::new();
+            for (due, link) in due.iter().filter(|(_, link)| link.entity == entity) {
+                let Some(record) = records.get(&link.crm_id) else {
+                    plan.read(entity, link.crm_id, due);
+                    continue;
+                };
+                if record.deleted {
+                    plan.dropped.push(due.pair());
+                    continue;
+                }
+                if !taken.insert(link.crm_id) || self.lanes().records.contains(&(entity, link.crm_id)) {
+                    self.lanes().waiting.insert(due.row.id);
+                    continue;
+                }
+                let shared = behind.get(&link.crm_id).map(Vec::as_slice).unwrap_or_default();
+                self.plan_person(plan, due, link, record, shared, &rows, &totals);
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it was loaded for many people at once")]
+    fn plan_person(
+        &self,
+        plan: &mut Plan,
+        due: &Due,
+        link: &LinkRow,
+        record: &RecordRow,
+        shared: &[LinkRow],
+        rows: &HashMap<ProfileKey, ProfileRow>,
+        totals: &HashMap<ProfileKey, GuestTotals>,
+    ) {
+        let entity = link.entity;
+        // Several profiles may share the record: the first one speaks for it, all of them are named.
+        let mut marks = BTreeSet::new();
+        let mut sum = GuestTotals::default();
+        let mut speaks: Option<(&ProfileRow, &LinkRow)> = None;
+        for link in shared {
+            let Some(key) = link.subject.parse().ok().as_ref().and_then(key_of) else { continue };
+            let (Some(hotel), Some(row)) = (self.hotels.get(&key.0), rows.get(&key)) else { continue };
+            marks.insert(format!("{}:{}", hotel.code, key.1));
+            add_totals(&mut sum, totals.get(&key));
+            speaks = speaks.or(Some((row, link)));
+        }
+        let Some((profile, first)) = speaks else {
+            plan.dropped.push(due.pair());
+            return;
+        };
+        let (Some(mapping), Some(hotel)) = (self.mappings.get(&profile.hotel), self.hotels.get(&profile.hotel)) else {
+            plan.dropped.push(due.pair());
+            return;
+        };
+        let mut desired = desired_person(mapping, entity, &profile.facts, &sum, &marks);
+        if first.origin == Origin::Adopted {
+            keep_what_stands(&mut desired, &record.fields);
+        }
+        let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
+        if free("originatorId") && free("originId") {
+            let birth = person_birth(&hotel.code, &profile.facts, 0);
+            desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
+        }
+        let set = change_set(&desired, &record.fields);
+        if set.is_empty() {
+            self.learn_way(&due.row.subject);
+            plan.dropped.push(due.pair());
+            return;
+        }
+        if !set.comms.is_empty() && self.fresh(entity, link.crm_id).is_none() {
+            plan.read(entity, link.crm_id, due);
+            return;
+        }
+        self.unlearn_way(&due.row.subject, set.comms.is_empty());
+        plan.writes.push(planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new()));
+    }
+
+    async fn plan_new_people(&self, plan: &mut Plan, due: Vec<(Due, ProfileRow)>) -> Result<(), SyncError> {
+        let keys: Vec<ProfileKey> = due.iter().map(|(_, row)| (row.hotel, row.facts.number.clone())).collect();
+        let totals = self.totals(&keys).await?;
+        let mut people = Vec::with_capacity(due.len());
+        for (due, row) in due {
+            let (Some(hotel), Some(mapping)) = (self.hotels.get(&row.hotel), self.mappings.get(&row.hotel)) else {
+                continue;
+            };
+            let company = row.facts.kind.get().is_some_and(|kind| kind.is_company());
+            let entity = if company { CrmEntity::Company } else { CrmEntity::Contact };
+            let mark = format!("{}:{}", hotel.code, row.facts.number);
+            let none = GuestTotals::default();
+            let sum = totals.get(&(row.hotel, row.facts.number.clone())).unwrap_or(&none);
+            let fields = desired_person(mapping, entity, &row.facts, sum, &BTreeSet::from([mark.clone()]));
+            let comms = comm_keys(&self.key, &fields);
+            let name = name_tokens(&self.key, entity, &fields);
+            people.push(NewPerson { due, row, entity, mark, fields, comms, name });
+        }
+        let index = Found::load(self, &people).await?;
+        let mut adopted: HashSet<(CrmEntity, i64)> = HashSet::new();
+        for person in people {
+            let link = |crm_id, origin| LinkRow {
+                subject: person.due.row.subject.clone(),
+                entity: person.entity,
+                crm_id,
+                origin,
+                marked: false,
+            };
+            match index.of(self, &person) {
+                Verdict::Is(id, origin) => {
+                    plan.links.push(link(id, origin));
+                    adopted.insert((person.entity, id));
+                    plan.read(person.entity, id, &person.due);
+                }
+                Verdict::Twice(ids) => plan.reject(&person.due, "crm.duplicate_mark", json!({"ids": ids})),
+                Verdict::New(doubts) => self.plan_birth(plan, person, doubts),
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_birth(&self, plan: &mut Plan, person: NewPerson, doubts: Vec<i64>) {
+        let NewPerson { due, row, entity, mark, fields, comms, name } = person;
+        let Some(hotel) = self.hotels.get(&row.hotel) else { return };
+        let Some(owner) = self.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
+            self.ownerless(plan, &due);
+            return;
+        };
+        let hashes: Vec<String> = comms.iter().map(|(_, hash)| hash.clone()).collect();
+        {
+            let mut lanes = self.lanes();
+            // The same person under two profiles: the second waits until the first can be found.
+            let twin = lanes.people.iter().any(|(of, (others, other))| {
+                *of != due.row.id
+                    && others.iter().any(|hash| hashes.contains(hash))
+                    && compare(&name, other) == Names::Compatible
+            });
+            if twin {
+                lanes.waiting.insert(due.row.id);
+                return;
+            }
+            if !hashes.is_empty() {
+                lanes.people.insert(due.row.id, (hashes, name));
+            }
+        }
+        if !doubts.is_empty() {
+            plan.hints.push((due.row.subject.clone(), entity.type_id(), doubts, "same_contact"));
+        }
+        let mut all = fields;
+        all.extend(person_birth(&hotel.code, &row.facts, owner));
+        let set = change_set(&all, &Fields::new());
+        plan.writes.push(planned(&due, entity, 0, set.write, set.comms, set.after, mark));
+    }
+
+    /// What finished stays of these guests add up to.
+    async fn totals(&self, guests: &[ProfileKey]) -> Result<HashMap<ProfileKey, GuestTotals>, SyncError> {
+        let mut totals: HashMap<ProfileKey, GuestTotals> = HashMap::new();
+        for stay in stays::finished_of(self.db(), self.portal, &self.key, guests).await? {
+            let Some(guest) = stay.facts.main_guest.get() else { continue };
+            let one = GuestTotals {
+                stays: 1,
+                nights: stay.facts.nights().unwrap_or_default(),
+                revenue: stay.facts.total.get().cloned(),
+                last_stay: stay.facts.departure.get().copied(),
+            };
+            add_totals(totals.entry((stay.hotel, guest.clone())).or_default(), Some(&one));
+        }
+        Ok(totals)
+    }
+}
+
+/// Revenue in several currencies is not added up: the first one counts.
+fn add_totals(sum: &mut GuestTotals, one: Option<&GuestTotals>) {
+    let Some(one) = one else { return };
+    sum.stays += one.stays;
+    sum.nights += one.nights;
+    sum.last_stay = sum.last_stay.max(one.last_stay);
+    match (&mut sum.revenue, &one.revenue) {
+        (Some(held), Some(more)) if held.currency == more.currency => held.amount += more.amount,
+        (held @ None, Some(more)) => *held = Some(more.clone()),
+        _ => {}
+    }
+}
+
+pub(super) fn planned(
+    due: &Due,
+    entity: CrmEntity,
+    target: i64,
+    fields: Fields,
+    comms: Vec<(String, Vec<crate::domain::change_set::CommStep>)>,
+    after: Fields,
+    mark: String,
+) -> Planned {
+    Planned {
+        row: due.row.id,
+        seq: due.row.seq,
+        subject: due.subject.clone(),
+        priority: due.row.priority,
+        attempts: due.row.attempts,
+        seen_at: due.row.seen_at,
+        entity,
+        target,
+        fields,
+        comms,
+        after,
+        mark,
+        named: Vec::new(),
+    }
+}
+
+struct NewPerson {
+    due: Due,
+    row: ProfileRow,
+    entity: CrmEntity,
+    mark: String,
+    fields: Fields,
+    comms: Vec<(IndexKind, String)>,
+    name: BTreeSet<String>,
+}
+
+enum Verdict {
+    Is(i64, Origin),
+    Twice(Vec<i64>),
+    /// With those who look alike.
+    New(Vec<i64>),
+}
+
+/// What the index knows of a batch of people.
+struct Found(HashMap<(CrmEntity, IndexKind, String), Vec<IndexRow>>);
+
+impl Found {
+    async fn load(delivery: &Delivery, people: &[NewPerson]) -> Result<Self, SyncError> {
+        let mut wanted: HashMap<(CrmEntity, IndexKind), BTreeSet<String>> = HashMap::new();
+        for person in people {
+            for kind in [IndexKind::Mark, IndexKind::Profile] {
+                let hash = hash_of(&delivery.key, kind, &person.mark);
+                wanted.entry((person.entity, kind)).or_default().insert(hash);
+            }
+            for (kind, hash) in &person.comms {
+                wanted.entry((person.entity, *kind)).or_default().insert(hash.clone());
+            }
+        }
+        let mut found: HashMap<_, Vec<IndexRow>> = HashMap::new();
+        for ((entity, kind), hashes) in wanted {
+            let hashes: Vec<String> = hashes.into_iter().collect();
+            for row in crm_index::find(delivery.db(), delivery.portal, entity, kind, &hashes).await? {
+                found.entry((entity, kind, row.hash.clone())).or_default().push(row);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    fn rows(&self, entity: CrmEntity, kind: IndexKind, hash: &str) -> &[IndexRow] {
+        self.0.get(&(entity, kind, hash.to_owned())).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Mark, then `FB24_PROFILE`, then phone or e-mail with a compatible name.
+    fn of(&self, delivery: &Delivery, person: &NewPerson) -> Verdict {
+        for kind in [IndexKind::Mark, IndexKind::Profile] {
+            let rows = self.rows(person.entity, kind, &hash_of(&delivery.key, kind, &person.mark));
+            match rows {
+                [] => {}
+                [one] => return Verdict::Is(one.crm_id, Origin::Recovered),
+                several => return Verdict::Twice(several.iter().map(|row| row.crm_id).collect()),
+            }
+        }
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for (kind, hash) in &person.comms {
+            for row in self.rows(person.entity, *kind, hash) {
+                if candidates.iter().all(|held| held.crm_id != row.crm_id) {
+                    candidates.push(Candidate { crm_id: row.crm_id, name: name_read(&row.name) });
+                }
+            }
+        }
+        match choose(&person.name, &candidates) {
+            Match::Adopt(id) => Verdict::Is(id, Origin::Adopted),
+            Match::Nobody => Verdict::New(Vec::new()),
+            Match::Doubtful(ids) => Verdict::New(ids),
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Reading records of the portal: what they hold now, who closed them, whether they are still there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::{Value, json};
+
+use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::people::index_rows;
+use crate::bitrix::crm::{item_find, items_of};
+use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
+use crate::domain::change_set::ours;
+use crate::domain::crm::{read_id, read_item};
+use crate::domain::{CrmEntity, CrmValue, Fields};
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::outbox::{self, Intent, NewIntent};
+use crate::store::problems::{self, NewProblem};
+use crate::store::{Tx, crm_index, links};
+
+/// Records one request can read.
+pub(super) const READ_MOST: usize = COMMANDS * PAGE;
+
+/// A PMS-owned field that a person (or a robot) keeps changing is put back so often …
+const PUTBACKS: i32 = 3;
+/// … within this time; then it is a problem for people, not a war (product §2.6).
+const PUTBACK_WINDOW_MS: i64 = 24 * 3_600_000;
+
+/// Fields of ours besides those the mapping names.
+const ALWAYS: [(CrmEntity, &[&str]); 3] = [
+    (
+        CrmEntity::Deal,
+        &[
+            "title",
+            "categoryId",
+            "stageId",
+            "currencyId",
+            "isManualOpportunity",
+            "contactIds",
+            "companyId",
+            "originatorId",
+            "originId",
+            "UF_CRM_FB24_HOTEL",
+            "UF_CRM_FB24_RESERVATION",
+        ],
+    ),
+    (
+        CrmEntity::Contact,
+        &["name", "lastName", "secondName", "originatorId", "originId", "UF_CRM_FB24_PROFILE", "PHONE", "EMAIL"],
+    ),
+    (CrmEntity::Company, &["title", "originatorId", "originId", "UF_CRM_FB24_PROFILE", "PHONE", "EMAIL"]),
+];
+
+/// A record as an answer shows it.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub id: i64,
+    pub fields: Fields,
+    pub closed: bool,
+    pub updated_time: String,
+    pub updated_by: i64,
+    pub stored: Vec<multifield::Stored>,
+}
+
+impl Delivery {
+    /// Which fields of a record are compared.
+    pub(super) fn tracked(&self, entity: CrmEntity) -> BTreeSet<String> {
+        let always = ALWAYS.iter().filter(|(of, _)| *of == entity).flat_map(|(_, names)| names.iter());
+        let mapped = self
+            .mappings
+            .values()
+            .flat_map(|mapping| mapping.rules(entity))
+            .filter(|rule| rule.owner != crate::domain::mapping::Owner::Crm)
+            .map(|rule| rule.field.clone());
+        always.map(|name| (*name).to_owned()).chain(mapped).collect()
+    }
+
+    /// What to ask for: phones and e-mails come only with everything (facts §7.2).
+    pub(super) fn select(&self, entity: CrmEntity) -> Vec<String> {
+        let mut names: Vec<String> = vec!["id".into(), "updatedTime".into(), "updatedBy".into()];
+        if entity == CrmEntity::Deal {
+            names.push("stageSemanticId".into());
+        } else {
+            names.push("*".into());
+        }
+        names.extend(self.tracked(entity).into_iter().filter(|name| name != "PHONE" && name != "EMAIL"));
+        names
+    }
+
+    pub(super) fn see(&self, entity: CrmEntity, item: &Value, tracked: &BTreeSet<String>) -> Option<Seen> {
+        let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Seen {
+            id: item.get("id").and_then(read_id)?,
+            fields: read_item(item, tracked.iter().map(String::as_str)),
+            closed: entity == CrmEntity::Deal && matches!(text("stageSemanticId").as_str(), "S" | "F"),
+            updated_time: text("updatedTime"),
+            updated_by: item.get("updatedBy").and_then(read_id).unwrap_or_default(),
+            stored: item.as_object().map(multifield::stored).unwrap_or_default(),
+        })
+    }
+
+    /// Reads records by id, at most [`READ_MOST`]; those that are not there are gone.
+    pub(super) async fn read(
+        &self,
+        priority: Priority,
+        wanted: &BTreeMap<CrmEntity, BTreeSet<i64>>,
+    ) -> Result<(), Error> {
+        let mut calls = Vec::new();
+        let mut asked: Vec<(CrmEntity, Vec<i64>)> = Vec::new();
+        for (entity, ids) in wanted {
+            let select = self.select(*entity);
+            let select: Vec<&str> = select.iter().map(String::as_str).collect();
+            let ids: Vec<i64> = ids.iter().copied().collect();
+            for chunk in ids.chunks(PAGE) {
+                calls.push(item_find(super::wire(*entity), &select, json!({"@id": chunk})));
+                asked.push((*entity, chunk.to_vec()));
+            }
+        }
+        let answers = self.many(priority, &calls).await?;
+        let mut seen: BTreeMap<CrmEntity, Vec<Seen>> = BTreeMap::new();
+        let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
+        for ((entity, ids), answer) in asked.into_iter().zip(answers) {
+            let answer = answer?;
+            let tracked = self.tracked(entity);
+            let records: Vec<Seen> =
+                items_of(&answer).into_iter().filter_map(|item| self.see(entity, item, &tracked)).collect();
+            let there: HashSet<i64> = records.iter().map(|record| record.id).collect();
+            gone.entry(entity).or_default().extend(ids.into_iter().filter(|id| !there.contains(id)));
+            seen.entry(entity).or_default().extend(records);
+        }
+        for entity in CrmEntity::ALL {
+            let (seen, gone) = (seen.remove(&entity).unwrap_or_default(), gone.remove(&entity).unwrap_or_default());
+            self.apply(entity, seen, &gone).await.map_err(|error| Error::store(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn many(&self, priority: Priority, calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
+        match calls {
+            [] => Ok(Vec::new()),
+            [one] => Ok(vec![Ok(self.client.call(priority, one).await?)]),
+            several => self.client.batch(priority, several).await,
+        }
+    }
+
+    /// Takes over what records hold now. Where a person changed what is the hotel's, the record is looked at again.
+    pub(super) async fn apply(&self, entity: CrmEntity, seen: Vec<Seen>, gone: &[i64]) -> Result<usize, SyncError> {
+        if seen.is_empty() && gone.is_empty() {
+            return Ok(0);
+        }
+        let _recording = self.recording.lock().await;
+        let ids: Vec<i64> = seen.iter().map(|record| record.id).chain(gone.iter().copied()).collect();
+        let tx = self.db().begin().await?;
+        let mut linked: HashMap<i64, Vec<String>> = HashMap::new();
+        for link in links::of_records(&tx, self.portal, entity, &ids).await? {
+            linked.entry(link.crm_id).or_default().push(link.subject);
+        }
+        let held = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
+        let mut sent: HashMap<i64, Fields> = HashMap::new();
+        for (id, sealed) in outbox::open_writes(&tx, self.portal, entity.type_id(), &ids).await? {
+            sent.insert(id, self.open_write(&sealed)?.after);
+        }
+        let now = self.now();
+        let (mut saved, mut intents, mut problems, mut changed) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for record in &seen {
+            let Some(subjects) = linked.get(&record.id) else { continue };
+            // What is being written right now is about to be confirmed; an older look must not undo that.
+            if self.lanes().records.contains(&(entity, record.id)) {
+                continue;
+            }
+            let (row, differs) = merge(held.get(&record.id), sent.get(&record.id), entity, record, now);
+            self.read_now(entity, record.id, record.stored.clone());
+            if differs {
+                changed += 1;
+                let rank = match entity {
+                    CrmEntity::Deal => RANK_DEAL,
+                    CrmEntity::Contact => RANK_CONTACT,
+                    CrmEntity::Company => RANK_COMPANY,
+                };
+                if row.putbacks > PUTBACKS && held.get(&record.id).is_none_or(|before| before.putbacks != row.putbacks)
+                {
+                    problems.extend(subjects.iter().map(|subject| NewProblem {
+                        hotel: None,
+                        subject: subject.clone(),
+                        cause: "putback.stopped".to_owned(),
+                        kind: "doubtful",
+                        params: json!({"entity": entity.word(), "id": record.id, "editor": record.updated_by}),
+                    }));
+                } else {
+                    intents.extend(subjects.iter().map(|subject| NewIntent {
+                        subject: subject.clone(),
+                        intent: Intent::Sync,
+                        priority: super::lane(Priority::Live),
+                        rank,
+                        not_before: 0,
+                        seen_at: now,
+                    }));
+                }
+            }
+            if held.get(&record.id) != Some(&row) {
+                saved.push(row);
+            }
+        }
+        for id in gone.iter().filter(|id| linked.contains_key(*id)) {
+            let mut row = held.get(id).cloned().unwrap_or_else(|| RecordRow::new(entity, *id, Fields::new(), now));
+            row.deleted = true;
+            saved.push(row);
+        }
+        crm_records::save(&tx, self.portal, &self.key, &saved).await?;
+        self.reindex(&tx, entity, &seen, gone).await?;
+        outbox::add(&tx, self.portal, intents).await?;
+        problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// A first pass over everything: only the index is interested.
+    pub(super) async fn index_only(&self, entity: CrmEntity, seen: &[Seen]) -> Result<(), SyncError> {
+        let tx = self.db().begin().await?;
+        self.reindex(&tx, entity, seen, &[]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Keeps the matching index as the portal is; only what differs is written.
+    async fn reindex(&self, tx: &Tx, entity: CrmEntity, seen: &[Seen], gone: &[i64]) -> Result<(), SyncError> {
+        let ids: Vec<i64> = seen.iter().map(|record| record.id).collect();
+        let held = crm_index::of_records(tx, self.portal, entity, &ids).await?;
+        let (mut stale, mut rows) = (gone.to_vec(), Vec::new());
+        for record in seen {
+            let new = index_rows(&self.key, entity, record.id, &record.fields);
+            let old: HashSet<_> = held.get(&record.id).into_iter().flatten().cloned().collect();
+            if old != new.iter().cloned().collect() {
+                stale.push(record.id);
+                rows.extend(new);
+            }
+        }
+        crm_index::remove(tx, self.portal, entity, &stale).await?;
+        crm_index::add(tx, self.portal, &rows).await?;
+        Ok(())
+    }
+}
+
+/// The record as it stands now, and whether a field we had confirmed was changed by someone else. What we sent ourselves
+/// without having heard the outcome is no one else's change.
+fn merge(
+    held: Option<&RecordRow>,
+    sent: Option<&Fields>,
+    entity: CrmEntity,
+    seen: &Seen,
+    now: i64,
+) -> (RecordRow, bool) {
+    let Some(held) = held else {
+        let mut row = RecordRow::new(entity, seen.id, seen.fields.clone(), 0);
+        row.updated_time.clone_from(&seen.updated_time);
+        row.updated_by = seen.updated_by;
+        return (row, false);
+    };
+    let mut row = held.clone();
+    let (mut differs, mut counts) = (false, false);
+    for (name, value) in &seen.fields {
+        let ours = |fields: &Fields| fields.get(name).is_some_and(|known| alike(known, value));
+        let foreign = held.fields.contains_key(name) && !ours(&held.fields) && !sent.is_some_and(ours);
+        if foreign {
+            differs = true;
+            if name == "stageId" {
+                row.closed_by_person = seen.closed;
+                counts |= !seen.closed;
+            } else {
+                // Lists are shared with people: what they add is theirs.
+                counts |= !matches!(value, CrmValue::Comms(_) | CrmValue::Ids(_) | CrmValue::Texts(_));
+            }
+        }
+        row.fields.insert(name.clone(), value.clone());
+    }
+    // What is ours of a shared list stays remembered.
+    for name in ["PHONE", "EMAIL", "contactIds"] {
+        if let Some(mine) = held.fields.get(&ours(name)) {
+            row.fields.insert(ours(name), mine.clone());
+        }
+    }
+    row.deleted = false;
+    row.updated_time.clone_from(&seen.updated_time);
+    row.updated_by = seen.updated_by;
+    if counts {
+        if now - row.putbacks_since > PUTBACK_WINDOW_MS {
+            (row.putbacks, row.putbacks_since) = (0, now);
+        }
+        row.putbacks += 1;
+    }
+    (row, differs)
+}
+
+/// Portals reformat phones and reorder links; that is no edit.
+fn alike(a: &CrmValue, b: &CrmValue) -> bool {
+    match (a, b) {
+        (CrmValue::Comms(a), CrmValue::Comms(b)) => {
+            let bare = |comms: &BTreeSet<crate::domain::crm::Comm>| -> BTreeSet<String> {
+                comms.iter().map(crate::domain::change_set::bare).collect()
+            };
+            bare(a) == bare(b)
+        }
+        (CrmValue::Ids(a), CrmValue::Ids(b)) => {
+            a.first() == b.first() && a.iter().collect::<BTreeSet<_>>() == b.iter().collect::<BTreeSet<_>>()
+        }
+        (a, b) => a.same(b),
+    }
+}

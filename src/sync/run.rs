@@ -1,0 +1,160 @@
+//! The loops: who has work gets a task, one of each kind per portal or source, until told to stop.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::Engine;
+use super::error::SyncError;
+use crate::domain::PortalId;
+use crate::store::{StoreError, inbox, sources, work};
+
+/// How often the loops look when nothing wakes them.
+const TICK: Duration = Duration::from_millis(500);
+/// Portals and sources worked on at once.
+const AT_ONCE: usize = 64;
+/// Raw input is kept for replay (product §9).
+const KEEP_INPUT_MS: i64 = 30 * 24 * 3_600_000;
+const PURGE_STEP: i64 = 500;
+const PURGE_EVERY_MS: i64 = 10_000;
+const ACTIVE_EVERY_MS: i64 = 3_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Decide,
+    Deliver,
+    Scan,
+    Import,
+    Poll,
+}
+
+type Job = (Kind, i64);
+
+#[derive(Default)]
+struct Board {
+    running: HashSet<Job>,
+    /// Jobs that failed or found another node at work: not before this moment.
+    pause: HashMap<Job, i64>,
+    active: HashSet<PortalId>,
+    active_at: i64,
+    purged_at: i64,
+}
+
+impl Engine {
+    /// Works until told to stop; what is in flight is finished first.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut board = Board::default();
+        let mut tasks: JoinSet<(Job, Result<(), SyncError>)> = JoinSet::new();
+        let slots = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+        while !stop.is_cancelled() {
+            if let Err(error) = self.look(&mut board, &mut tasks, &slots).await {
+                tracing::error!(%error, "the work to do cannot be read");
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.0.wake.notified() => {}
+                () = self.0.deps.clock.sleep(TICK) => {}
+                Some(ended) = tasks.join_next(), if !tasks.is_empty() => self.ended(&mut board, ended),
+            }
+            while let Some(ended) = tasks.try_join_next() {
+                self.ended(&mut board, ended);
+            }
+        }
+        self.stop();
+        while let Some(ended) = tasks.join_next().await {
+            self.ended(&mut board, ended);
+        }
+    }
+
+    async fn look(
+        &self,
+        board: &mut Board,
+        tasks: &mut JoinSet<(Job, Result<(), SyncError>)>,
+        slots: &Arc<tokio::sync::Semaphore>,
+    ) -> Result<(), StoreError> {
+        let deps = &self.0.deps;
+        let (db, now) = (&deps.db, deps.clock.now_ms());
+        if now - board.active_at > ACTIVE_EVERY_MS {
+            board.active = deps.portals.active().await?.into_iter().collect();
+            board.active_at = now;
+            self.gauges().await?;
+        }
+        if now - board.purged_at > PURGE_EVERY_MS {
+            board.purged_at = now;
+            inbox::purge(db, now - KEEP_INPUT_MS, PURGE_STEP).await?;
+        }
+        let mut jobs: Vec<(Job, PortalId)> = Vec::new();
+        let of = |kind, portals: Vec<PortalId>| portals.into_iter().map(move |portal| ((kind, portal.0), portal));
+        jobs.extend(of(Kind::Decide, work::to_decide(db, now).await?));
+        jobs.extend(of(Kind::Deliver, work::to_deliver(db, now).await?));
+        jobs.extend(of(Kind::Scan, work::to_scan(db, now).await?));
+        jobs.extend(of(Kind::Import, work::to_import(db).await?));
+        let limit = i64::try_from(AT_ONCE).unwrap_or(64);
+        jobs.extend(sources::due(db, now, limit).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)));
+        for (job, portal) in jobs {
+            let paused = board.pause.get(&job).is_some_and(|until| *until > now);
+            if paused || !board.active.contains(&portal) || board.running.contains(&job) {
+                continue;
+            }
+            let Ok(slot) = slots.clone().try_acquire_owned() else { break };
+            board.running.insert(job);
+            let engine = self.clone();
+            tasks.spawn(async move {
+                let _slot = slot;
+                let result = match job.0 {
+                    Kind::Decide => engine.decide(portal).await.map(drop),
+                    Kind::Deliver => engine.deliver(portal).await.map(drop),
+                    Kind::Scan => engine.scan(portal).await.map(drop),
+                    Kind::Import => engine.import_step(portal).await.map(drop),
+                    Kind::Poll => engine.poll_source(portal, job.1).await.map(drop),
+                };
+                (job, result)
+            });
+        }
+        Ok(())
+    }
+
+    fn ended(&self, board: &mut Board, ended: Result<(Job, Result<(), SyncError>), tokio::task::JoinError>) {
+        let now = self.0.deps.clock.now_ms();
+        let Ok((job, result)) = ended else {
+            // Which job it was is lost with it; a fresh board lets everything run again.
+            tracing::error!("a task of the engine ended abnormally");
+            board.running.clear();
+            return;
+        };
+        board.running.remove(&job);
+        board.pause.retain(|_, until| *until > now);
+        let pause = match &result {
+            Ok(()) if matches!(job.0, Kind::Import) => 300,
+            Ok(()) => 0,
+            Err(SyncError::Elsewhere(_)) => 1_000,
+            Err(SyncError::Portal { error, .. }) => {
+                tracing::warn!(portal = job.1, %error, "the portal does not take requests now");
+                super::answers::ms(error).clamp(1_000, 300_000)
+            }
+            Err(error) => {
+                tracing::warn!(kind = ?job.0, id = job.1, %error, "work put off");
+                5_000
+            }
+        };
+        if pause > 0 {
+            board.pause.insert(job, now + pause);
+        }
+    }
+
+    async fn gauges(&self) -> Result<(), StoreError> {
+        let now = self.0.deps.clock.now_ms();
+        let ((_, inbox), (pending, outbox)) = work::backlog(&self.0.deps.db).await?;
+        let lag = |oldest: Option<i64>| {
+            let ms = oldest.map_or(0, |at| u64::try_from(now.saturating_sub(at)).unwrap_or_default());
+            Duration::from_millis(ms).as_secs_f64()
+        };
+        metrics::gauge!("fb24_inbox_lag_seconds").set(lag(inbox));
+        metrics::gauge!("fb24_outbox_lag_seconds").set(lag(outbox));
+        metrics::gauge!("fb24_outbox_pending").set(f64::from(i32::try_from(pending).unwrap_or(i32::MAX)));
+        Ok(())
+    }
+}

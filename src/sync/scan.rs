@@ -1,0 +1,152 @@
+//! What changed in the portal by other hands: the matching index is filled once by fast listing and kept fresh by
+//! `updatedTime` (facts §3.4; product §2.2, §2.8).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use super::engine::Engine;
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::reread::Seen;
+use crate::bitrix::crm::{item_find, items, items_of};
+use crate::bitrix::{PAGE, Priority};
+use crate::domain::crm::read_id;
+use crate::domain::{CrmEntity, PortalId};
+use crate::store::crm_index::{self, ScanRow};
+
+/// How often what changed is read.
+pub(super) const SCAN_EVERY_MS: i64 = 300_000;
+/// Clocks differ and transactions end late: so much is read twice.
+const OVERLAP_MS: i64 = 300_000;
+
+/// What the index needs of a record.
+const INDEXED: [(CrmEntity, &[&str]); 3] = [
+    (CrmEntity::Deal, &["id", "originatorId", "originId", "UF_CRM_FB24_HOTEL", "UF_CRM_FB24_RESERVATION"]),
+    (CrmEntity::Contact, &["*", "id", "UF_CRM_FB24_PROFILE"]),
+    (CrmEntity::Company, &["*", "id", "UF_CRM_FB24_PROFILE"]),
+];
+
+impl Engine {
+    /// Reads what changed in the portal since the last scan; answers how many records differed from what we knew.
+    pub async fn scan(&self, portal: PortalId) -> Result<usize, SyncError> {
+        let turn = self.turn(format!("portal:{portal}"));
+        let _turn = turn.lock().await;
+        let lease = self.portal_lease(portal).await?;
+        let delivery = Arc::new(Delivery::begin(self, portal, lease).await?);
+        let result = delivery.scan(Priority::Reconciliation, false).await;
+        delivery.lease.release().await;
+        self.wake();
+        result
+    }
+}
+
+impl Delivery {
+    /// Nothing is made before the index is whole: else a record that stands there already would be made twice.
+    pub(super) async fn index_first(&self) -> Result<(), SyncError> {
+        if self.lanes().indexed {
+            return Ok(());
+        }
+        self.owner_is_set().await?;
+        self.scan(Priority::Live, true).await?;
+        self.lanes().indexed = true;
+        Ok(())
+    }
+
+    async fn scan(&self, priority: Priority, only_incomplete: bool) -> Result<usize, SyncError> {
+        let mut due = Vec::new();
+        for entity in CrmEntity::ALL {
+            let scan = crm_index::scan(self.db(), self.portal, entity).await?;
+            if !scan.complete || !only_incomplete {
+                due.push((entity, scan));
+            }
+        }
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let portal = |error| SyncError::Portal { portal: self.portal, error };
+        let started = stamp(self.now() - OVERLAP_MS);
+        let mut calls = Vec::new();
+        for (entity, scan) in &mut due {
+            if scan.started.is_empty() {
+                scan.started.clone_from(&started);
+            }
+            let (select, mut filter) = self.question(*entity, scan);
+            filter.insert(">id".into(), json!(scan.after_id));
+            let select: Vec<&str> = select.iter().map(String::as_str).collect();
+            calls.push(item_find(super::wire(*entity), &select, Value::Object(filter)));
+        }
+        // The first page of every kind in one request: mostly that is all there is.
+        let answers = self.many(priority, &calls).await.map_err(portal)?;
+        let mut changed = 0;
+        for ((entity, mut scan), answer) in due.into_iter().zip(answers) {
+            let answer = answer.map_err(portal)?;
+            let rows: Vec<Value> = items_of(&answer).into_iter().cloned().collect();
+            let mut more = rows.len() >= PAGE;
+            changed += self.take_page(entity, &mut scan, &rows).await?;
+            if more {
+                let (select, filter) = self.question(entity, &scan);
+                let select: Vec<&str> = select.iter().map(String::as_str).collect();
+                let listing = items(super::wire(entity), &select, filter);
+                let mut pager = self.client.list_all(priority, listing).after(scan.after_id);
+                while more {
+                    match pager.next().await {
+                        Ok(Some(rows)) => changed += self.take_page(entity, &mut scan, &rows).await?,
+                        Ok(None) => more = false,
+                        Err(error) => return Err(portal(error)),
+                    }
+                    if self.lease.lost() || self.engine.stopping() {
+                        return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
+                    }
+                }
+            }
+            scan.complete = true;
+            scan.watermark = std::mem::take(&mut scan.started);
+            scan.after_id = 0;
+            scan.next_at = self.now() + SCAN_EVERY_MS;
+            self.save_scan(entity, &scan).await?;
+        }
+        Ok(changed)
+    }
+
+    fn question(&self, entity: CrmEntity, scan: &ScanRow) -> (Vec<String>, Map<String, Value>) {
+        let mut filter = Map::new();
+        if scan.complete {
+            filter.insert(">=updatedTime".into(), json!(scan.watermark));
+            return (self.select(entity), filter);
+        }
+        let indexed = INDEXED.iter().filter(|(of, _)| *of == entity).flat_map(|(_, names)| names.iter());
+        (indexed.map(|name| (*name).to_owned()).collect(), filter)
+    }
+
+    async fn take_page(&self, entity: CrmEntity, scan: &mut ScanRow, rows: &[Value]) -> Result<usize, SyncError> {
+        let tracked: BTreeSet<String> = self.tracked(entity);
+        let seen: Vec<Seen> = rows.iter().filter_map(|item| self.see(entity, item, &tracked)).collect();
+        scan.after_id = rows.iter().filter_map(|row| row.get("id").and_then(read_id)).max().unwrap_or(scan.after_id);
+        let mut changed = 0;
+        if scan.complete {
+            changed = self.apply(entity, seen, &[]).await?;
+        } else {
+            self.index_only(entity, &seen).await?;
+        }
+        self.save_scan(entity, scan).await?;
+        Ok(changed)
+    }
+
+    async fn save_scan(&self, entity: CrmEntity, scan: &ScanRow) -> Result<(), SyncError> {
+        let tx = self.db().begin().await?;
+        if !self.lease.holds(&tx).await? {
+            return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
+        }
+        crm_index::save_scan(&tx, self.portal, entity, scan).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// A moment as the filter takes it.
+fn stamp(ms: i64) -> String {
+    DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default().format("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+}

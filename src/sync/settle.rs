@@ -1,0 +1,202 @@
+//! Writes whose outcome was never heard: once they cannot commit any more, the portal is asked what became of them.
+//! A create is looked up by its mark, an update is read back (product §2.1).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Value, json};
+
+use super::answers::{Written, ms};
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::people::index_rows;
+use crate::bitrix::crm::{item_find, items_of};
+use crate::bitrix::{COMMANDS, Call, Error, Priority};
+use crate::domain::CrmEntity;
+use crate::domain::crm::{ORIGINATOR, read_id};
+use crate::store::crm_index;
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::links::{self, LinkRow, Origin};
+use crate::store::outbox::{self, OutboxRow, Setback};
+use crate::store::problems::{self, NewProblem};
+
+/// Marks in one look-up command: twice as many records would still fit its page of 50.
+const MARKS: usize = 25;
+
+/// Writes settled in one go.
+pub(super) const SETTLE_MOST: i64 = 1_000;
+
+struct Open {
+    row: OutboxRow,
+    entity: CrmEntity,
+    written: Written,
+}
+
+impl Delivery {
+    /// Settles what is due; answers whether there was anything.
+    pub(super) async fn settle(&self) -> Result<bool, SyncError> {
+        let now = self.now();
+        let rows = outbox::to_settle(self.db(), self.portal, now, SETTLE_MOST).await?;
+        let rows: Vec<OutboxRow> = {
+            let lanes = self.lanes();
+            rows.into_iter().filter(|row| !lanes.rows.contains(&row.id)).collect()
+        };
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let tx = self.db().begin().await?;
+        if !self.lease.may_start(&tx).await? {
+            return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
+        }
+        let taken: BTreeSet<i64> =
+            outbox::adopt(&tx, self.portal, self.lease.fence(), &ids, now).await?.into_iter().collect();
+        tx.commit().await?;
+        self.engine.step("settle.taken")?;
+        let (mut creates, mut updates) = (Vec::new(), Vec::new());
+        for row in rows.into_iter().filter(|row| taken.contains(&row.id)) {
+            let (Some(entity), Some(sealed)) = (CrmEntity::from_type_id(row.entity), row.write.as_ref()) else {
+                continue;
+            };
+            let written = self.open_write(sealed)?;
+            if row.target == 0 { creates.push(Open { row, entity, written }) } else { updates.push((entity, row)) }
+        }
+        let result = match self.settle_updates(&updates).await {
+            Ok(()) => self.settle_creates(&creates).await,
+            error => error,
+        };
+        self.engine.step("settle.done")?;
+        match result {
+            Ok(()) => Ok(true),
+            Err(Failed::Portal(error)) => {
+                // They stay held; asking again costs a request, so not at once.
+                let again = self.now() + ms(&error).max(5_000);
+                let open: Vec<i64> = taken.into_iter().collect();
+                outbox::hold_longer(self.db(), self.portal, self.lease.fence(), &open, again).await?;
+                Err(SyncError::Portal { portal: self.portal, error })
+            }
+            Err(Failed::Here(error)) => Err(error),
+        }
+    }
+
+    async fn settle_updates(&self, updates: &[(CrmEntity, OutboxRow)]) -> Result<(), Failed> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let mut wanted: BTreeMap<CrmEntity, BTreeSet<i64>> = BTreeMap::new();
+        for (entity, row) in updates {
+            wanted.entry(*entity).or_default().insert(row.target);
+        }
+        self.read(Priority::Live, &wanted).await?;
+        let ids: Vec<i64> = updates.iter().map(|(_, row)| row.id).collect();
+        let tx = self.db().begin().await?;
+        outbox::wait_again(&tx, self.portal, self.lease.fence(), &ids, 0).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn settle_creates(&self, creates: &[Open]) -> Result<(), Failed> {
+        if creates.is_empty() {
+            return Ok(());
+        }
+        let mut calls: Vec<Call> = Vec::new();
+        for entity in CrmEntity::ALL {
+            let marks: Vec<&str> =
+                creates.iter().filter(|open| open.entity == entity).map(|open| open.written.mark.as_str()).collect();
+            for chunk in marks.chunks(MARKS) {
+                let filter = json!({"originatorId": ORIGINATOR, "@originId": chunk});
+                calls.push(item_find(super::wire(entity), &["id", "originId"], filter));
+            }
+        }
+        let mut found: HashMap<(i32, String), BTreeSet<i64>> = HashMap::new();
+        for chunk in calls.chunks(COMMANDS) {
+            for (call, answer) in chunk.iter().zip(self.many(Priority::Live, chunk).await?) {
+                let entity = call.params.get("entityTypeId").and_then(read_id).unwrap_or_default();
+                let entity = i32::try_from(entity).unwrap_or_default();
+                for item in items_of(&answer?) {
+                    let mark = item.get("originId").and_then(Value::as_str).unwrap_or_default().to_owned();
+                    if let Some(id) = item.get("id").and_then(read_id) {
+                        found.entry((entity, mark)).or_default().insert(id);
+                    }
+                }
+            }
+        }
+        self.record_settled(creates, &found).await?;
+        Ok(())
+    }
+
+    async fn record_settled(
+        &self,
+        creates: &[Open],
+        found: &HashMap<(i32, String), BTreeSet<i64>>,
+    ) -> Result<(), SyncError> {
+        let _recording = self.recording.lock().await;
+        let now = self.now();
+        let (mut made, mut records, mut index) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut done, mut again, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for open in creates {
+            let ids = found.get(&(open.entity.type_id(), open.written.mark.clone()));
+            match ids.map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
+                // Adopted, not made a second time.
+                Some([id]) => {
+                    made.push(LinkRow {
+                        subject: open.row.subject.clone(),
+                        entity: open.entity,
+                        crm_id: *id,
+                        origin: Origin::Created,
+                        marked: true,
+                    });
+                    index.extend(index_rows(&self.key, open.entity, *id, &open.written.after));
+                    records.push(RecordRow::new(open.entity, *id, open.written.after.clone(), now));
+                    done.push((open.row.id, open.row.seq));
+                }
+                None | Some([]) => again.push(open.row.id),
+                Some(several) => {
+                    backs.push(Setback { id: open.row.id, state: outbox::REJECTED, not_before: 0, counts: true });
+                    problems.push(NewProblem {
+                        hotel: None,
+                        subject: open.row.subject.clone(),
+                        cause: "crm.duplicate_mark".to_owned(),
+                        kind: "rejected",
+                        params: json!({"ids": several}),
+                    });
+                }
+            }
+        }
+        let fence = self.lease.fence();
+        let tx = self.db().begin().await?;
+        links::add(&tx, self.portal, &made, now).await?;
+        crm_records::save(&tx, self.portal, &self.key, &records).await?;
+        crm_index::add(&tx, self.portal, &index).await?;
+        outbox::done(&tx, self.portal, fence, &done).await?;
+        outbox::wait_again(&tx, self.portal, fence, &again, 0).await?;
+        outbox::set_back(&tx, self.portal, fence, &backs).await?;
+        problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
+        self.tell_deals(&tx, &made, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Who could not do it.
+enum Failed {
+    Portal(Error),
+    Here(SyncError),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Portal(error)
+    }
+}
+
+impl From<SyncError> for Failed {
+    fn from(error: SyncError) -> Self {
+        Self::Here(error)
+    }
+}
+
+impl From<crate::store::StoreError> for Failed {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Here(error.into())
+    }
+}

@@ -1,0 +1,226 @@
+//! Planned writes as commands of one request: updates and single creates one by one, imports twenty a command.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::lanes::{Delivery, Lanes};
+use super::plan::Planned;
+use crate::bitrix::crm::{IMPORT_ROWS, batch_import, item_add, item_update};
+use crate::bitrix::multifield::{self, Edit, Kind, Stored, Way};
+use crate::bitrix::{COMMANDS, Call, Priority};
+use crate::domain::change_set::{CommStep, bare};
+use crate::domain::crm::Comm;
+use crate::domain::{CrmEntity, CrmValue, Fields};
+
+/// One command and the writes it carries; a write may need two commands.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub call: Call,
+    pub kind: CommandKind,
+    /// Positions in the job's writes.
+    pub writes: Vec<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CommandKind {
+    Add,
+    Import,
+    Update,
+}
+
+/// How much of a request's longest duration is aimed at: the portal ends a request at its cap.
+const OF_CAP: f64 = 0.5;
+
+fn kind_of(field: &str) -> Option<Kind> {
+    match field {
+        "PHONE" => Some(Kind::Phone),
+        "EMAIL" => Some(Kind::Email),
+        _ => None,
+    }
+}
+
+fn wire(fields: &Fields) -> Map<String, Value> {
+    fields.iter().map(|(name, value)| (name.clone(), value.wire())).collect()
+}
+
+fn synced_at(now: i64) -> (String, Value) {
+    let now = DateTime::<Utc>::from_timestamp_millis(now).unwrap_or_default();
+    ("UF_CRM_FB24_SYNCED_AT".to_owned(), CrmValue::Time(now).wire())
+}
+
+/// Whether a write goes by import: history, where robots must not fire (product §2.9).
+pub(super) fn imports(write: &Planned, lanes: &Lanes) -> bool {
+    write.target == 0
+        && write.priority >= super::lane(Priority::Import)
+        && !lanes.no_import
+        && !lanes.single.contains(&write.subject.to_string())
+}
+
+impl Delivery {
+    /// How many of these writes, in order, fit one request.
+    pub(super) fn fill(&self, writes: &[Planned]) -> usize {
+        let lanes = self.lanes();
+        let cap = self.terms.request_cap.as_secs_f64() * OF_CAP;
+        let (mut commands, mut seconds) = (0_usize, 0.0_f64);
+        let mut open: std::collections::HashMap<CrmEntity, usize> = std::collections::HashMap::new();
+        for (count, write) in writes.iter().enumerate() {
+            let needs = if imports(write, &lanes) {
+                let rows = open.entry(write.entity).or_default();
+                let new = rows.is_multiple_of(IMPORT_ROWS);
+                *rows += 1;
+                usize::from(new)
+            } else if write.comms.is_empty() || lanes.way != Way::Old || write.target == 0 {
+                1
+            } else {
+                2
+            };
+            seconds += lanes.row_seconds;
+            if commands + needs > COMMANDS || (count > 0 && seconds > cap) {
+                return count;
+            }
+            commands += needs;
+        }
+        writes.len()
+    }
+
+    /// Whether this many commands leave no room for more.
+    pub(super) fn is_full(&self, writes: &[Planned], taken: usize) -> bool {
+        taken < writes.len() || self.commands(writes).len() >= COMMANDS && self.rows_full(writes)
+    }
+
+    fn rows_full(&self, writes: &[Planned]) -> bool {
+        let lanes = self.lanes();
+        let rows = writes.iter().filter(|write| imports(write, &lanes)).count();
+        rows.is_multiple_of(IMPORT_ROWS)
+    }
+
+    pub(super) fn commands(&self, writes: &[Planned]) -> Vec<Command> {
+        let now = self.now();
+        let mut commands: Vec<Command> = Vec::new();
+        let mut imported: Vec<(CrmEntity, Vec<usize>)> = Vec::new();
+        for (at, write) in writes.iter().enumerate() {
+            if imports(write, &self.lanes()) {
+                let room =
+                    imported.iter_mut().find(|(entity, rows)| *entity == write.entity && rows.len() < IMPORT_ROWS);
+                match room {
+                    Some((_, rows)) => rows.push(at),
+                    None => imported.push((write.entity, vec![at])),
+                }
+            } else if write.target == 0 {
+                let mut fields = wire(&write.fields);
+                fields.extend([synced(write, now)].into_iter().flatten());
+                let comms = added(&write.comms);
+                if !comms.is_empty() {
+                    let rows: Vec<_> = comms
+                        .iter()
+                        .map(|(kind, comm)| (*kind, comm.value_type.as_str(), comm.value.as_str()))
+                        .collect();
+                    fields.insert("fm".into(), multifield::for_add(&rows));
+                }
+                commands.push(Command {
+                    call: item_add(super::wire(write.entity), fields),
+                    kind: CommandKind::Add,
+                    writes: vec![at],
+                });
+            } else {
+                commands.extend(self.updates(write, at, now));
+            }
+        }
+        for (entity, rows) in imported {
+            let data: Vec<Map<String, Value>> = rows
+                .iter()
+                .filter_map(|at| writes.get(*at))
+                .map(|write| {
+                    let mut fields = wire(&write.fields);
+                    fields.extend([synced(write, now)].into_iter().flatten());
+                    let comms = added(&write.comms);
+                    let rows: Vec<_> = comms
+                        .iter()
+                        .map(|(kind, comm)| (*kind, comm.value_type.as_str(), comm.value.as_str()))
+                        .collect();
+                    fields.extend(multifield::for_import(&rows));
+                    fields
+                })
+                .collect();
+            commands.push(Command {
+                call: batch_import(super::wire(entity), &data),
+                kind: CommandKind::Import,
+                writes: rows,
+            });
+        }
+        commands
+    }
+
+    fn updates(&self, write: &Planned, at: usize, now: i64) -> Vec<Command> {
+        let entity = super::wire(write.entity);
+        let mut fields = wire(&write.fields);
+        fields.extend([synced(write, now)].into_iter().flatten());
+        let stored = self.fresh(write.entity, write.target).unwrap_or_default();
+        let edits = edits(&write.comms, &stored);
+        let way = self.lanes().way;
+        let mut commands = Vec::new();
+        if !edits.is_empty() && way != Way::Old {
+            fields.insert("fm".into(), multifield::keyed(&edits));
+        }
+        if !fields.is_empty() {
+            commands.push(item_update(entity, write.target, fields));
+        }
+        if way == Way::Old {
+            commands.extend(multifield::update(way, entity, write.target, &edits));
+        }
+        commands.into_iter().map(|call| Command { call, kind: CommandKind::Update, writes: vec![at] }).collect()
+    }
+}
+
+/// When we last wrote, only ever beside something else (contract). Companies carry no such field.
+fn synced(write: &Planned, now: i64) -> Option<(String, Value)> {
+    (write.entity == CrmEntity::Deal && !write.fields.is_empty()).then(|| synced_at(now))
+}
+
+fn added(comms: &[(String, Vec<CommStep>)]) -> Vec<(Kind, Comm)> {
+    comms
+        .iter()
+        .filter_map(|(field, steps)| Some((kind_of(field)?, steps)))
+        .flat_map(|(kind, steps)| {
+            steps.iter().filter_map(move |step| match step {
+                CommStep::Add(comm) => Some((kind, comm.clone())),
+                CommStep::Remove(_) => None,
+            })
+        })
+        .collect()
+}
+
+/// A value that goes and one that comes are one change, so that its place in the list stays.
+fn edits(comms: &[(String, Vec<CommStep>)], stored: &[Stored]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for (field, steps) in comms {
+        let Some(kind) = kind_of(field) else { continue };
+        let id_of = |comm: &Comm| {
+            stored
+                .iter()
+                .find(|one| {
+                    let one_comm = Comm { value_type: String::new(), value: one.value.clone() };
+                    one.kind == kind.code() && bare(&one_comm) == bare(comm)
+                })
+                .map(|one| one.id)
+        };
+        let mut free: Vec<i64> = steps
+            .iter()
+            .filter_map(|step| match step {
+                CommStep::Remove(comm) => id_of(comm),
+                CommStep::Add(_) => None,
+            })
+            .rev()
+            .collect();
+        for step in steps {
+            let CommStep::Add(comm) = step else { continue };
+            let (value_type, value) = (comm.value_type.clone(), comm.value.clone());
+            edits.push(match free.pop() {
+                Some(id) => Edit::Change { id, kind, value_type, value },
+                None => Edit::Add { kind, value_type, value },
+            });
+        }
+        edits.extend(free.into_iter().map(|id| Edit::Delete { id, kind }));
+    }
+    edits
+}
