@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::bitrix::multifield::Way;
 use crate::bitrix::{self, PortalClient};
 use crate::crypto::TenantKey;
 use crate::domain::PortalId;
+use crate::portal::settings::MultifieldMode;
 use crate::portal::{Directory, PortalError};
 use crate::store::StoreError;
 use crate::sync::{PortalTerms, Portals, SyncError};
@@ -34,6 +36,22 @@ fn sync(portal: PortalId, error: PortalError) -> SyncError {
     }
 }
 
+fn way(mode: MultifieldMode) -> Way {
+    match mode {
+        MultifieldMode::Unknown => Way::Unknown,
+        MultifieldMode::Item => Way::Item,
+        MultifieldMode::Legacy => Way::Old,
+    }
+}
+
+fn from_way(way: Way) -> MultifieldMode {
+    match way {
+        Way::Unknown => MultifieldMode::Unknown,
+        Way::Item => MultifieldMode::Item,
+        Way::Old => MultifieldMode::Legacy,
+    }
+}
+
 #[async_trait]
 impl Portals for Served {
     async fn active(&self) -> Result<Vec<PortalId>, StoreError> {
@@ -53,12 +71,26 @@ impl Portals for Served {
             category_id: pipeline.category_id,
             stages: settings.stages,
             can_import: settings.can_import,
+            multifield: way(settings.multifield_mode),
             request_cap: Duration::from_secs(u64::from(cap)),
         })
     }
 
     async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
         self.directory.key(portal).await
+    }
+
+    async fn learned(&self, portal: PortalId, way: Way) {
+        let saved = match self.directory.settings(portal).await {
+            Ok(mut settings) => {
+                settings.multifield_mode = from_way(way);
+                self.directory.set_settings(portal, &settings).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = saved {
+            tracing::warn!(%portal, %error, "how the portal changes phones could not be kept; it is found out again");
+        }
     }
 
     async fn failed(&self, portal: PortalId, error: &bitrix::Error) {
