@@ -1,18 +1,21 @@
-//! `fb24-sandbox`: the emulated hotel (and soon the portal) as a process of its own.
+//! `fb24-sandbox`: an emulated portal, an emulated hotel and their pages; with `--product` the real application between
+//! them too. Prints one address; Ctrl-C ends everything it started.
 
-use std::time::Duration;
+mod launch;
 
-use fb24_sandbox::hotel::{Hotel, HotelOptions};
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
-    let options = HotelOptions {
-        awkward: true,
-        living_day: Some(Duration::from_secs(8)),
-        listen: ([127, 0, 0, 1], 8620).into(),
-        ..HotelOptions::default()
-    };
-    let hotel = Hotel::try_start(options)?;
-    tracing::info!(url = %hotel.url());
-    tokio::signal::ctrl_c().await
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match launch::run(std::env::args().skip(1)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            launch::say(&format!("\n{error}"));
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -325,7 +325,9 @@ fn drafts(size: &Size, dice: &mut Dice, today: NaiveDate, now: NaiveDateTime) ->
     };
     for i in 0..n {
         let nights = nights(dice);
-        let ahead = dice.range(1, size.future_days.max(2));
+        // Nearer days fill first.
+        let horizon = dice.range(2, size.future_days.max(2));
+        let ahead = dice.range(1, horizon);
         let back = dice.range(1, size.past_days.max(2));
         let (status, arrival) = match i {
             i if i < in_house => (Status::InHouse, today - Duration::days(dice.range(0, nights))),

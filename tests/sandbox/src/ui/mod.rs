@@ -99,10 +99,22 @@ async fn links() -> HttpResponse {
     HttpResponse::Ok().json(LINKS.get())
 }
 
+/// Whether the application says it is ready; `null` where none was started.
+async fn app() -> HttpResponse {
+    let Some(links) = LINKS.get() else { return HttpResponse::Ok().json(serde_json::Value::Null) };
+    let client = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(2)).build();
+    let ready = match client {
+        Ok(client) => client.get(&links.ready).send().await.is_ok_and(|answer| answer.status().is_success()),
+        Err(_) => false,
+    };
+    HttpResponse::Ok().json(serde_json::json!({"ready": ready}))
+}
+
 fn assets_and_links(cfg: &mut web::ServiceConfig) {
     let by_name = |name: web::Path<String>| async move { file(&name) };
     cfg.route("/_sandbox/ui/{name}", web::get().to(by_name))
         .route("/_sandbox/links", web::get().to(links))
+        .route("/_sandbox/app", web::get().to(app))
         .route("/favicon.ico", web::get().to(|| async { file("icon.svg") }));
 }
 

@@ -10,7 +10,7 @@ const ICONS = {
 }
 
 fill('#top', h('img', { src: '/_sandbox/ui/icon.svg', alt: '' }), h('b', { class: 'grow' }, 'fidelio-bitrix24 ', h('span.soft', { style: 'font-weight:400' }, t('· песочница', '· sandbox'))), languageSwitch())
-fill('#foot', h('span', {}, t('Всё работает на этом компьютере, наружу ничего не уходит.', 'Everything runs on this computer; nothing leaves it.')), h('span', {}, t('Все люди и фирмы вымышлены.', 'All people and firms are invented.')), h('span', {}, t('Остановить: Ctrl-C. Начать заново: удалите папку .run.', 'Stop: Ctrl-C. Start afresh: remove the folder .run.')))
+fill('#foot', h('span', {}, t('Всё работает на этом компьютере, наружу ничего не уходит.', 'Everything runs on this computer; nothing leaves it.')), h('span', {}, t('Все люди и фирмы вымышлены.', 'All people and firms are invented.')), h('span', {}, t('Остановить: Ctrl-C. Каждый запуск начинается с чистого листа.', 'Stop: Ctrl-C. Every start begins afresh.')))
 
 function actor (icon, colour, title, text, light, state, href) {
   return h(href ? 'a.actor' : 'div.actor', { href }, h('span.badge', { style: `background:${colour}` }, svg(ICONS[icon])), h('h2', {}, title), h('div.soft.small', {}, text), h('div.row.state', {}, h('span.dot', { class: light }), h('span.small', {}, state)))
@@ -20,7 +20,7 @@ function flow (name, live) {
   return h('div.flow', { class: live ? 'live' : '' }, arrow, h('span', {}, name))
 }
 
-function draw (portal, hotel) {
+function draw (portal, hotel, product) {
   const app = portal?.app || {}, deals = portal?.counts?.deal || 0, contacts = portal?.counts?.contact || 0, polled = hotel?.requests?.count > 0
   const recently = polled && Date.now() - Date.parse(hotel.requests.last_at) < 60000
   const moved = (hotel?.journal || []).some(e => e.what === 'checked_in' || e.what === 'checked_out')
@@ -35,8 +35,8 @@ function draw (portal, hotel) {
       actor('hotel', '#2f7a5f', t('Гостиница', 'Hotel'), t('Стойка, номера, гости. Эмуляция Fidelio Suite 8.', 'Front desk, rooms, guests. Emulated Fidelio Suite 8.'), hotel ? 'on' : 'off',
         hotel ? t(`${hotel.counts.reservations} ${plural(hotel.counts.reservations, 'бронь', 'брони', 'броней')}, живут в ${hotel.counts.occupied} номерах из ${hotel.counts.rooms}`, `${hotel.counts.reservations} reservations, ${hotel.counts.occupied} of ${hotel.counts.rooms} rooms occupied`) : t('не отвечает', 'does not answer'), links?.hotel),
       flow(t('брони, гости', 'stays, guests'), recently),
-      actor('app', '#0b63ce', t('Приложение', 'Application'), t('Настоящее: то, что вы поставите на свой портал.', 'The real one: what you install on your portal.'), portal?.app_ready === false ? 'off' : recently ? 'on' : 'wait',
-        recently ? t(`опрашивает гостиницу, ${ago(hotel.requests.last_at)}`, `polls the hotel, ${ago(hotel.requests.last_at)}`) : app.finished ? t('ждёт подключения гостиницы', 'waits for a hotel') : t('ждёт установки на портал', 'waits to be installed')),
+      actor('app', '#0b63ce', t('Приложение', 'Application'), t('Настоящее: то, что вы поставите на свой портал.', 'The real one: what you install on your portal.'), product?.ready === false ? 'off' : recently ? 'on' : 'wait',
+        product?.ready === false ? t('не отвечает', 'does not answer') : recently ? t(`опрашивает гостиницу, ${ago(hotel.requests.last_at)}`, `polls the hotel, ${ago(hotel.requests.last_at)}`) : app.finished ? t('ждёт подключения гостиницы', 'waits for a hotel') : t('ждёт установки на портал', 'waits to be installed')),
       flow(t('сделки, контакты', 'deals, contacts'), recently && deals > 0),
       actor('portal', '#5a45c4', t('Портал Bitrix24', 'Bitrix24 portal'), t('CRM со сделками и контактами. Эмуляция.', 'CRM with deals and contacts. Emulated.'), portal ? 'on' : 'off',
         portal ? (deals || contacts ? t(`сделок ${deals}, контактов ${contacts}`, `${deals} deals, ${contacts} contacts`) : t('CRM пока пуста', 'CRM is still empty')) : t('не отвечает', 'does not answer'), '/crm/deal/')),
@@ -50,8 +50,8 @@ function draw (portal, hotel) {
 
 let drawn = ''
 every(2000, async () => {
-  const [portal, hotel] = await Promise.all([api('/_sandbox/portal/state').catch(() => null), links ? api(`${links.hotel.replace(/\/$/, '')}/_sandbox/hotel/state`).catch(() => null) : null])
+  const [portal, product, hotel] = await Promise.all([api('/_sandbox/portal/state').catch(() => null), api('/_sandbox/app').catch(() => null), links ? api(`${links.hotel.replace(/\/$/, '')}/_sandbox/hotel/state`).catch(() => null) : null])
   // Redrawn only when something is different: selection and focus stay.
-  const key = JSON.stringify([portal?.app, portal?.counts, hotel?.counts, hotel?.requests, hotel && Math.floor(Date.now() / 10000)])
-  if (key !== drawn) { drawn = key; draw(portal, hotel) }
+  const key = JSON.stringify([portal?.app, portal?.counts, hotel?.counts, hotel?.requests, product, hotel && Math.floor(Date.now() / 10000)])
+  if (key !== drawn) { drawn = key; draw(portal, hotel, product) }
 })
