@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod batch;
 pub mod call;
+pub mod commands;
 pub mod incoming;
 pub mod late;
 pub mod methods;

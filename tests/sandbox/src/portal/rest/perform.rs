@@ -1,21 +1,18 @@
 //! Running a request: limits, faults, the method or the batch, the price, the answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::auth;
-use super::batch::{self, Results};
-use super::call::{Answer, Call, Caller};
+use super::call::{Answer, Caller};
+use super::commands::{envelope, listed_commands, new_run, run_command, time_block};
 use super::incoming::Incoming;
 use super::late::Late;
-use super::{methods, v3};
-use crate::portal::clock;
-use crate::portal::error::{RestError, RestResult};
+use super::{auth, v3};
+use crate::portal::error::RestError;
 use crate::portal::faults::{Fault, FaultAnswer, FaultWhen};
 use crate::portal::options::Edition;
-use crate::portal::php::{self, Params};
 use crate::portal::requests::Request;
 use crate::portal::state::{Shared, State};
 
@@ -129,14 +126,9 @@ async fn handle(shared: &Arc<Shared>, incoming: &Incoming, started: Instant) -> 
         return spoil(fault, None).await;
     }
     let outcome = if incoming.v3 {
-        let (status, body, headers) = v3::run(&mut shared.lock(), &caller, incoming);
+        let outcome = run_v3(&mut shared.lock(), &caller, incoming);
         shared.bell.notify_waiters();
-        Outcome {
-            reply: Reply::Json(status, body, headers),
-            word: status.to_string(),
-            errors: Vec::new(),
-            user: caller.user,
-        }
+        outcome
     } else if incoming.method == "batch" {
         run_batch(shared, &caller, incoming, started).await
     } else {
@@ -191,47 +183,24 @@ async fn spoil(fault: &Fault, outcome: Option<Outcome>) -> Outcome {
     }
 }
 
-/// One command under the lock: scope, operating limit, the method, its price.
-fn run_command(
-    state: &mut State,
-    caller: &Caller,
-    method: &str,
-    params: &Params,
-) -> (RestResult<Answer>, Value, Duration) {
-    let start_ms = state.clock.now_ms();
-    let started = Instant::now();
-    let key = format!("{}:{method}", if caller.app { "app" } else { "hook" });
+/// REST 3.0: counted apart from v2, with a `time` block on every success.
+fn run_v3(state: &mut State, caller: &Caller, incoming: &Incoming) -> Outcome {
+    let (start_ms, started) = (state.clock.now_ms(), Instant::now());
+    let key = format!("app:{}", incoming.logged_method());
     let (limits, edition, cost) = (state.options.limits, state.options.edition, state.options.cost);
-    let result = if !methods::exists(state, method) {
-        Err(RestError::new(404, "ERROR_METHOD_NOT_FOUND", "Method not found!"))
-    } else if !state.limits.may_run(&limits, edition, &key, start_ms) {
-        Err(RestError::new(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit."))
+    let (status, mut body, headers) = if state.limits.may_run(&limits, edition, &key, start_ms) {
+        v3::run(state, caller, incoming)
     } else {
-        auth::may_call(state, caller, method, false).and_then(|()| {
-            let mut call = Call { state, user: caller.user, app: caller.app, hops: caller.hops, params, method: "" };
-            methods::call(&mut call, method)
-        })
+        v3::refuse(429, "RATELIMITEXCEPTION", "Method is blocked due to operation time limit.")
     };
-    let rows = u32::try_from(result.as_ref().map_or(0, |answer| answer.rows)).unwrap_or(u32::MAX);
-    let charged = cost.operating_per_call + cost.operating_per_row * rows;
-    let spent = if charged.is_zero() { started.elapsed() } else { charged };
-    let operating = state.limits.charge(&key, u64::try_from(spent.as_millis()).unwrap_or(u64::MAX), start_ms);
-    let time = time_block(start_ms, started.elapsed(), (edition != Edition::Box).then_some(operating));
-    (result, time, cost.latency_per_call + cost.latency_per_row * rows)
-}
-
-fn time_block(start_ms: i64, spent: Duration, operating: Option<(f64, i64)>) -> Value {
-    let start = Duration::from_millis(u64::try_from(start_ms).unwrap_or(0)).as_secs_f64();
-    let finish = start + spent.as_secs_f64();
-    let mut time = json!({
-        "start": start, "finish": finish, "duration": spent.as_secs_f64(), "processing": spent.as_secs_f64(),
-        "date_start": clock::iso(start_ms.div_euclid(1000)), "date_finish": clock::iso(start_ms.div_euclid(1000)),
-    });
-    if let (Some((seconds, reset)), Value::Object(map)) = (operating, &mut time) {
-        map.insert("operating_reset_at".into(), json!(reset));
-        map.insert("operating".into(), json!(seconds));
+    if let (200, Value::Object(map)) = (status, &mut body) {
+        let charged = cost.operating_per_call + cost.operating_per_row;
+        let spent = if charged.is_zero() { started.elapsed() } else { charged };
+        let operating = state.limits.charge(&key, u64::try_from(spent.as_millis()).unwrap_or(u64::MAX), start_ms);
+        map.insert("time".into(), time_block(start_ms, started.elapsed(), Some(operating)));
     }
-    time
+    let word = if status == 200 { "ok".to_owned() } else { status.to_string() };
+    Outcome { reply: Reply::Json(status, body, headers), word, errors: Vec::new(), user: caller.user }
 }
 
 async fn run_one(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, started: Instant) -> Outcome {
@@ -253,89 +222,6 @@ async fn run_one(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, sta
         },
         Err(error) => Outcome { user: caller.user, ..Outcome::error(&error) },
     }
-}
-
-fn envelope(answer: Answer, time: Value) -> Value {
-    let mut body = Map::new();
-    body.insert("result".into(), answer.result);
-    if let Some(next) = answer.next {
-        body.insert("next".into(), json!(next));
-    }
-    if let Some(total) = answer.total {
-        body.insert("total".into(), json!(total));
-    }
-    body.insert("time".into(), time);
-    Value::Object(body)
-}
-
-struct Run {
-    results: Results,
-    errors: Vec<String>,
-    halt: bool,
-    stopped: bool,
-}
-
-impl Run {
-    /// One command of a batch; returns the wait it costs.
-    fn step(&mut self, state: &mut State, caller: &Caller, at: usize, key: &str, command: &str) -> Duration {
-        let (method, query) = batch::split(command);
-        let planned = state.faults.for_command(&method);
-        let injected = planned.as_ref().and_then(Fault::rest_error);
-        let before = planned.is_some_and(|fault| fault.when == FaultWhen::Before);
-        let (result, time, wait) = if at >= batch::CAP {
-            (
-                Err(RestError::bad("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")),
-                Value::Null,
-                Duration::ZERO,
-            )
-        } else if matches!(method.as_str(), "batch" | "download" | "upload") {
-            let text = "Method is not allowed for batch usage";
-            (Err(RestError::new(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", text)), Value::Null, Duration::ZERO)
-        } else if let Some(error) = injected.clone().filter(|_| before) {
-            (Err(error), Value::Null, Duration::ZERO)
-        } else {
-            let params = batch::params(query, &self.results);
-            run_command(state, caller, &method, &params)
-        };
-        let result = match injected {
-            Some(error) => Err(error),
-            None => result,
-        };
-        match result {
-            Ok(answer) => {
-                self.results.result.insert(key.to_owned(), answer.result);
-                if let Some(total) = answer.total {
-                    self.results.total.insert(key.to_owned(), json!(total));
-                }
-                if let Some(next) = answer.next {
-                    self.results.next.insert(key.to_owned(), json!(next));
-                }
-                self.results.time.insert(key.to_owned(), time);
-            }
-            Err(error) => {
-                self.errors.push(error.code.clone());
-                self.results.error.insert(key.to_owned(), Value::Object(error.body()));
-                self.stopped = self.halt;
-            }
-        }
-        wait
-    }
-}
-
-fn listed_commands(incoming: &Incoming) -> Vec<(String, String)> {
-    match incoming.params.get("cmd") {
-        Some(Value::Object(map)) => {
-            map.iter().filter_map(|(key, value)| Some((key.clone(), php::text(value)?))).collect()
-        }
-        Some(Value::Array(list)) => {
-            list.iter().enumerate().filter_map(|(at, value)| Some((at.to_string(), php::text(value)?))).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn new_run(incoming: &Incoming) -> Run {
-    Run { results: Results::default(), errors: Vec::new(), halt: incoming.params.flag("halt"), stopped: false }
 }
 
 async fn run_batch(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, started: Instant) -> Outcome {

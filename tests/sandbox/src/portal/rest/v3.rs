@@ -29,7 +29,8 @@ pub type Keys = HashMap<String, Remembered>;
 
 const DAY: i64 = 86_400;
 
-fn refuse(status: u16, code: &str, message: &str) -> Reply {
+/// An error in the v3 envelope.
+pub fn refuse(status: u16, code: &str, message: &str) -> Reply {
     (status, json!({"error": {"code": format!("BITRIX_REST_V3_EXCEPTION_{code}"), "message": message}}), Vec::new())
 }
 
