@@ -103,9 +103,6 @@ function calendar(format: Intl.DateTimeFormat, value: StayDate): string {
 
 /** A calendar date as a moment for formats that are fixed to UTC: nothing can move it to a neighbouring day. */
 function noon(value: StayDate): number | null {
-  const parts = /^(\d{4})-(\d{2})-(\d{2})$/.exec(value)
-  if (!parts) return null
-  const [year, month, day] = [Number(parts[1]), Number(parts[2]), Number(parts[3])]
-  const time = Date.UTC(year, month - 1, day, 12)
-  return new Date(time).getUTCDate() === day ? time : null
+  const time = Date.parse(`${value}T12:00:00Z`)
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(`${value}T`) ? time : null
 }

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import type { Hotel } from '@/api/types'
+import { dayFromToday } from './imports'
+import { draftOf, faultsOf, hotelOf, newDraft } from './hotel'
+import { detailOf, groupByCause } from './problems'
+
+const options = {
+  hotel_code: 'grand',
+  hotel_name: 'Grand Hotel',
+  url: 'http://127.0.0.1:8803/DataHandler',
+  username: 'fb24',
+  vendor: 'FB24',
+  timezone: 'Europe/Moscow',
+  currency: 'RUB'
+}
+const saved: Hotel = {
+  code: 'GRAND',
+  name: 'Grand',
+  timezone: 'Europe/Moscow',
+  currency: 'RUB',
+  sources: [{ kind: 'suite8_xml', via: 'direct', url: 'http://h/x', username: 'u', vendor: null, password_set: true }]
+}
+
+describe('hotel', () => {
+  test('s3_the_installers_link_fills_the_form', () => {
+    expect(newDraft(options)).toMatchObject({ code: 'GRAND', name: 'Grand Hotel', username: 'fb24', vendor: 'FB24' })
+    expect(newDraft({ hotel_code: 7, url: null })).toMatchObject({ code: '', url: '', currency: 'RUB' })
+  })
+
+  test('s3_what_is_sent_is_the_contracts_shape', () => {
+    expect(hotelOf({ ...newDraft(options), password: ' p ', name: ' Grand ' })).toEqual({
+      code: 'GRAND',
+      name: 'Grand',
+      timezone: 'Europe/Moscow',
+      currency: 'RUB',
+      sources: [
+        { kind: 'suite8_xml', via: 'direct', url: options.url, username: 'fb24', vendor: 'FB24', password: ' p ' }
+      ]
+    })
+  })
+
+  test('s3_an_untouched_password_is_not_sent', () => {
+    const body = hotelOf(draftOf(saved), saved)
+    expect(body.sources[0]).not.toHaveProperty('password')
+    expect(body.sources[0]).not.toHaveProperty('password_set')
+    expect(faultsOf(draftOf(saved), saved)).toEqual({})
+    expect(faultsOf(draftOf(saved))).toEqual({ password: 'required' })
+  })
+
+  test('s3_faults_are_found_before_asking_the_server', () => {
+    const draft = {
+      ...newDraft({}),
+      code: 'TOO-LONG-A-CODE-FOR-US',
+      timezone: 'Moscow',
+      currency: 'rubles',
+      url: 'ftp://x'
+    }
+    expect(faultsOf(draft)).toEqual({
+      code: 'code',
+      timezone: 'timezone',
+      currency: 'currency',
+      url: 'url',
+      name: 'required',
+      username: 'required',
+      password: 'required'
+    })
+  })
+
+  test('s3_the_first_guess_of_a_date_is_the_readers_calendar_day', () => {
+    expect(dayFromToday(-30, new Date(2026, 10, 21, 23, 59))).toBe('2026-10-22')
+    expect(dayFromToday(1, new Date(2026, 11, 31, 0, 1))).toBe('2027-01-01')
+  })
+})
+
+describe('problems', () => {
+  const item = (id: number, cause: string, last: string) => ({
+    id,
+    subject: `stay:GRAND:${id}`,
+    cause,
+    kind: 'rejected' as const,
+    title: cause,
+    hint: '',
+    detail: null,
+    count: 1,
+    state: 'open' as const,
+    first_at: last,
+    last_at: last
+  })
+
+  test('s1_records_with_one_cause_stand_together_the_most_frequent_first', () => {
+    const groups = groupByCause([item(1, 'a', '2026-01-01'), item(2, 'b', '2026-01-02'), item(3, 'b', '2026-01-05')])
+    expect(groups.map((group) => [group.cause, group.items.length, group.lastAt])).toEqual([
+      ['b', 2, '2026-01-05'],
+      ['a', 1, '2026-01-01']
+    ])
+  })
+
+  test('s1_details_become_one_line', () => {
+    expect(detailOf({ ...item(1, 'a', ''), detail: { field: 'currencyId', given: 'USD', none: null } })).toBe(
+      'field: currencyId, given: USD'
+    )
+    expect(detailOf({ ...item(1, 'a', ''), detail: 'said the portal' })).toBe('said the portal')
+    expect(detailOf(item(1, 'a', ''))).toBe('')
+  })
+})
