@@ -47,7 +47,7 @@ pub trait Portals: Send + Sync {
     async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError>;
     async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
     /// How phones and e-mails are changed was found out.
-    async fn learned(&self, portal: PortalId, way: Way);
+    async fn learned(&self, _portal: PortalId, _way: Way) {}
     /// A call failed in a way that concerns the whole portal: its state changes, so that work on it stops.
     async fn failed(&self, portal: PortalId, error: &bitrix::Error);
 }
