@@ -30,6 +30,8 @@ pub(super) struct Method {
     pub blocked_until: i64,
     /// Seconds one command takes, smoothed.
     cost: f64,
+    /// Whether the cost comes from the counter itself.
+    measured: bool,
     saved: f64,
 }
 
@@ -96,8 +98,13 @@ impl Methods {
         let operating = timing.operating?;
         let limit = self.limit;
         let known = self.known.entry(method.to_owned()).or_default();
-        if let Some(duration) = timing.duration {
-            known.cost = if known.cost == 0.0 { duration } else { known.cost * 0.8 + duration * 0.2 };
+        // What the counter grew by is what a command costs; before it is known, how long one took.
+        let grown = operating - known.operating;
+        if known.operating > 0.0 && grown > 0.0 {
+            known.cost = if known.measured { known.cost * 0.8 + grown * 0.2 } else { grown };
+            known.measured = true;
+        } else if let (false, Some(duration)) = (known.measured, timing.duration) {
+            known.cost = known.cost.max(duration);
         }
         known.operating = operating;
         known.reset_at = timing.operating_reset_at.map_or(known.reset_at, |seconds| seconds.saturating_mul(1000));
@@ -155,7 +162,8 @@ mod tests {
     #[test]
     fn s48_a_batch_takes_no_more_commands_than_fit_under_the_limit() {
         let mut methods = Methods::new(480.0);
-        methods.answered("import", &timing(446.0, 600, 2.0), 0);
+        methods.answered("import", &timing(444.0, 600, 0.1), 0);
+        methods.answered("import", &timing(446.0, 600, 0.1), 0);
         assert_eq!((0..50).take_while(|n| methods.admit("import", *n, 0).is_ok()).count(), 5, "446 + 5 × 2 ≤ 456");
         assert_eq!(methods.admit("import", 6, 0), Err(600_000));
         // One minute's bucket is forgotten at the reset: a tenth of what was counted.

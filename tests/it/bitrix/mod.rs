@@ -2,6 +2,7 @@
 
 mod client;
 mod listing;
+mod portal;
 mod redirect;
 mod scripted;
 mod store;
