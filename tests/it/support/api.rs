@@ -286,6 +286,8 @@ impl Portals for Tenants {
         self.0.key(portal).await
     }
 
+    async fn learned(&self, _portal: PortalId, _way: bitrix::multifield::Way) {}
+
     async fn failed(&self, _portal: PortalId, _error: &bitrix::Error) {}
 }
 
