@@ -8,4 +8,5 @@ mod api_store;
 mod bitrix;
 mod layers;
 mod store;
+mod suite8;
 mod support;

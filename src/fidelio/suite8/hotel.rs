@@ -92,10 +92,19 @@ const DIGESTS: usize = 50_000;
 const CURRENCIES_FOR_MS: i64 = 24 * 3600 * 1000;
 const CURRENCIES_RETRY_MS: i64 = 3600 * 1000;
 
+/// Whether the hotel's licence covers an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Licensed {
+    Yes,
+    No,
+}
+
 #[derive(Default)]
 struct Currencies {
     /// When to fetch it again.
     until_ms: i64,
+    /// The licence does not cover the list.
+    denied: bool,
     iso: Arc<HashMap<String, Currency>>,
 }
 
@@ -143,26 +152,29 @@ impl Hotel {
         self.web_ahead_ms.load(Ordering::Relaxed)
     }
 
-    /// The hotel's codes of currencies → ISO (facts §10.9). `Err` only for what ends the whole read.
-    pub async fn currencies(&self) -> Result<Arc<HashMap<String, Currency>>, WireError> {
+    /// Fetches the hotel's codes of currencies → ISO when they are old (facts §10.9). `Err` only for what ends the whole
+    /// read.
+    pub async fn currencies(&self) -> Result<Licensed, WireError> {
         let now = self.clock.now_ms();
+        let told = |denied: bool| if denied { Licensed::No } else { Licensed::Yes };
         {
             let known = self.currencies.lock().unwrap_or_else(PoisonError::into_inner);
             if known.until_ms > now {
-                return Ok(Arc::clone(&known.iso));
+                return Ok(told(known.denied));
             }
         }
         let query = Query::new("CurrencyList").fields(["CurrencyShortdesc", "CurrencyISO3"]);
-        let (iso, keep) = match self.rows(&[query]).await {
-            Ok(rows) => (rows.iter().filter_map(|(_, row)| currency(row)).collect(), CURRENCIES_FOR_MS),
+        let (iso, keep, denied) = match self.rows(&[query]).await {
+            Ok(rows) => (rows.iter().filter_map(|(_, row)| currency(row)).collect(), CURRENCIES_FOR_MS, false),
             // Without the list amounts are left out and reported; everything else goes on.
-            Err(error) if error.is_refusal() || error.is_not_found() => (HashMap::new(), CURRENCIES_RETRY_MS),
+            Err(error) if error.is_refusal() || error.is_not_found() => {
+                (HashMap::new(), CURRENCIES_RETRY_MS, error.is_denied())
+            }
             Err(error) => return Err(error),
         };
-        let iso = Arc::new(iso);
         let mut known = self.currencies.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Currencies { until_ms: now.saturating_add(keep), iso: Arc::clone(&iso) };
-        Ok(iso)
+        *known = Currencies { until_ms: now.saturating_add(keep), denied, iso: Arc::new(iso) };
+        Ok(told(denied))
     }
 
     /// The currencies as fetched last.

@@ -12,7 +12,7 @@ use crate::fidelio::suite8::dates::write_day;
 use crate::fidelio::suite8::error::Stop;
 use crate::fidelio::suite8::fields::RESERVATION;
 use crate::fidelio::suite8::map;
-use crate::fidelio::suite8::poll::{Extra, Import, Slice, Slicer};
+use crate::fidelio::suite8::poll::{Extra, GONE, Import, Slice, Slicer, hidden};
 
 /// Stays held while an answer is read; beyond it they leave before the people they name.
 const HELD: usize = 2000;
@@ -94,12 +94,10 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Hands over what a slice brought; without stays the position still moves.
+    /// Hands over what a slice brought.
     async fn leave(&mut self, stays: Vec<Ready>, with_state: bool) -> Result<(), SourceError> {
         self.late_people().await?;
-        if stays.is_empty() && with_state {
-            return self.save().await;
-        }
+        // A slice without stays needs no row on disk: the position goes with the next one.
         self.hand_over(stays, with_state).await
     }
 
@@ -125,10 +123,18 @@ impl Pass<'_> {
             // A cancellation shows in the windows of changes; looking again is for what does not.
             return Ok((rows, stays));
         }
+        // Nobody has left who has not come; a day of doubt for the business date.
+        let future = match slice {
+            Slice::Days { from, .. } | Slice::Numbers { day: from, .. } => {
+                (from - self.local_now().date()).num_days() > 1
+            }
+        };
         for state in self.state.states_to_ask() {
-            let hidden = condition.clone().and(Cond::is("ReservationState", Op::Eq, state.to_string()));
+            if future && [2, GONE].contains(&state) {
+                continue;
+            }
             let before = seen.len();
-            match self.rows_of(&hidden, Some(state), repeats, &mut seen).await {
+            match self.rows_of(&condition.clone().and(hidden(state)), Some(state), repeats, &mut seen).await {
                 Ok((more, found)) => {
                     if seen.len() > before {
                         self.state.extra.insert(state, Extra::Needed);

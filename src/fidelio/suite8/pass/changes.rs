@@ -10,12 +10,14 @@ use crate::fidelio::suite8::conditions::{Cond, Op};
 use crate::fidelio::suite8::dates::{self, Stamp, StampForm};
 use crate::fidelio::suite8::error::WireError;
 use crate::fidelio::suite8::fields::{Kind, PROFILE, RESERVATION, STAMPS, UPDATED};
-use crate::fidelio::suite8::poll::{Extra, Mark, Sighting};
-use crate::fidelio::suite8::values;
+use crate::fidelio::suite8::poll::{Extra, Mark, Sighting, hidden};
 use crate::fidelio::suite8::xml::Row;
 
 /// A window narrower than this is not cut further.
 const MIN_SPAN: i64 = 600;
+
+/// Days the first window looks back, one try after the other.
+const LOOK_BACK: [i64; 3] = [1, 60, 4000];
 
 /// What one window showed.
 struct Window {
@@ -54,11 +56,17 @@ impl Pass<'_> {
             return Ok(None);
         }
         let stays = kind.req_type == RESERVATION.req_type;
-        let mut mark = match if stays { &self.state.reservations } else { &self.state.profiles } {
-            Some(mark) => mark.clone(),
-            None => Mark::at(self.start()),
+        let known = if stays { self.state.reservations.clone() } else { self.state.profiles.clone() };
+        let (mut mark, window) = match known {
+            Some(mark) => {
+                let Some(window) = self.window(kind, &mark).await? else { return Ok(None) };
+                (mark, window)
+            }
+            None => match self.first_window(kind).await? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
         };
-        let Some(window) = self.window(kind, &mark).await? else { return Ok(None) };
         let overlap = self.overlap();
         let settle = Duration::from_std(self.hotel.settings.settle).unwrap_or_default();
         let now = self.pms_now(&window.rows, mark.high);
@@ -114,10 +122,23 @@ impl Pass<'_> {
         self.hand_over(ready, true).await
     }
 
-    /// Where the first window begins: yesterday, so coarse that no wrong clock matters; the server's stamps take over.
-    fn start(&self) -> NaiveDateTime {
-        let now = self.local_now();
-        (now - Duration::days(1)).date().and_time(NaiveTime::MIN)
+    /// Finds the newest change the hotel knows, looking back further and further: its stamps are the only clock that
+    /// counts, and it may be far from ours. Changes of the day before the newest one are handed over.
+    async fn first_window(&mut self, kind: &'static Kind) -> Result<Option<(Mark, Window)>, SourceError> {
+        for days in LOOK_BACK {
+            let from = (self.local_now() - Duration::days(days)).date().and_time(NaiveTime::MIN);
+            let mark = Mark::at(from + self.overlap());
+            let Some(mut window) = self.window(kind, &mark).await? else { return Ok(None) };
+            if window.rows.is_empty() {
+                continue;
+            }
+            let newest = window.rows.iter().filter_map(|row| row.stamp).max();
+            let Some(newest) = newest else { return Ok(Some((mark, window))) };
+            let day = newest - Duration::days(1);
+            window.rows.retain(|row| row.stamp.is_none_or(|stamp| stamp >= day));
+            return Ok(Some((Mark::at(day), window)));
+        }
+        Ok(None)
     }
 
     /// The overlap, wider while the hotel's clock has just been put back: an hour happens twice.
@@ -134,7 +155,8 @@ impl Pass<'_> {
     /// The PMS's clock: its web server's, corrected by stamps that were ahead of it.
     fn pms_now(&mut self, rows: &[Sighting], high: NaiveDateTime) -> NaiveDateTime {
         let web = self.local_now();
-        if let Some(newest) = rows.iter().filter_map(|row| row.stamp).filter(|stamp| *stamp > high).max() {
+        let newest = rows.iter().filter_map(|row| row.stamp).filter(|stamp| *stamp > high).max();
+        if let Some(newest) = newest {
             self.state.ahead = self.state.ahead.max((newest - web).num_seconds());
         }
         if self.state.ahead > 300 {
@@ -204,8 +226,7 @@ impl Pass<'_> {
             .max_by_key(|row| row.stamp);
         if kind.req_type == RESERVATION.req_type {
             for state in self.state.states_to_ask() {
-                let hidden = Cond::is("ReservationState", Op::Eq, state.to_string());
-                match self.slim(kind, &since.clone().and(hidden), Some(state), &mut found).await {
+                match self.slim(kind, &since.clone().and(hidden(state)), Some(state), &mut found).await {
                     Err(error) if error.is_refusal() => {
                         self.state.extra.insert(state, Extra::Refused);
                     }
@@ -226,7 +247,7 @@ impl Pass<'_> {
     ) -> Result<(), WireError> {
         let mut fields = vec![kind.key];
         if kind.req_type == RESERVATION.req_type {
-            fields.extend(["ReservationType", "ReservationState"]);
+            fields.extend(["ReservationType", "ReservationState", "CheckoutDateTime"]);
         }
         if self.state.is_on(kind, STAMPS) {
             fields.push(UPDATED);
@@ -267,12 +288,7 @@ impl Pass<'_> {
             self.state.suffix = Some(suffix.clone());
         }
         match state {
-            None => {
-                let own = text("ReservationState").and_then(|text| values::count(text).ok().flatten());
-                if let Some(own) = own.and_then(|own| u8::try_from(own).ok()) {
-                    self.state.plain_has(own);
-                }
-            }
+            None => self.plain_row(row),
             Some(state) if !found.contains_key(&number) => {
                 self.state.extra.insert(state, Extra::Needed);
             }
@@ -315,8 +331,7 @@ impl Pass<'_> {
             Ok(rows) => {
                 let field = rows.iter().flat_map(|(_, row)| &row.fields).find(|field| field.name == "SystemDate");
                 let date = field.and_then(|field| dates::Stamp::parse(&field.text).ok().flatten());
-                // A business date far from the calendar is a hotel that forgot its night audit, or none at all.
-                Ok(date.map(|stamp| stamp.date).filter(|date| (*date - local).num_days().abs() <= 7).unwrap_or(local))
+                Ok(date.map_or(local, |stamp| stamp.date))
             }
             Err(error) if error.is_refusal() || error.is_not_found() => Ok(local),
             Err(error) => Err(error.at("SystemDate")),

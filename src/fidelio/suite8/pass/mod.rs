@@ -14,7 +14,7 @@ use super::client::Answer;
 use super::conditions::{Chain, Cond, Op};
 use super::error::WireError;
 use super::fields::{Group, Kind, PROFILE, RESERVATION};
-use super::hotel::Hotel;
+use super::hotel::{Hotel, Licensed};
 use super::map::Unreadable;
 use super::poll::State;
 use super::request::Query;
@@ -146,7 +146,11 @@ impl<'a> Pass<'a> {
 
     /// Reads what every other read needs first.
     pub async fn prepare(&mut self) -> Result<(), SourceError> {
-        self.hotel.currencies().await.map(|_| ()).map_err(|error| error.at("CurrencyList"))
+        let area = "CurrencyList";
+        if self.hotel.currencies().await.map_err(|error| error.at(area))? == Licensed::No {
+            self.area_off(area);
+        }
+        Ok(())
     }
 
     /// Reads stays by number.

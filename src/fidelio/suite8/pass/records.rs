@@ -6,11 +6,12 @@ use super::{LOT, Pass};
 use crate::domain::change::{Change, Entity, Observed};
 use crate::domain::{Currency, Known, ProfileNumber, Stay};
 use crate::fidelio::SourceError;
-use crate::fidelio::suite8::conditions::{Cond, Op};
+use crate::fidelio::suite8::conditions::Cond;
+use crate::fidelio::suite8::dates::Stamp;
 use crate::fidelio::suite8::error::WireError;
 use crate::fidelio::suite8::fields::{Kind, PROFILE, RESERVATION};
 use crate::fidelio::suite8::map::{self, ReadStay, Unreadable};
-use crate::fidelio::suite8::poll::{Extra, Shape, batches};
+use crate::fidelio::suite8::poll::{Extra, GONE, Shape, batches, hidden};
 use crate::fidelio::suite8::values;
 use crate::fidelio::suite8::xml::Row;
 
@@ -78,11 +79,7 @@ impl Pass<'_> {
                 }
                 let conditions: Vec<Cond> = match state {
                     None => batch.conditions,
-                    Some(state) => batch
-                        .conditions
-                        .into_iter()
-                        .map(|ids| Cond::is("ReservationState", Op::Eq, state.to_string()).and(ids))
-                        .collect(),
+                    Some(state) => batch.conditions.into_iter().map(|ids| hidden(state).and(ids)).collect(),
                 };
                 match self.rows_of_batch(kind, &conditions, &batch.numbers).await {
                     Ok(found) => rows.extend(found),
@@ -253,12 +250,17 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// A plain query returned this row: its state needs no question of its own.
+    /// A plain query returned this row: what it is needs no question of its own.
     pub(super) fn plain_row(&mut self, row: &Row) {
-        let field = row.fields.iter().find(|field| field.name.eq_ignore_ascii_case("ReservationState"));
-        let state = field.and_then(|field| values::count(&field.text).ok().flatten());
+        let text = |name: &str| row.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name)).map(|f| f.text.as_str());
+        let state = text("ReservationState").and_then(|text| values::count(text).ok().flatten());
         if let Some(state) = state.and_then(|state| u8::try_from(state).ok()) {
             self.state.plain_has(state);
+        }
+        let left = text("CheckoutDateTime").and_then(|text| Stamp::parse(text).ok().flatten());
+        // Two days: the business date may still be yesterday's.
+        if left.is_some_and(|left| (self.local_now().date() - left.date).num_days() > 2) {
+            self.state.plain_has(GONE);
         }
     }
 

@@ -60,7 +60,7 @@ impl Mark {
         for row in rows {
             match row.stamp {
                 Some(stamp) if self.seen.get(&row.number) == Some(&stamp) => {}
-                Some(stamp) if now - stamp < settle => {
+                Some(stamp) if !settle.is_zero() && now - stamp < settle => {
                     let left = (settle - (now - stamp)).num_seconds().max(1);
                     sifted.settles_in = Some(sifted.settles_in.map_or(left, |other: i64| other.min(left)));
                 }

@@ -9,4 +9,4 @@ pub mod state;
 pub use batch::{Shape, batches};
 pub use mark::{Mark, Sighting};
 pub use slices::{Slice, Slicer};
-pub use state::{Extra, Import, State};
+pub use state::{Extra, GONE, Import, State, hidden};

@@ -6,6 +6,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::mark::Mark;
+use crate::fidelio::suite8::conditions::{Cond, Op};
 use crate::fidelio::suite8::dates::StampForm;
 use crate::fidelio::suite8::fields::Kind;
 
@@ -56,8 +57,20 @@ pub enum Extra {
     Refused,
 }
 
-/// States that a plain query may hide: checked out, cancelled, no-show, offer.
-pub const HIDDEN_STATES: [u8; 4] = [2, 3, 4, 5];
+/// What a plain query may hide, as questions of their own: the states checked out (of today), cancelled, no-show, offer,
+/// and [`GONE`].
+pub const HIDDEN: [u8; 5] = [2, 3, 4, 5, GONE];
+
+/// Who checked out before today: no state finds them, so every definite reservation is asked for.
+pub const GONE: u8 = 101;
+
+/// The condition that asks for hidden rows.
+pub fn hidden(which: u8) -> Cond {
+    match which {
+        GONE => Cond::is("ReservationStatus", Op::Eq, "1"),
+        state => Cond::is("ReservationState", Op::Eq, state.to_string()),
+    }
+}
 
 /// A range of arrivals that is being read, and what is left of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,15 +133,15 @@ impl State {
 
     /// States that must be asked for besides a plain query.
     pub fn states_to_ask(&self) -> Vec<u8> {
-        HIDDEN_STATES
+        HIDDEN
             .into_iter()
             .filter(|state| !matches!(self.extra.get(state), Some(Extra::Included | Extra::Refused)))
             .collect()
     }
 
-    /// A plain query returned a row of this state.
+    /// A plain query returned such a row.
     pub fn plain_has(&mut self, state: u8) {
-        if HIDDEN_STATES.contains(&state) && self.extra.get(&state) != Some(&Extra::Needed) {
+        if HIDDEN.contains(&state) && self.extra.get(&state) != Some(&Extra::Needed) {
             self.extra.insert(state, Extra::Included);
         }
     }
@@ -185,6 +198,6 @@ mod tests {
         assert_eq!(State::parse(&stored), state);
         assert_eq!(State::parse(&serde_json::Value::Null), State::default());
         assert_eq!(State::parse(&serde_json::json!({"form": 7})), State::default());
-        assert_eq!(state.states_to_ask(), [2, 4, 5]);
+        assert_eq!(state.states_to_ask(), [2, 4, 5, GONE]);
     }
 }

@@ -167,6 +167,8 @@ fn step(assembler: &mut Assembler, event: &Event<'_>, out: &mut Vec<Item>) -> Re
             let resolved = resolve(name)?;
             assembler.text(resolved.map_or("", |c| c.encode_utf8(&mut buffer)))
         }
+        // A web page, not an attack.
+        Event::DocType(name) if name.trim().eq_ignore_ascii_case("html") => Err(XmlError::NotTheInterface),
         Event::DocType(_) => Err(XmlError::Entities),
         Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::Eof => Ok(()),
     }

@@ -112,6 +112,7 @@ fn s1_hostile_answers_are_refused() {
         ("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><fidelio/>".to_owned(), XmlError::Entities),
         (inside("&lol;"), XmlError::Entities),
         (inside("&#xffffffffff;"), XmlError::Malformed("a character reference")),
+        ("<!DOCTYPE html><html></html>".to_owned(), XmlError::NotTheInterface),
         ("<html><body>500</body></html>".to_owned(), XmlError::NotTheInterface),
         ("Service unavailable".to_owned(), XmlError::NotTheInterface),
         ("{\"a\":1}".to_owned(), XmlError::NotTheInterface),
