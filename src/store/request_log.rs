@@ -73,11 +73,11 @@ fn read(ring: &Keyring, row: &Row) -> Result<LogRow, StoreError> {
 }
 
 /// Removes up to `limit` rows that have run out; answers how many, so that the caller knows whether to come again.
-pub async fn purge(db: &Db, now: i64, limit: u32) -> Result<u64, StoreError> {
+pub async fn purge(db: &Db, now: i64, limit: i64) -> Result<u64, StoreError> {
     db.execute(
         "DELETE FROM request_log WHERE id IN
             (SELECT id FROM request_log WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-        args![now, i64::from(limit)],
+        args![now, limit],
     )
     .await
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::error::SyncError;
 use crate::domain::PortalId;
-use crate::store::{StoreError, inbox, sources, work};
+use crate::store::{StoreError, gates, idempotency, inbox, request_log, sources, work};
 
 /// How often the loops look when nothing wakes them.
 const TICK: Duration = Duration::from_millis(500);
@@ -85,6 +85,9 @@ impl Engine {
         if now - board.purged_at > PURGE_EVERY_MS {
             board.purged_at = now;
             inbox::purge(db, now - KEEP_INPUT_MS, PURGE_STEP).await?;
+            request_log::purge(db, now, PURGE_STEP).await?;
+            idempotency::purge(db, now, PURGE_STEP).await?;
+            gates::purge(db, now).await?;
         }
         let mut jobs: Vec<(Job, PortalId)> = Vec::new();
         let of = |kind, portals: Vec<PortalId>| portals.into_iter().map(move |portal| ((kind, portal.0), portal));
