@@ -64,7 +64,7 @@ pub fn frame_form(state: &mut State, user: i64, placement: &str, options: &Value
     let pairs = state.tokens.issue(user, now, seconds);
     let query = vec![
         pair("DOMAIN", state.addresses.domain.clone()),
-        pair("PROTOCOL", "0"),
+        pair("PROTOCOL", if state.addresses.tls { "1" } else { "0" }),
         pair("LANG", lang),
         pair("APP_SID", tokens::hex(1)),
     ];

@@ -34,6 +34,7 @@ mod server;
 mod state;
 mod system;
 mod tasks;
+mod tls;
 mod tokens;
 mod users;
 

@@ -113,7 +113,7 @@ pub fn app_info(state: &State, token: &str) -> Answer {
                 "install": {
                     "installed": state.app.finished, "version": state.app.version.to_string(), "status": state.app.status,
                     "scope": state.app.scope, "domain": state.addresses.domain,
-                    "uri": format!("http://{}", state.addresses.domain),
+                    "uri": state.addresses.url(),
                     "client_endpoint": state.client_endpoint(), "member_id": state.member_id, "member_type": "B24",
                 },
                 "user_id": access.user,

@@ -73,6 +73,9 @@ impl Default for LimitOptions {
 /// Options of [`super::Portal::start`].
 #[derive(Clone, Debug)]
 pub struct PortalOptions {
+    /// The portal (not the OAuth host) speaks TLS with a certificate of its own authority, as many boxes do; see
+    /// [`super::Portal::ca_pem`].
+    pub tls: bool,
     /// Address to bind.
     pub host: String,
     /// Port of the portal; 0 takes a free one.
@@ -120,6 +123,7 @@ pub struct PortalOptions {
 impl Default for PortalOptions {
     fn default() -> Self {
         Self {
+            tls: false,
             host: "127.0.0.1".into(),
             port: 0,
             oauth_port: 0,

@@ -17,7 +17,7 @@ use super::rest::incoming::{Incoming, Raw};
 use super::rest::late;
 use super::rest::perform::{self, Reply};
 use super::state::Shared;
-use super::{control, events, frame, oauth};
+use super::{control, events, frame, oauth, tls};
 
 /// A second handle of a connection, to cut it without an answer.
 struct Wire(Option<TcpStream>);
@@ -37,17 +37,25 @@ fn on_connect(connection: &dyn std::any::Any, data: &mut Extensions) {
     }
 }
 
+/// Sockets bound beforehand.
+pub struct Listeners {
+    /// The portal, plain.
+    pub portal: Vec<TcpListener>,
+    /// The portal's TLS front.
+    pub front: Option<TcpListener>,
+    /// The OAuth host.
+    pub oauth: TcpListener,
+}
+
 /// Starts the listeners on a thread of their own; returns the way to stop them.
 pub fn start(
     shared: Arc<Shared>,
-    portal: Vec<TcpListener>,
-    oauth: TcpListener,
-    oauth_port: u16,
+    listeners: Listeners,
 ) -> std::io::Result<(ServerHandle, std::thread::JoinHandle<()>)> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new().name("sandbox-portal".into()).spawn(move || {
         let system = actix_web::rt::System::new();
-        let result = system.block_on(run(shared, portal, oauth, oauth_port, sender));
+        let result = system.block_on(run(shared, listeners, sender));
         if let Err(error) = result {
             tracing::error!(%error, "the sandbox portal stopped");
         }
@@ -58,11 +66,11 @@ pub fn start(
 
 async fn run(
     shared: Arc<Shared>,
-    portal: Vec<TcpListener>,
-    oauth: TcpListener,
-    oauth_port: u16,
+    listeners: Listeners,
     started: std::sync::mpsc::Sender<ServerHandle>,
 ) -> std::io::Result<()> {
+    let Listeners { portal, front, oauth } = listeners;
+    let oauth_port = oauth.local_addr()?.port();
     // Both this crate and the product under test may come first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
@@ -74,6 +82,9 @@ async fn run(
         .map_err(std::io::Error::other)?;
     actix_web::rt::spawn(events::sender::run(Arc::clone(&shared), client));
     actix_web::rt::spawn(late::run(Arc::clone(&shared)));
+    if let (Some(front), Some(plain)) = (front, portal.first()) {
+        actix_web::rt::spawn(tls::run(front, plain.local_addr()?));
+    }
     let server = Server { shared, oauth_port };
     let mut http = HttpServer::new(move || {
         App::new()

@@ -55,9 +55,16 @@ pub struct Addresses {
     pub oauth_domain: String,
     /// Names the portal had before.
     pub former: Vec<String>,
+    /// The portal speaks TLS.
+    pub tls: bool,
 }
 
 impl Addresses {
+    /// Scheme, host and port of the portal.
+    pub fn url(&self) -> String {
+        format!("http{}://{}", if self.tls { "s" } else { "" }, self.domain)
+    }
+
     /// Whether a request still uses an old name.
     pub fn renamed_from(&self, host: &str) -> bool {
         self.former.iter().any(|former| former == host)
@@ -177,7 +184,7 @@ impl State {
 
     /// `http://host:port/rest/`.
     pub fn client_endpoint(&self) -> String {
-        format!("http://{}/rest/", self.addresses.domain)
+        format!("{}/rest/", self.addresses.url())
     }
 
     /// `http://oauth/rest/`.

@@ -154,8 +154,9 @@ export async function openFrame(container, settings = {}) {
       return
     }
     if (command === 'reloadWindow') {
+      if (!main) return
       await tell(command, params)
-      if (main) location.reload()
+      location.reload()
       return
     }
     if (command === 'placementBindEvent') {
@@ -164,6 +165,8 @@ export async function openFrame(container, settings = {}) {
       return
     }
     const run = commands[command]
+    // A widget has no say over the portal's page: refused without a word.
+    if (!main && (command === 'setTitle' || command === 'setScroll')) return
     if (!run) {
       await tell(command, params)
       return

@@ -92,16 +92,17 @@ async fn frame(portal: Portal, request: HttpRequest) -> HttpResponse {
     let joint = if url.contains('?') { '&' } else { '?' };
     let sid = form.field("APP_SID").unwrap_or_default().to_owned();
     let fields: Map<String, Value> = form.body.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let protocol = if state.addresses.tls { "1" } else { "0" };
     let lang = form.field("LANG").unwrap_or("ru").to_owned();
     let origin = url::Url::parse(&url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let admin = state.users.get(&user).is_some_and(|user| user.admin);
     // Placement options reach the frame as an object even when there are none.
     let options = if options.is_object() { options } else { json!({}) };
     ok(json!({
-        "url": format!("{url}{joint}{}", form.query_string()), "name": format!("{}|0|{sid}", state.addresses.domain),
+        "url": format!("{url}{joint}{}", form.query_string()), "name": format!("{}|{protocol}|{sid}", state.addresses.domain),
         "fields": fields, "sid": sid, "origin": origin, "user": user, "placement": placement,
         "init": {
-            "LANG": lang, "DOMAIN": state.addresses.domain, "PROTOCOL": "0", "PATH": "/rest",
+            "LANG": lang, "DOMAIN": state.addresses.domain, "PROTOCOL": protocol, "PATH": "/rest",
             "AUTH_ID": form.field("AUTH_ID"), "AUTH_EXPIRES": form.field("AUTH_EXPIRES"),
             "REFRESH_ID": form.field("REFRESH_ID"), "MEMBER_ID": state.member_id,
             "FIRST_RUN": !state.app.run_by.contains(&user), "IS_ADMIN": admin, "INSTALL": !state.app.finished,

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use actix_web::dev::ServerHandle;
 
 use super::options::PortalOptions;
-use super::server;
+use super::server::{self, Listeners};
 use super::state::{Addresses, Shared, State};
+use super::tls;
 use super::tokens::Pair;
 
 pub use life::FrameAnswer;
@@ -41,27 +42,33 @@ impl Portal {
     pub fn try_start(options: PortalOptions) -> std::io::Result<Self> {
         let main = bind(&options.host, options.port)?;
         let oauth = bind(&options.host, options.oauth_port)?;
-        let (port, oauth_port) = (main.local_addr()?.port(), oauth.local_addr()?.port());
+        let front = if options.tls { Some(bind(&options.host, 0)?) } else { None };
+        let (plain_port, oauth_port) = (main.local_addr()?.port(), oauth.local_addr()?.port());
+        let port = match &front {
+            Some(front) => front.local_addr()?.port(),
+            None => plain_port,
+        };
         let addresses = Addresses {
             domain: format!("{}:{port}", options.host),
             oauth_domain: format!("{}:{oauth_port}", options.host),
             former: Vec::new(),
+            tls: front.is_some(),
         };
         let mut listeners = vec![main];
         // A second name for the day the portal is renamed; only loopback has one to spare.
         if options.host == "127.0.0.1"
-            && let Ok(second) = bind("127.0.0.2", port)
+            && let Ok(second) = bind("127.0.0.2", plain_port)
         {
             listeners.push(second);
         }
         let shared = Arc::new(Shared::new(State::new(options, addresses)));
-        let (server, thread) = server::start(Arc::clone(&shared), listeners, oauth, oauth_port)?;
+        let (server, thread) = server::start(Arc::clone(&shared), Listeners { portal: listeners, front, oauth })?;
         Ok(Self { shared, server, thread: Some(thread) })
     }
 
     /// `http://127.0.0.1:port`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.shared.lock().addresses.domain)
+        self.shared.lock().addresses.url()
     }
 
     /// `http://127.0.0.1:port` of the OAuth host.
@@ -82,6 +89,11 @@ impl Portal {
     /// `…/rest/` of the OAuth host.
     pub fn server_endpoint(&self) -> String {
         self.shared.lock().server_endpoint()
+    }
+
+    /// The authority behind the portal's certificate, for a portal with `tls`.
+    pub fn ca_pem(&self) -> &'static str {
+        tls::CA
     }
 
     /// The permanent portal id.
@@ -128,7 +140,7 @@ impl Portal {
         let mut state = self.shared.lock();
         let code =
             state.webhooks.entry(user).or_insert_with(|| super::tokens::hex(1).chars().take(16).collect()).clone();
-        format!("http://{}/rest/{user}/{code}/", state.addresses.domain)
+        format!("{}/rest/{user}/{code}/", state.addresses.url())
     }
 }
 

@@ -149,7 +149,7 @@ fn gate(state: &mut State, incoming: &Incoming, now_ms: i64) -> Option<Outcome> 
         && incoming.host != state.addresses.domain
         && state.addresses.renamed_from(&incoming.host)
     {
-        let to = format!("http://{}{}", state.addresses.domain, incoming.target);
+        let to = format!("{}{}", state.addresses.url(), incoming.target);
         return Some(Outcome::plain(Reply::Redirect(to), "renamed"));
     }
     let (options, edition) = (state.options.limits, state.options.edition);

@@ -194,3 +194,17 @@ async fn v3_keeps_answers_by_idempotency_key() {
     assert_eq!(bad.status().as_u16(), 400);
     assert_eq!(bad.json::<Value>().await.unwrap()["error"]["validation"][0]["field"], "title");
 }
+
+#[tokio::test]
+async fn a_box_may_have_a_certificate_of_its_own_authority() {
+    let portal = started(PortalOptions { tls: true, edition: Edition::Box, ..PortalOptions::default() });
+    assert!(portal.url().starts_with("https://"));
+    let (url, token) = (format!("{}profile", portal.client_endpoint()), portal.tokens(1).access);
+    let stranger = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert!(stranger.post(&url).send().await.is_err(), "nobody knows the authority");
+    let ca = reqwest::Certificate::from_pem(portal.ca_pem().as_bytes()).unwrap();
+    let friend = reqwest::Client::builder().no_proxy().tls_certs_merge([ca]).build().unwrap();
+    let answer: Value = friend.post(&url).bearer_auth(token).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["result"]["ID"], "1");
+    assert_eq!(portal.frame_form(1, "DEFAULT", &json!([])).field("PROTOCOL"), Some("1"));
+}
