@@ -171,7 +171,7 @@ async function record (entity, id) {
 async function frameIn (box, wanted) {
   const { openFrame } = await import(`${base}/frame.js`)
   return openFrame(box, {
-    user, ...wanted,
+    user, reload: false, ...wanted,
     onCommand (name, params) {
       if (name === 'setInstallFinish') setTimeout(async () => { await refresh(); go('/marketplace/app/') }, 300)
       else if (name === 'openPath' && params?.path) go(params.path)
