@@ -31,7 +31,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("source_twice", "This source is named twice: one interface is connected once."),
         ("url", "An address like https://server/path is needed."),
         ("url_credentials", "User name and password have fields of their own; the address must not hold them."),
-        ("url_query", "The address must not contain ? or #."),
+        ("url_fragment", "The address must not contain #."),
         (
             "address_refused",
             "This address is not allowed: it is private or reserved. The server's operator can allow it.",
