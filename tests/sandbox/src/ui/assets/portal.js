@@ -20,6 +20,8 @@ const text = value => Array.isArray(value) ? value.map(text).filter(Boolean).joi
 const shown = (name, value) => /^\d{4}-\d\d-\d\d/.test(value) ? (name.endsWith('_AT') || name.endsWith('Time') ? `${day(value)} ${value.slice(11, 16)}` : day(value) + ' ' + value.slice(0, 4)) : /^-?\d+(\.\d+)?\|[A-Z]{3}$/.test(value) ? money(...value.split('|')) : value
 const personName = record => [record.fields.lastName, record.fields.name, record.fields.secondName].filter(Boolean).join(' ') || record.fields.title || `#${record.id}`
 const nameOf = (entity, record) => entity === 'contact' ? personName(record) : record.fields.title || `#${record.id}`
+/** A card has its own line for dates and number, so the title's first part is enough. */
+const short = record => uf(record, 'FB24_RESERVATION') ? String(record.fields.title || '').split(' · ')[0] : record.fields.title || `#${record.id}`
 const multi = (record, kind) => { const list = record.fields.fm || record.fields[kind.toLowerCase()] || []; return Object.values(list).filter(e => !e.typeId || e.typeId === kind).map(e => text(e.value ?? e.VALUE ?? e)).filter(Boolean) }
 const category = id => categories.find(c => String(c.id) === String(id))
 const stageOf = record => categories.flatMap(c => c.stages).find(s => s.id === record.fields.stageId)
@@ -103,8 +105,8 @@ async function listing (entity) {
     const lanes = category(chosen)?.stages || [], old = box.querySelector('.kanban'), left = old?.scrollLeft || 0, tops = [...box.querySelectorAll('.cards')].map(c => c.scrollTop)
     fill(box, h('div.kanban', { tabindex: '0', 'aria-label': t('Сделки по стадиям', 'Deals by stage') }, lanes.map(s => {
       const items = found.items.filter(item => item.fields.stageId === s.id), colour = s.color || '#c3d3e6'
-      return h('section.lane', {}, h('header', { style: `background:${colour};color:${ink(colour)}` }, s.name, h('span.count', {}, String(found.by_stage?.[s.id] ?? items.length))), h('div.cards', {}, items.slice(0, 60).map(item => h('a.deal', { href: path(entity, item.id), onclick: follow, class: known.size && known.get(item.id) !== s.id ? 'moved' : '', style: `border-left-color:${colour}` },
-        h('b', {}, nameOf(entity, item)), h('span.num', {}, money(item.fields.opportunity, item.fields.currencyId)), uf(item, 'FB24_ARRIVAL') && h('span.small.soft', {}, [`${day(uf(item, 'FB24_ARRIVAL'))} – ${day(uf(item, 'FB24_DEPARTURE'))}`, uf(item, 'FB24_ROOM')].filter(Boolean).join(' · '))))))
+      return h('section.lane', {}, h('header', { style: `background:${colour};color:${ink(colour)}` }, h('span.label', { title: s.name }, s.name), h('span.count', {}, String(found.by_stage?.[s.id] ?? items.length))), h('div.cards', {}, items.slice(0, 60).map(item => h('a.deal', { href: path(entity, item.id), onclick: follow, class: known.size && known.get(item.id) !== s.id ? 'moved' : '', style: `border-left-color:${colour}` },
+        h('b', {}, short(item)), h('span.num', {}, money(item.fields.opportunity, item.fields.currencyId)), uf(item, 'FB24_ARRIVAL') && h('span.small.soft', {}, `${day(uf(item, 'FB24_ARRIVAL'))} – ${day(uf(item, 'FB24_DEPARTURE'))}`), uf(item, 'FB24_RESERVATION') && h('span.small.soft', {}, [`№ ${uf(item, 'FB24_RESERVATION')}`, uf(item, 'FB24_ROOM') && t(`ком. ${uf(item, 'FB24_ROOM')}`, `room ${uf(item, 'FB24_ROOM')}`)].filter(Boolean).join(' · '))))))
     })))
     box.querySelector('.kanban').scrollLeft = left; box.querySelectorAll('.cards').forEach((c, i) => { c.scrollTop = tops[i] || 0 })
   }
@@ -121,26 +123,26 @@ function nothing (entity) {
 
 // ---- one record ------------------------------------------------------------------------------------------------
 async function record (entity, id) {
-  let data = await api(`${base}/records/${entity}/${id}`), frame = null, tab = sessionStorage.getItem(`tab-${entity}`) || 'general'
+  let data = await api(`${base}/records/${entity}/${id}`), frame = null, tab = sessionStorage.getItem(`tab-${entity}`) || 'app'
   const code = { deal: 'CRM_DEAL_DETAIL_TAB', contact: 'CRM_CONTACT_DETAIL_TAB', company: 'CRM_COMPANY_DETAIL_TAB' }[entity]
   const tabs = state.placements.filter(p => p.placement === code)
   const ladder = h('div.ladder'), sheet = h('div.card.sheet'), bar = h('div.bar', { role: 'tablist' }), body = h('div.body')
-  if (tab !== 'general' && !tabs.some(p => String(p.id) === tab)) tab = tabs.length && entity === 'deal' ? String(tabs[0].id) : 'general'
+  if (tab !== 'general' && !tabs.some(p => String(p.id) === tab)) tab = tabs.length ? String(tabs[0].id) : 'general'
 
   function head () {
-    top(nameOf(entity, data), link(`/crm/${entity}/`, `← ${NAMES[entity][0]}`, 'small'))
+    top(nameOf(entity, data)); $('#top').prepend(link(`/crm/${entity}/`, `← ${NAMES[entity][0]}`, 'back'))
     if (entity !== 'deal') return
     const stages = category(data.fields.categoryId)?.stages || [], at = stages.findIndex(s => s.id === data.fields.stageId), here = stages[at]
     fill(ladder, stages.filter((s, i) => i === at || !['F', 'failure', 'lose'].includes(s.semantics)).map(s => h('span', s === here ? { class: 'here', style: `background:${s.color || '#3b7ddd'};color:${ink(s.color || '#3b7ddd')}`, 'aria-current': 'step' } : { class: stages.indexOf(s) < at ? 'past' : '' }, s.name)))
   }
 
   function fields () {
-    const cell = (name, value) => value && value !== 'false' ? h('div.cell', {}, h('div.soft', {}, name), h('div', {}, value)) : null
+    const cell = (name, value, wide = false) => value && value !== 'false' ? h('div.cell', { class: wide ? 'wide' : '' }, h('div.soft', {}, name), h('div', {}, value)) : null
     const own = Object.keys(data.fields).filter(name => /^(UF_CRM_|ufCrm_)/.test(name)).map(name => [name.replace(/^(UF_CRM_|ufCrm_)/, ''), text(data.fields[name])])
     fill(sheet, h('h2', { style: 'padding-bottom:6px' }, { deal: t('О сделке', 'About the deal'), contact: t('О контакте', 'About the contact'), company: t('О компании', 'About the company') }[entity]),
-      entity === 'deal' && [cell(t('Сумма', 'Amount'), money(data.fields.opportunity, data.fields.currencyId)), cell(t('Контакты', 'Contacts'), data.contacts?.length && h('span', {}, data.contacts.map((c, i) => [i ? ', ' : '', link(path('contact', c.id), c.name)]))), cell(t('Компания', 'Company'), data.company && link(path('company', data.company.id), data.company.name))],
-      entity !== 'deal' && [cell(t('Телефон', 'Phone'), multi(data, 'PHONE').join('\n')), cell('E-mail', multi(data, 'EMAIL').join('\n')), cell(t('Дата рождения', 'Birthday'), data.fields.birthdate && shown('', data.fields.birthdate)), cell(t('Сделки', 'Deals'), data.deals?.length && h('span', {}, data.deals.map((d, i) => [i ? h('br') : '', link(path('deal', d.id), d.name)])))],
-      own.map(([name, value]) => cell(FIELDS[name] || name, shown(name, value))), cell(t('Ответственный', 'Responsible'), state.users.find(u => u.id === Number(data.fields.assignedById))?.name), cell(t('Метка источника', 'Origin mark'), data.fields.originId && h('code.secret', {}, `${data.fields.originatorId}: ${data.fields.originId}`)))
+      entity === 'deal' && [cell(t('Сумма', 'Amount'), money(data.fields.opportunity, data.fields.currencyId)), cell(t('Контакты', 'Contacts'), data.contacts?.length && h('span', {}, data.contacts.map((c, i) => [i ? ', ' : '', link(path('contact', c.id), c.name)])), true), cell(t('Компания', 'Company'), data.company && link(path('company', data.company.id), data.company.name), true)],
+      entity !== 'deal' && [cell(t('Телефон', 'Phone'), multi(data, 'PHONE').join('\n'), true), cell('E-mail', multi(data, 'EMAIL').join('\n'), true), cell(t('Дата рождения', 'Birthday'), data.fields.birthdate && shown('', data.fields.birthdate)), cell(t('Сделки', 'Deals'), data.deals?.length && h('span', {}, data.deals.map((d, i) => [i ? h('br') : '', link(path('deal', d.id), d.name)])), true)],
+      own.map(([name, value]) => cell(FIELDS[name] || name, shown(name, value))), cell(t('Ответственный', 'Responsible'), state.users.find(u => u.id === Number(data.fields.assignedById))?.name, true), cell(t('Метка источника', 'Origin mark'), data.fields.originId && h('code.secret', {}, `${data.fields.originatorId}: ${data.fields.originId}`), true))
   }
 
   async function choose (next) {
