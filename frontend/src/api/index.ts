@@ -26,6 +26,7 @@ export function createApi(client: Client) {
 
     installation: () => client.get<Installation>('/installation'),
     retryInstallation: () => client.post<void>('/installation/retry'),
+    takeOver: () => client.post<void>('/installation/take-over'),
 
     settings: () => client.get<Settings>('/settings'),
     saveSettings: (change: SettingsChange) => client.put<Settings>('/settings', change),

@@ -147,6 +147,19 @@ export const en = {
   'overview.queue.waiting': { one: '{n} record waits', other: '{n} records wait' },
   'overview.problems.some': { one: '{n} record needs attention', other: '{n} records need attention' },
 
+  'trouble.foreign':
+    'Another server of this application works with the portal, so this one does nothing: two would fight over the same deals.',
+  'trouble.foreign.do': 'Work from this server',
+  'trouble.foreign.title': 'Take the portal over?',
+  'trouble.foreign.text':
+    'The other server stops by itself as soon as it notices. Deals and contacts stay as they are and are taken up by their marks.',
+  'trouble.needs_auth':
+    "The portal no longer accepts the application's access. Opening this page as an administrator renews it; if this message stays, uninstall and install the application again.",
+  'trouble.suspended':
+    'Bitrix24 refuses requests: a payment for the portal or for the application has expired. Work goes on by itself once it is paid.',
+  'trouble.unprepared': 'The portal is not prepared completely yet.',
+  'trouble.unprepared.do': 'See the preparation',
+
   'portal_state.new': 'New',
   'portal_state.ensuring': 'Being prepared',
   'portal_state.active': 'Connected',

@@ -8,7 +8,7 @@
 //! | `POST app/{install,finish,uninstall,update,payment}` | life of the installation |
 //! | `GET requests?limit=`, `GET events`, `GET limits`, `GET notices`, `GET app/options` | what was seen |
 //! | `GET/POST/DELETE faults` | `{method, when: before\|after_commit\|commit_later, seconds?, answer: drop\|html\|error\|slow\|…, status?, code?, times?, skip?}` |
-//! | `POST options` | `{edition?, multifields?, import_right?, import_dates_refused?, token_seconds?, currencies?, scope?, string_ids?, latency_ms?}` |
+//! | `POST options` | `{edition?, multifields?, import_right?, import_dates_refused?, token_seconds?, currencies?, lang?, scope?, string_ids?, latency_ms?}` |
 //! | `POST clock` | `{advance_seconds}` |
 //! | `POST delivering` | `{paused?, duplicates?, shuffled?, tokenless?, lost?}` |
 //! | `POST tokens` | `{action: expire\|revoke}` |
@@ -233,6 +233,9 @@ async fn options(portal: Portal, body: web::Bytes) -> HttpResponse {
     }
     if let Some(seconds) = params.int("token_seconds") {
         state.options.token_seconds = seconds;
+    }
+    if let Some(lang) = params.text("lang") {
+        state.options.lang = lang;
     }
     if let Some(scope) = params.text("scope") {
         state.app.scope = scope;

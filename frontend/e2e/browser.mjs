@@ -1,0 +1,73 @@
+// Chromium as a person's eyes and hands, with what every check looks at.
+import { mkdtemp, mkdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import { chromium } from 'playwright-core'
+
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync'
+]
+const WAIT_MS = 20_000
+export const shots = join(import.meta.dirname, 'out')
+
+export async function openBrowser() {
+  await mkdir(shots, { recursive: true })
+  const profile = await mkdtemp(join(tmpdir(), 'fb24-chromium-'))
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+  const browser = await chromium.launch({ executablePath, headless: true, args: flags })
+  return {
+    async person({ width = 1280, height = 900, user = 1 } = {}) {
+      const context = await browser.newContext({ viewport: { width, height }, locale: 'ru-RU' })
+      // Whom the portal's page shows is the portal page's own memory, as the list at its top sets it.
+      await context.addInitScript((id) => {
+        if (window.top === window) sessionStorage.setItem('user', String(id))
+      }, user)
+      const page = await context.newPage()
+      page.setDefaultTimeout(WAIT_MS)
+      const troubles = []
+      page.on('pageerror', (error) => troubles.push(`page error: ${error.message}`))
+      page.on('console', (message) => {
+        if (message.type() !== 'error' || /Failed to load resource/.test(message.text())) return
+        troubles.push(`console: ${message.text()}`)
+      })
+      return { page, context, troubles, close: () => context.close() }
+    },
+    async close() {
+      await browser.close()
+      await rm(profile, { recursive: true, force: true })
+    }
+  }
+}
+
+/** The application inside the portal's page. */
+export const inside = (page) => page.frameLocator('iframe')
+
+/** The same as a frame, for running code in it. */
+export async function frameOf(page) {
+  const handle = await page.waitForSelector('iframe')
+  return handle.contentFrame()
+}
+
+/** Rules of WCAG 2.1 A and AA and axe's best practices, inside the application only. */
+export async function axe(page, scope = ['iframe', '#app']) {
+  const { violations } = await new AxeBuilder({ page }).include(scope).analyze()
+  return violations.map(
+    (rule) =>
+      `${rule.id}: ${rule.nodes.map((node) => `${node.target.at(-1)} ${node.any[0]?.message ?? ''}`).join(' | ')}`
+  )
+}
+
+/** How many pixels the application is wider than its window. */
+export async function overflow(page) {
+  const frame = page.frames().length > 1 ? await frameOf(page) : page.mainFrame()
+  return frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+}
+
+export const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true })

@@ -1,0 +1,37 @@
+// The whole way of a person, in a browser, against the product and the sandbox. Ends with `N passed, N failed`.
+import { openBrowser } from './browser.mjs'
+import { checks } from './checks.mjs'
+import { startStand } from './stand.mjs'
+
+const only = process.argv[2]
+let passed = 0
+let failed = 0
+
+const stand = await startStand()
+const browser = await openBrowser()
+try {
+  for (const [name, check] of checks) {
+    if (only && !name.includes(only) && !name.startsWith('s3_install')) continue
+    const began = Date.now()
+    try {
+      await check({ stand, browser })
+      passed += 1
+      console.log(`ok    ${name} (${Date.now() - began} ms)`)
+    } catch (error) {
+      failed += 1
+      console.log(
+        `FAIL  ${name}\n      ${String(error?.message ?? error)
+          .split('\n')
+          .slice(0, 12)
+          .join('\n      ')}`
+      )
+    }
+  }
+  if (failed)
+    console.log(`\nthe application's log ends with:\n${(await stand.log()).split('\n').slice(-25).join('\n')}`)
+} finally {
+  await browser.close()
+  await stand.stop()
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed || !passed ? 1 : 0

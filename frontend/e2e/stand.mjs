@@ -1,0 +1,65 @@
+// The real product between the emulated portal and the emulated hotel, on free ports, in a folder of its own.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+const START_MS = 60_000
+
+function binary(name) {
+  const built = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target')
+  const path = join(built, process.env.FB24_PROFILE ?? 'debug', name)
+  if (!existsSync(path)) throw new Error(`${path} is missing: cargo build --workspace --bins`)
+  return path
+}
+
+export async function startStand(reservations = 60) {
+  const folder = await mkdtemp(join(tmpdir(), 'fb24-e2e-'))
+  const product = binary('fidelio-bitrix24')
+  const given = ['--product', product, '--run-dir', folder, '--port', '0', '--pace', '0']
+  const child = spawn(binary('fb24-sandbox'), [...given, '--reservations', String(reservations)], {
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  let said = ''
+  const ready = new Promise((done, failed) => {
+    const timer = setTimeout(() => failed(new Error(`the sandbox did not start:\n${said}`)), START_MS)
+    const listen = (bytes) => {
+      said += bytes
+      if (!/ready:\s+http/.test(said)) return
+      clearTimeout(timer)
+      done()
+    }
+    child.stdout.on('data', listen)
+    child.stderr.on('data', listen)
+    child.once('error', failed)
+    child.once('exit', (code) => failed(new Error(`the sandbox ended with ${code}:\n${said}`)))
+  })
+  const ended = new Promise((done) => child.once('exit', done))
+  const stop = async () => {
+    child.kill('SIGINT')
+    await ended
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    await ready
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+  const links = JSON.parse(await readFile(join(folder, 'sandbox.json'), 'utf8'))
+  const control = (base) => async (path, body, method) => {
+    const init = body === undefined ? { method } : { method: method ?? 'POST', body: JSON.stringify(body) }
+    if (body !== undefined) init.headers = { 'Content-Type': 'application/json' }
+    const answer = await fetch(new URL(path, base), init)
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+    return answer.json()
+  }
+  return {
+    links,
+    stop,
+    portal: control(new URL('/_sandbox/portal/', links.portal)),
+    hotel: control(new URL('/_sandbox/hotel/', links.hotel)),
+    log: () => readFile(join(folder, 'product.log'), 'utf8').catch(() => '')
+  }
+}
