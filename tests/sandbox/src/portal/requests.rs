@@ -31,7 +31,7 @@ pub struct Request {
     pub bytes: usize,
     /// `User-Agent`.
     pub agent: String,
-    /// Parameters, tokens taken out; kept for the newest few hundred requests only.
+    /// Parameters, tokens taken out; kept for the newest few hundred requests up to 64 KiB.
     pub params: serde_json::Value,
 }
 

@@ -90,11 +90,9 @@ impl Incoming {
             Value::Object(map) if !v3 => map,
             _ => Map::new(),
         };
-        match &body {
-            Value::Object(map) => params.extend(map.clone()),
-            Value::Array(_) => params.extend(Params::new(body.clone()).0),
-            _ => {}
-        }
+        // Only REST 3.0 looks at the body as it came.
+        let kept = if v3 { body.clone() } else { Value::Null };
+        params.extend(Params::new(body).0);
         let bearer = (raw.header)("authorization")
             .and_then(|value| value.strip_prefix("Bearer ").map(|token| token.trim().to_owned()));
         let mut token = None;
@@ -113,7 +111,7 @@ impl Incoming {
             method,
             v3,
             params: Params(params),
-            body,
+            body: kept,
             broken_json,
             credential,
             idempotency_key: (raw.header)("idempotency-key"),

@@ -60,6 +60,9 @@ impl Outcome {
     }
 }
 
+/// Larger bodies are not kept in the log.
+const KEPT_PARAMS: usize = 64 << 10;
+
 /// A request from arrival to answer, logged.
 pub async fn serve(shared: Arc<Shared>, incoming: Incoming) -> Reply {
     let started = Instant::now();
@@ -86,7 +89,8 @@ pub async fn serve(shared: Arc<Shared>, incoming: Incoming) -> Reply {
         ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(0),
         bytes: incoming.bytes,
         agent: incoming.agent,
-        params: Value::Object(incoming.params.0),
+        // Imports in bulk would fill the memory with what the records hold anyway.
+        params: if incoming.bytes > KEPT_PARAMS { Value::Null } else { Value::Object(incoming.params.0) },
     });
     outcome.reply
 }
