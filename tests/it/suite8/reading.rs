@@ -66,7 +66,6 @@ async fn s1_every_habit_of_a_site_is_read() {
         let mut desk = Desk::open_with(options, |settings| settings.packed = packed);
         let report = desk.read(wide()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(report.unreadable, [], "{name}");
-        println!("{name}");
         desk.assert_complete();
         let cyrillic = desk.disk.profiles.values().filter_map(|p| p.last_name.get());
         assert!(cyrillic.clone().any(|name| name.chars().any(|c| ('а'..='я').contains(&c))), "{name}");

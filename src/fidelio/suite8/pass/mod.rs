@@ -210,3 +210,6 @@ async fn probe(hotel: &Hotel, kind: &'static Kind, groups: &[Group]) -> Result<(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

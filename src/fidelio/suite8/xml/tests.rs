@@ -164,7 +164,7 @@ fn s1_every_truncation_is_noticed() {
 /// An endless answer, generated; the reader refuses at the cap and never holds more than a piece and a row.
 #[test]
 fn s1_an_endless_answer_is_refused_at_the_cap_in_bounded_memory() {
-    let limits = Limits { total: 16 << 20, ..Limits::default() };
+    let limits = Limits { total: 4 << 20, ..Limits::default() };
     let row =
         "<row><fields><field name='GuestNum'>1</field><field name='Notes' attr='NF'>0123456789</field></fields></row>"
             .repeat(64);
