@@ -37,6 +37,13 @@ pub async fn insert(db: &Db, ring: &Keyring, portal: PortalId, entry: &LogEntry)
     Ok(())
 }
 
+/// Which rows to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogFilter {
+    pub method: Option<String>,
+    pub outcome: Option<String>,
+}
+
 /// Rows of a portal, newest first, older than `before` (an id of an earlier page).
 pub async fn list(
     db: &Db,
@@ -45,10 +52,24 @@ pub async fn list(
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<LogRow>, StoreError> {
+    filtered(db, ring, portal, &LogFilter::default(), before, limit).await
+}
+
+/// [`list`], of one method or outcome only.
+pub async fn filtered(
+    db: &Db,
+    ring: &Keyring,
+    portal: PortalId,
+    only: &LogFilter,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<LogRow>, StoreError> {
+    let any = |wanted: &Option<String>| wanted.clone().unwrap_or_default();
     db.rows(
         "SELECT id, at, method, status, outcome, ms, detail_sealed FROM request_log
-         WHERE portal_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-        args![portal.0, before.unwrap_or(i64::MAX), i64::from(limit)],
+         WHERE portal_id = $1 AND id < $2 AND ($4 = '' OR method = $4) AND ($5 = '' OR outcome = $5)
+         ORDER BY id DESC LIMIT $3",
+        args![portal.0, before.unwrap_or(i64::MAX), i64::from(limit), any(&only.method), any(&only.outcome)],
     )
     .await?
     .iter()

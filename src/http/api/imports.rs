@@ -17,7 +17,9 @@ use super::time::at;
 use crate::domain::HotelCode;
 use crate::http::HttpState;
 use crate::http::auth::{Principal, Right, require};
+use crate::http::lang::Lang;
 use crate::http::problem::Problem;
+use crate::http::texts;
 use crate::store::hotels as rows;
 use crate::sync::imports::{Count, Estimate, ImportState, ImportView};
 
@@ -38,6 +40,8 @@ pub struct Import {
     pub eta_seconds: Option<i64>,
     /// Why it failed: a stable code.
     pub failure: Option<String>,
+    /// The same as a sentence in the caller's language.
+    pub detail: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -83,7 +87,7 @@ pub struct ImportStarted {
 }
 
 impl Import {
-    fn of(view: ImportView, hotel: &HotelCode) -> Self {
+    fn of(view: ImportView, hotel: &HotelCode, lang: Lang) -> Self {
         let count = |count: Count| ImportCount { done: count.done, total: count.total, rejected: count.rejected };
         let estimate = |e: Estimate| ImportEstimate {
             stays: e.stays,
@@ -108,6 +112,7 @@ impl Import {
             },
             rate_per_second: view.rate_per_second,
             eta_seconds: view.eta_seconds,
+            detail: Some(view.failure.as_str()).filter(|code| !code.is_empty()).map(|code| texts::health(lang, code)),
             failure: Some(view.failure).filter(|failure| !failure.is_empty()),
         }
     }
@@ -129,7 +134,8 @@ pub async fn of_hotel(state: Data<HttpState>, who: Principal, code: Path<String>
     require(&who, Right::Read)?;
     let hotel = hotels::find(&state, &who, &code).await?;
     let views = state.engine.imports(who.portal, Some(hotel.id)).await?;
-    Ok(HttpResponse::Ok().json(Page::whole(views.into_iter().map(|view| Import::of(view, &hotel.code)).collect())))
+    Ok(HttpResponse::Ok()
+        .json(Page::whole(views.into_iter().map(|view| Import::of(view, &hotel.code, who.lang)).collect())))
 }
 
 /// Starts an import, or with `dry_run` its estimate
@@ -160,7 +166,7 @@ pub async fn create(
 async fn find(state: &HttpState, who: &Principal, id: &str) -> Result<Import, Problem> {
     let view = state.engine.import(who.portal, id).await?.ok_or_else(not_found)?;
     let hotel = rows::by_id(&state.db, who.portal, view.hotel).await?.ok_or_else(not_found)?;
-    if who.sees_hotel(&hotel.code) { Ok(Import::of(view, &hotel.code)) } else { Err(not_found()) }
+    if who.sees_hotel(&hotel.code) { Ok(Import::of(view, &hotel.code, who.lang)) } else { Err(not_found()) }
 }
 
 /// How far an import came

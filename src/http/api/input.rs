@@ -116,6 +116,18 @@ impl Object {
         self.members.get(member).is_some_and(|value| !value.is_null())
     }
 
+    /// A member that tells three things apart: missing (`None`), `null` (`Some(None)`) and a value.
+    pub fn told<T, B: Into<Bad>>(
+        &mut self,
+        member: &str,
+        parse: impl FnOnce(&Value) -> Result<T, B>,
+    ) -> Option<Option<T>> {
+        match self.members.remove(member)? {
+            Value::Null => Some(None),
+            value => parse(&value).map_err(|bad| self.push(member, bad.into())).ok().map(Some),
+        }
+    }
+
     /// A member that must be there.
     pub fn required<T, B: Into<Bad>>(&mut self, member: &str, parse: impl FnOnce(&Value) -> Result<T, B>) -> Option<T> {
         match self.members.remove(member).filter(|value| !value.is_null()) {

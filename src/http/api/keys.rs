@@ -14,13 +14,13 @@ use super::body::Body;
 use super::input::{Bad, Object, list, text};
 use super::once::{Done, once};
 use super::page::Page;
-use super::refuse::{internal, invalid, not_found};
+use super::refuse::{conflict, internal, invalid, not_found};
 use super::time::at;
 use crate::crypto::ApiKey;
 use crate::domain::HotelCode;
 use crate::http::HttpState;
 use crate::http::auth::{Grant, Principal, Right, Role, require};
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::Problem;
 use crate::store::api_keys::{self, ApiKeyRow};
 use crate::store::hotels;
 
@@ -157,10 +157,7 @@ pub async fn create(
     let context = state.clone();
     once(&state, &who, &request, &body.raw, async move {
         if api_keys::list(&context.db, row.portal).await?.len() >= MOST {
-            return Err(Problem::from(Kind::Conflict).with_code("too_many_keys").with_detail(
-                "У портала уже слишком много ключей: удалите ненужные.",
-                "The portal has too many keys already: delete those not needed.",
-            ));
+            return Err(conflict("too_many_keys"));
         }
         api_keys::create(&context.db, &row).await?;
         let made = MadeKey { key: Some(key.reveal()), view: KeyView::of(&row, now) };

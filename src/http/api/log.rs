@@ -11,7 +11,7 @@ use super::time::at;
 use crate::http::HttpState;
 use crate::http::auth::{Principal, Right, require};
 use crate::http::problem::{Kind, Problem};
-use crate::store::request_log::{self, LogRow};
+use crate::store::request_log::{self, LogFilter, LogRow};
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LogItem {
@@ -45,17 +45,19 @@ impl LogItem {
 
 /// Requests to the portal, the latest first
 #[utoipa::path(get, path = "/api/v1/log", tag = "log", operation_id = "listLog",
-    params(("after" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 1, maximum = 200)),
+    params(("method" = Option<String>, Query), ("outcome" = Option<String>, Query), ("after" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 1, maximum = 200)),
     responses((status = 200, body = Page<LogItem>)))]
 pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) -> Result<HttpResponse, Problem> {
     require(&who, Right::SeeLog)?;
     if who.hotels.is_some() {
         return Err(Kind::Forbidden.into()); // requests are the portal's, not a hotel's
     }
-    let query = Query::read(&request, &["after", "limit"])?;
+    let query = Query::read(&request, &["method", "outcome", "after", "limit"])?;
     let before = query.parsed("after", "cursor", |text| text.parse::<i64>().ok())?;
     let limit = u32::try_from(query.limit()?).unwrap_or(50);
-    let rows = request_log::list(&state.db, &state.keyring, who.portal, before, limit).await?;
+    let only =
+        LogFilter { method: query.get("method").map(str::to_owned), outcome: query.get("outcome").map(str::to_owned) };
+    let rows = request_log::filtered(&state.db, &state.keyring, who.portal, &only, before, limit).await?;
     let full = u32::try_from(rows.len()).is_ok_and(|count| count == limit);
     let next = rows.last().filter(|_| full).map(|row| row.id.to_string());
     Ok(HttpResponse::Ok().json(Page { items: rows.into_iter().map(LogItem::of).collect(), next }))

@@ -22,6 +22,12 @@ pub fn internal(error: &(impl std::fmt::Display + ?Sized)) -> Problem {
     Kind::Internal.into()
 }
 
+/// The present state of something forbids this.
+pub fn conflict(code: &'static str) -> Problem {
+    let advice = |lang| texts::conflict(lang, code);
+    Problem::from(Kind::Conflict).with_code(code).with_detail(advice(Lang::Ru), advice(Lang::En))
+}
+
 /// One wrong member of the body.
 pub fn invalid(pointer: impl Into<String>, code: &'static str) -> Problem {
     invalid_at(At::Pointer(pointer.into()), code)
@@ -62,10 +68,7 @@ impl From<SyncError> for Problem {
             SyncError::NotReady(_) => Kind::PortalNotReady.into(),
             SyncError::Elsewhere(_) => Self::from(Kind::InProgress).retry_after(2),
             SyncError::NotFound => not_found(),
-            SyncError::Conflict(code) => {
-                let advice = |lang| texts::conflict(lang, code);
-                Self::from(Kind::Conflict).with_code(code).with_detail(advice(Lang::Ru), advice(Lang::En))
-            }
+            SyncError::Conflict(code) => conflict(code),
             error @ SyncError::Stopped(_) => internal(&error),
         }
     }

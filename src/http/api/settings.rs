@@ -48,10 +48,10 @@ pub struct PipelineView {
 pub struct SettingsBody {
     #[schema(value_type = Object)]
     owner_rule: Option<Value>,
-    /// `0` goes back to the deployment's.
+    /// `null` or `0` goes back to the deployment's.
     #[schema(minimum = 0, maximum = 3600)]
     request_cap_seconds: Option<u32>,
-    /// PEM; an empty text forgets it.
+    /// PEM; `null` or an empty text forgets it.
     #[schema(write_only)]
     ca_pem: Option<String>,
     pipeline: Option<PipelineView>,
@@ -61,8 +61,8 @@ pub struct SettingsBody {
 #[derive(Debug, Default)]
 struct Input {
     owner_rule: Option<Value>,
-    request_cap_seconds: Option<i64>,
-    ca_pem: Option<String>,
+    request_cap_seconds: Option<Option<i64>>,
+    ca_pem: Option<Option<String>>,
     pipeline: Option<(i64, bool)>,
     stages: Option<BTreeMap<StayStatus, String>>,
 }
@@ -123,11 +123,11 @@ fn stage(name: &str, value: &Value) -> Result<(StayStatus, String), Bad> {
 
 fn read(body: &mut Object) -> Option<Input> {
     let owner_rule = body.optional_object("owner_rule", owner_rule);
-    let request_cap_seconds = body.optional("request_cap_seconds", |value| match value.as_i64() {
+    let request_cap_seconds = body.told("request_cap_seconds", |value| match value.as_i64() {
         Some(0) => Ok(0),
         _ => integer(5, 3600)(value),
     });
-    let ca_pem = body.optional("ca_pem", |value| {
+    let ca_pem = body.told("ca_pem", |value| {
         let pem = value.as_str().filter(|pem| pem.len() <= 32 * 1024).ok_or("pem")?.trim();
         if pem.is_empty() || pem.starts_with("-----BEGIN CERTIFICATE-----") { Ok(pem.to_owned()) } else { Err("pem") }
     });
@@ -196,10 +196,11 @@ fn apply(state: &HttpState, who: &Principal, input: Input, settings: &mut Portal
         settings.owner_rule = serde_json::from_value(rule).map_err(|error| internal(&error))?;
     }
     if let Some(seconds) = input.request_cap_seconds {
-        settings.request_cap_seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
+        settings.request_cap_seconds =
+            seconds.and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
     }
     if let Some(pem) = input.ca_pem {
-        let pem = Some(pem).filter(|pem| !pem.is_empty());
+        let pem = pem.filter(|pem| !pem.is_empty());
         let probe = &state.config.http.public_url;
         if pem.is_some() && state.pms_guard.client(&who.member_id, probe, pem.as_deref()).is_err() {
             return Err(invalid("/ca_pem", "pem"));

@@ -10,7 +10,9 @@ use super::time::at;
 use crate::domain::HotelId;
 use crate::http::HttpState;
 use crate::http::auth::{Principal, Right, require};
+use crate::http::lang::Lang;
 use crate::http::problem::Problem;
+use crate::http::texts;
 use crate::portal::{Portal, PortalStatus};
 use crate::store::hotels::{self, HotelRow};
 use crate::store::sources::{self, SourceRow};
@@ -67,6 +69,8 @@ pub struct SourceLight {
     pub health: String,
     /// Stable code of what is wrong, empty otherwise.
     pub detail_code: String,
+    /// The same as a sentence in the caller's language.
+    pub detail: Option<String>,
     pub last_ok_at: Option<DateTime<Utc>>,
     pub last_record_at: Option<DateTime<Utc>>,
     pub light: Light,
@@ -121,7 +125,7 @@ impl PortalLight {
 }
 
 impl SourceLight {
-    fn of(source: &SourceRow) -> Self {
+    fn of(source: &SourceRow, lang: Lang) -> Self {
         let light = match source.health.state.as_str() {
             "ok" if source.health.detail.is_empty() => Light::Green,
             // An area that the hotel's licence does not cover is off; the rest goes on.
@@ -134,6 +138,9 @@ impl SourceLight {
             via: source.via.clone(),
             health: source.health.state.clone(),
             detail_code: source.health.detail.clone(),
+            detail: Some(source.health.detail.as_str())
+                .filter(|code| !code.is_empty())
+                .map(|code| texts::health(lang, code)),
             last_ok_at: source.last_ok_at.map(at),
             last_record_at: source.last_record_at.map(at),
             light,
@@ -142,8 +149,12 @@ impl SourceLight {
 }
 
 impl HotelLight {
-    fn of(hotel: &HotelRow, sources: &[SourceRow], queues: &StatusView) -> Self {
-        let sources: Vec<_> = sources.iter().filter(|source| source.hotel == hotel.id).map(SourceLight::of).collect();
+    fn of(hotel: &HotelRow, sources: &[SourceRow], queues: &StatusView, lang: Lang) -> Self {
+        let sources: Vec<_> = sources
+            .iter()
+            .filter(|source| source.hotel == hotel.id)
+            .map(|source| SourceLight::of(source, lang))
+            .collect();
         let queue = QueueLight::of(queue_of(hotel.id, queues));
         let link = sources.iter().map(|source| source.light).max().unwrap_or(Light::Grey);
         // A green queue says nothing about a link that was never tried.
@@ -169,7 +180,7 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
         .await?
         .iter()
         .filter(|hotel| who.sees_hotel(&hotel.code))
-        .map(|hotel| HotelLight::of(hotel, &sources, &queues))
+        .map(|hotel| HotelLight::of(hotel, &sources, &queues, who.lang))
         .collect();
     let inbox_outbox = Queues { inbox: QueueLight::of(queues.inbox), outbox: QueueLight::of(queues.outbox) };
     let light = hotels

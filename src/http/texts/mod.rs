@@ -22,6 +22,8 @@ pub(crate) struct Texts {
     pub(crate) conflicts: &'static [(&'static str, &'static str)],
     /// Findings of the layered connection check.
     pub(crate) layers: &'static [(&'static str, &'static str)],
+    /// What is the matter with a link to a hotel, or with an import of it.
+    pub(crate) health: &'static [(&'static str, &'static str)],
     /// Causes in the error inbox: title, hint.
     pub(crate) causes: &'static [(&'static str, &'static str, &'static str)],
     /// What an installation lacks.
@@ -45,7 +47,7 @@ pub fn field(lang: Lang, code: &str, params: &[(&'static str, String)]) -> Strin
         Lang::Ru => "Недопустимое значение.",
         Lang::En => "This value cannot be taken.",
     });
-    params.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    fill(text, |name| params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()))
 }
 
 /// Why the present state of something forbids an action.
@@ -56,18 +58,45 @@ pub fn conflict(lang: Lang, code: &str) -> &'static str {
     })
 }
 
-/// The sentence of one layer of the connection check.
-pub fn layer(lang: Lang, code: &str, params: &serde_json::Map<String, serde_json::Value>) -> String {
-    let Some(text) = find(texts(lang).layers, code) else {
+/// The sentence of one layer of the connection check: the layer's own for this code, else the code's.
+pub fn layer(lang: Lang, name: &str, code: &str, params: &serde_json::Map<String, serde_json::Value>) -> String {
+    let layers = texts(lang).layers;
+    let Some(text) = find(layers, &format!("{name}.{code}")).or_else(|| find(layers, code)) else {
         return match lang {
             Lang::Ru => format!("Проверка закончилась кодом «{code}»."),
             Lang::En => format!("The check ended with the code \"{code}\"."),
         };
     };
-    params.iter().fold(text.to_owned(), |text, (name, value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        text.replace(&format!("{{{name}}}"), &value)
+    fill(text, |name| params.get(name).map(plain))
+}
+
+/// Puts values where their names stand; one that is not known leaves a dash, never its name.
+fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut parts = text.split('{');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |filled, part| match part.split_once('}') {
+        Some((name, rest)) => filled + value(name).as_deref().unwrap_or("—") + rest,
+        None => filled + "{" + part,
     })
+}
+
+/// A value as a person reads it.
+fn plain(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Null => "—".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// What is the matter with a link to a hotel. A code may carry names behind a colon, such as the areas that a licence
+/// does not cover.
+pub fn health(lang: Lang, code: &str) -> String {
+    let (code, names) = code.split_once(':').unwrap_or((code, ""));
+    let names = names.replace(',', ", ");
+    find(texts(lang).health, code).map_or_else(|| code.to_owned(), |text| text.replace("{names}", &names))
 }
 
 /// What happened to a record, and what to do about it.
@@ -119,6 +148,7 @@ mod tests {
         same(ru.fields, en.fields);
         same(ru.conflicts, en.conflicts);
         same(ru.layers, en.layers);
+        same(ru.health, en.health);
         same(ru.lacks, en.lacks);
         let flat =
             |texts: &'static Texts| texts.causes.iter().map(|(code, title, _)| (*code, *title)).collect::<Vec<_>>();
@@ -132,5 +162,20 @@ mod tests {
     fn s49_numbers_take_their_places() {
         assert_eq!(field(Lang::En, "too_long", &[("max", "5".into())]), "At most 5 characters.");
         assert_eq!(field(Lang::Ru, "no such code", &[]), "Недопустимое значение.");
+        let params = serde_json::json!({"host": "pms.example", "lacking": ["Profile", "Notes"], "status": 404});
+        let params = params.as_object().expect("an object");
+        assert_eq!(
+            layer(Lang::En, "licence", "lacking", params),
+            "Licence or rights do not cover: Profile, Notes. The rest works."
+        );
+        assert_eq!(
+            layer(Lang::En, "tcp", "no_connection", params).split(". ").next(),
+            Some("No connection to pms.example:—")
+        );
+        assert!(
+            layer(Lang::Ru, "dns", "ok", params).contains("найдено")
+                && layer(Lang::Ru, "tcp", "ok", params).contains("открыт")
+        );
+        assert!(health(Lang::En, "not_licensed:Profile,Notes").contains("Profile, Notes"));
     }
 }

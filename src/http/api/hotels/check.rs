@@ -75,7 +75,7 @@ fn show(source: &SourceRow, layer: &Layer, lang: Lang) -> CheckLayer {
         name: layer.name.clone(),
         ok: layer.ok,
         code: layer.code.clone(),
-        detail: texts::layer(lang, &layer.code, &layer.params),
+        detail: texts::layer(lang, &layer.name, &layer.code, &layer.params),
         ms: layer.ms,
     }
 }

@@ -2,12 +2,12 @@
 
 use secrecy::SecretString;
 
-use super::super::refuse::invalid;
+use super::super::refuse::{conflict, invalid};
 use super::input::{HotelInput, SourceInput};
 use crate::domain::{HotelCode, PortalId};
 use crate::http::HttpState;
 use crate::http::auth::Principal;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::Problem;
 use crate::store::hotels::{self, HotelRow};
 use crate::store::sources::{self, SourceConfig, SourceRow};
 
@@ -46,10 +46,7 @@ pub async fn create(state: &HttpState, portal: PortalId, code: &HotelCode, input
 }
 
 fn taken() -> Problem {
-    Problem::from(Kind::Conflict).with_code("hotel_code_taken").with_detail(
-        "Этот код уже занят другой гостиницей портала, возможно удалённой. Код никогда не передаётся другой гостинице: выберите новый.",
-        "Another hotel of this portal, possibly a removed one, has this code. A code never passes to another hotel: choose a new one.",
-    )
+    conflict("hotel_code_taken")
 }
 
 /// Whether a removed hotel came back: reached at an address it was reached at, or of the same name in the same zone.
