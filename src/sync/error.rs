@@ -22,7 +22,7 @@ pub enum SyncError {
     /// No such thing, or another tenant's.
     #[error("not found")]
     NotFound,
-    /// The state of the thing does not allow it.
+    /// The state of the thing does not allow it; a stable code, for which `http::texts` has a sentence.
     #[error("{0}")]
     Conflict(&'static str),
 }

@@ -170,11 +170,11 @@ impl Engine {
             updated_at: now.timestamp_millis(),
         };
         if job.from > job.to {
-            return Err(SyncError::Conflict("the range ends before it begins"));
+            return Err(SyncError::Conflict("import_range"));
         }
         let tx = deps.db.begin().await?;
         if !imports::create(&tx, portal, &job, by).await? {
-            return Err(SyncError::Conflict("another import of this hotel is not over"));
+            return Err(SyncError::Conflict("import_running"));
         }
         tx.commit().await?;
         sources::hurry(&deps.db, portal, hotel).await?;
@@ -217,7 +217,7 @@ impl Engine {
             return Err(SyncError::NotFound);
         }
         if !imports::step(&deps.db, portal, id, from, to.word(), deps.clock.now_ms()).await? {
-            return Err(SyncError::Conflict("the import's state does not allow it"));
+            return Err(SyncError::Conflict("import_state"));
         }
         self.wake();
         Ok(())

@@ -38,6 +38,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/problems/{id}/dismiss", "aif"),
     ("GET", "/api/v1/log", "ai"),
     ("GET", "/api/v1/merge-hints", "aifv"),
+    ("GET", "/api/v1/mapping", "aifv"),
     ("GET", "/api/v1/status", "aifv"),
     ("GET", "/api/v1/keys", "a"),
     ("POST", "/api/v1/keys", "a"),
@@ -87,9 +88,10 @@ on_both_engines! {
                 if matches!(*method, "POST" | "PUT") {
                     request = request.header("content-type", "text/plain").body("?");
                 }
-                let status = request.send().await.map_or(500, |answer| answer.status().as_u16());
-                if status >= 500 {
-                    continue; // what is behind this route is not there in this test
+                let status = request.send().await.expect("an answer").status().as_u16();
+                // Nobody in particular is asked about at the portal, which is not there in this test.
+                if status == 502 && *path == "/api/v1/deals/{id}/stay" && *who == 'n' {
+                    continue;
                 }
                 let let_in = status != 403 && status != 401;
                 assert_eq!(let_in, allowed.contains(*who), "{who}: {method} {path}: {status}");

@@ -5,6 +5,7 @@ mod api_hotels;
 mod api_input;
 mod api_openapi;
 mod api_store;
+mod api_views;
 mod bitrix;
 mod layers;
 mod store;

@@ -11,6 +11,7 @@ mod input;
 mod installation;
 mod keys;
 mod log;
+mod mapping;
 mod once;
 mod openapi;
 mod page;
@@ -70,7 +71,7 @@ macro_rules! delete {
     };
 }
 
-/// Every route of the API but the session.
+/// Every route of the API.
 pub fn routes() -> impl HttpServiceFactory + 'static {
     web::scope("/api")
         .wrap(from_fn(localise))
@@ -98,6 +99,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))
         .service(path("/v1/problems/{id}/dismiss", vec![post!(problems::dismiss)]))
         .service(path("/v1/log", vec![get!(log::list)]))
+        .service(path("/v1/mapping", vec![get!(mapping::get)]))
         .service(path("/v1/merge-hints", vec![get!(hints::list)]))
         .service(path("/v1/keys", vec![get!(keys::list_all), post!(keys::create)]))
         .service(path("/v1/keys/{id}", vec![delete!(keys::delete)]))

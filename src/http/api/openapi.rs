@@ -10,7 +10,9 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::{deals, hints, hotels, imports, installation, keys, log, problems, roles, settings, status, stays, users};
+use super::{
+    deals, hints, hotels, imports, installation, keys, log, mapping, problems, roles, settings, status, stays, users,
+};
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
 
@@ -43,6 +45,55 @@ struct FieldProblem {
 #[expect(dead_code, reason = "describes a body in the OpenAPI document")]
 struct ProblemType(String);
 
+/// Goes on under a fresh session: verified again like a frame
+#[utoipa::path(post, path = "/api/v1/session", tag = "session", operation_id = "renewSession",
+    request_body = SessionBody, responses((status = 200, body = Boot)))]
+#[expect(dead_code, reason = "describes the session's route, whose handler is another room's")]
+fn renew_session() {}
+
+#[derive(ToSchema)]
+#[schema(as = SessionInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct SessionBody {
+    /// The frame's access token.
+    #[schema(write_only)]
+    auth_id: String,
+    /// The portal's domain: compared, never called.
+    domain: String,
+}
+
+/// What a frame page's boot block carries.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct Boot {
+    page: String,
+    session: String,
+    /// Seconds.
+    expires_in: i64,
+    portal: BootPortal,
+    user: BootUser,
+    /// `ru` or `en`.
+    lang: String,
+    #[schema(value_type = Object)]
+    placement: serde_json::Value,
+    version: String,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct BootPortal {
+    domain: String,
+    member_id: String,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct BootUser {
+    id: i64,
+    admin: bool,
+    roles: Vec<String>,
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Fidelio × Bitrix24", description = "What hotels' records become in a Bitrix24 portal, and how it is run.",
@@ -54,7 +105,7 @@ struct ProblemType(String);
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
         stays::list, stays::get, deals::stay,
-        problems::list, problems::retry, problems::dismiss, hints::list, log::list,
+        problems::list, problems::retry, problems::dismiss, hints::list, log::list, mapping::get, renew_session,
         keys::list_all, keys::create, keys::delete,
     ),
     components(schemas(ProblemBody, FieldProblem, ProblemType)),
@@ -74,12 +125,16 @@ impl Modify for Finish {
         components.add_security_scheme("bearer", SecurityScheme::Http(session.build()));
         components.schemas.insert("ProblemType".into(), problem_types());
         for (path, item) in &mut document.paths.paths {
-            // The check changes nothing: there is nothing to do only once.
-            if let Some(post) = item.post.as_mut().filter(|_| path != "/api/v1/hotels/{code}/check") {
+            // Neither creates nor sends anything: there is nothing to do only once.
+            let only_looks = path == "/api/v1/hotels/{code}/check" || path == "/api/v1/session";
+            if let Some(post) = item.post.as_mut().filter(|_| !only_looks) {
                 add_idempotency(post);
             }
             for operation in [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten() {
                 finish(operation);
+                if path == "/api/v1/session" {
+                    operation.security = None; // whoever opens a session has none yet
+                }
             }
         }
     }

@@ -54,6 +54,9 @@ pub(crate) const TEXTS: Texts = Texts {
         ("idempotency_key", "Idempotency-Key: 1 to 255 printable ASCII characters."),
     ],
     conflicts: &[
+        ("import_range", "The period begins after its end: choose another one."),
+        ("import_running", "Another import of this hotel is not over. Wait for it, or cancel it."),
+        ("import_state", "The import's present state does not allow this."),
         (
             "hotel_code_taken",
             "Another hotel of this portal, possibly a removed one, has this code. A code never passes to another hotel: choose a new one.",

@@ -10,6 +10,8 @@ use crate::http::auth::Principal;
 use crate::http::problem::Problem;
 use crate::store::hotels::{self, HotelRow};
 use crate::store::sources::{self, SourceConfig, SourceRow};
+use crate::sync::SyncError;
+use crate::sync::imports::ImportState;
 
 /// Refuses at once what the guard would refuse at each poll: schemes and literal private addresses. Names are looked
 /// up when they are called, never while a person waits for a save.
@@ -126,6 +128,15 @@ pub async fn remove(state: &HttpState, hotel: &HotelRow) -> Result<(), Problem> 
     addresses.extend(stored.iter().map(|source| source.config.address()));
     addresses.sort();
     addresses.dedup();
+    for import in state.engine.imports(hotel.portal, Some(hotel.id)).await? {
+        if matches!(import.state, ImportState::Queued | ImportState::Running | ImportState::Paused) {
+            match state.engine.cancel_import(hotel.portal, &import.id).await {
+                // It ended by itself meanwhile.
+                Ok(()) | Err(SyncError::Conflict(_) | SyncError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
     let tx = state.db.begin().await?;
     hotels::remove(&tx, hotel, addresses, state.clock.now_ms()).await?;
     sources::delete_of_hotel(&tx, hotel.portal, hotel.id).await?;
