@@ -113,17 +113,13 @@ impl App {
             poll: Duration::from_secs(config.pms.poll_seconds.into()),
             observer,
         });
-        let intake = EventIntake::new(db.clone(), clock.clone(), portals);
         let state = HttpState {
             config: Arc::clone(&config),
             directory: directory.clone(),
             db: db.clone(),
             keyring,
-            clock,
-            events: Arc::new(move |portal, event| {
-                let intake = intake.clone();
-                Box::pin(async move { intake.accept(portal, event).await })
-            }),
+            clock: clock.clone(),
+            events: EventIntake::new(db.clone(), clock, portals),
             engine: engine.clone(),
             sources,
             pms_guard,

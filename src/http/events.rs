@@ -4,9 +4,10 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, ServiceConfig};
 
-use super::{CrmEvent, HttpState};
+use super::HttpState;
 use crate::bitrix::{Class, PortalEvent};
 use crate::portal::{PortalError, PortalStatus, is_about_the_app};
+use crate::sync::CrmEvent;
 
 const MOST: usize = 256 * 1024;
 
@@ -65,7 +66,7 @@ async fn hint(state: &HttpState, event: &PortalEvent) -> Result<(), PortalError>
         crm_id: crm.id,
         ts: event.ts.unwrap_or_default(),
     };
-    Ok((state.events)(admitted.portal, hint).await?)
+    Ok(state.events.accept(admitted.portal, hint).await?)
 }
 
 fn refusal(event: &PortalEvent, error: &PortalError) -> HttpResponse {

@@ -12,8 +12,6 @@ pub mod problem;
 pub mod session;
 pub mod texts;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -22,20 +20,14 @@ use actix_web::web::{self, ServiceConfig};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::Keyring;
-use crate::domain::PortalId;
 use crate::net::Guard;
 use crate::portal::Directory;
-use crate::store::{Db, StoreError};
-use crate::sync::{Engine, SourceFactory};
+use crate::store::Db;
+use crate::sync::{Engine, EventIntake, SourceFactory};
 
-pub use crate::sync::CrmEvent;
 pub use auth::{Principal, PrincipalKind, Right, require};
 pub use lang::Lang;
 pub use problem::{Kind, Problem};
-
-/// Takes a hint; returns once it is on disk.
-pub type EventSink =
-    Arc<dyn Fn(PortalId, CrmEvent) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>> + Send + Sync>;
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -45,7 +37,7 @@ pub struct HttpState {
     pub db: Db,
     pub keyring: Arc<Keyring>,
     pub clock: Clock,
-    pub events: EventSink,
+    pub events: EventIntake,
     pub engine: Engine,
     /// Makes a way into a hotel, for the connection check.
     pub sources: SourceFactory,

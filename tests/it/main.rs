@@ -7,6 +7,7 @@ mod api_openapi;
 mod api_store;
 mod api_views;
 mod bitrix;
+mod end_to_end;
 mod layers;
 mod store;
 mod suite8;

@@ -115,7 +115,7 @@ impl Api {
             db: db.db.clone(),
             keyring: keyring.clone(),
             clock: now.clone(),
-            events: Arc::new(|_, _| Box::pin(async { Ok(()) })),
+            events: EventIntake::new(db.db.clone(), now.clone(), Arc::new(Tenants(directory.clone()))),
             engine,
             sources,
             pms_guard: guard,

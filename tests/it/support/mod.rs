@@ -1,2 +1,4 @@
 pub mod api;
 pub mod db;
+pub mod process;
+pub mod world;

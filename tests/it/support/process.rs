@@ -1,0 +1,135 @@
+//! The real binary as its own process: started as an operator starts it, killed as a power cut kills it.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Environment of one product process.
+#[derive(Clone, Debug)]
+pub struct Settings(Vec<(String, String)>);
+
+pub struct Process {
+    child: Child,
+    pub url: String,
+    pub ops: String,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_fidelio-bitrix24"))
+}
+
+impl Settings {
+    pub fn new(database: &str, portal: &fb24_sandbox::portal::Portal) -> Self {
+        let key = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+        Self(Vec::new())
+            .with("database.url", database)
+            .with("secrets.master_key", key)
+            .with("bitrix.client_id", &portal.client_id())
+            .with("bitrix.client_secret", &portal.client_secret())
+            .with("bitrix.oauth_hosts", &portal.oauth_url())
+            .with("bitrix.allow_private", "*=127.0.0.0/8")
+            .with("pms.allow_private", "*=127.0.0.0/8")
+            .with("pms.poll_seconds", "1")
+            .with("pms.settle_seconds", "0")
+    }
+
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        let name = format!("FB24__{}", key.to_uppercase().replace('.', "__"));
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value.to_owned()));
+        self
+    }
+
+    fn apply<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.envs(self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+
+    /// `fidelio-bitrix24 migrate`, and any other command that ends by itself.
+    pub fn run(&self, command: &str) -> std::process::Output {
+        let public = self.clone().with("http.public_url", "http://127.0.0.1:1");
+        public.apply(&mut binary()).arg(command).output().expect("the binary runs")
+    }
+}
+
+impl Process {
+    /// Starts `serve` on free ports and waits until it is ready.
+    pub async fn start(settings: &Settings) -> Self {
+        Self::start_as(settings, free_port()).await
+    }
+
+    /// Starts `serve` where an earlier process was, as a service manager does after a crash.
+    pub async fn start_as(settings: &Settings, port: u16) -> Self {
+        let url = format!("http://127.0.0.1:{port}");
+        let ops_port = free_port();
+        let settings = settings
+            .clone()
+            .with("http.listen", &format!("127.0.0.1:{port}"))
+            .with("http.public_url", &url)
+            .with("ops.listen", &format!("127.0.0.1:{ops_port}"));
+        let loud = std::env::var("FB24_TEST_LOG").is_ok();
+        let child = settings
+            .apply(&mut binary())
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(if loud { Stdio::inherit() } else { Stdio::null() })
+            .spawn()
+            .expect("the binary starts");
+        let mut process = Self { child, url, ops: format!("http://127.0.0.1:{ops_port}") };
+        process.wait_until_ready().await;
+        process
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let http = reqwest::Client::new();
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Ok(answer) = http.get(format!("{}/health/ready", self.ops)).send().await
+                && answer.status().is_success()
+            {
+                return;
+            }
+            if let Some(status) = self.child.try_wait().expect("the child can be asked") {
+                panic!("the product ended with {status} before it was ready; FB24_TEST_LOG=1 shows its log");
+            }
+            assert!(Instant::now() < end, "the product is not ready after 30 s; FB24_TEST_LOG=1 shows its log");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: nothing is finished, nothing is flushed.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the child can be killed");
+        self.child.wait().expect("the child ends");
+    }
+
+    /// SIGTERM, and its exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let done = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(done.success());
+        self.child.wait().expect("the child ends").code()
+    }
+
+    pub async fn metrics(&self) -> String {
+        reqwest::get(format!("{}/metrics", self.ops)).await.expect("metrics").text().await.expect("text")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
