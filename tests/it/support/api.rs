@@ -19,7 +19,7 @@ use fidelio_bitrix24::net::Guard;
 use fidelio_bitrix24::portal::{Directory, Parts};
 use fidelio_bitrix24::store::portals::{self, Identity};
 use fidelio_bitrix24::store::{Db, StoreError};
-use fidelio_bitrix24::sync::{Deps, Engine, PortalTerms, Portals, SyncError};
+use fidelio_bitrix24::sync::{Deps, Engine, EventIntake, PortalTerms, Portals, SyncError};
 use secrecy::SecretString;
 use serde_json::Value;
 
