@@ -88,9 +88,10 @@ impl Admin {
         assert_eq!(status, 201, "{body}");
     }
 
-    /// Starts an import of the default range and answers its id.
+    /// Starts an import from 90 days back and answers its id.
     pub async fn start_import(&self, code: &str) -> String {
-        let range = json!({"dry_run": false});
+        let from = chrono::Utc::now().date_naive() - chrono::Days::new(90);
+        let range = json!({"from": from, "dry_run": false});
         let (status, body) = self.post(&format!("/api/v1/hotels/{code}/imports"), range).await;
         assert_eq!(status, 202, "{body}");
         body["id"].as_str().expect("an id").to_owned()
