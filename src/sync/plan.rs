@@ -7,8 +7,8 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use crate::domain::change_set::CommStep;
 use crate::domain::{CrmEntity, Fields, Subject};
-use crate::store::links;
-use crate::store::links::LinkRow;
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::links::{self, LinkRow};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::problems::{self, NewProblem};
 
@@ -48,6 +48,8 @@ pub(super) struct Plan {
     pub(super) later: Vec<(i64, i64)>,
     pub(super) problems: Vec<NewProblem>,
     pub(super) links: Vec<LinkRow>,
+    /// Records that hold what is desired already, with what of it is ours.
+    pub(super) known: Vec<RecordRow>,
     pub(super) hints: Vec<(String, i32, Vec<i64>, &'static str)>,
 }
 
@@ -67,6 +69,16 @@ impl Plan {
     pub fn read(&mut self, entity: CrmEntity, id: i64, due: &Due) {
         self.reads.entry(entity).or_default().insert(id);
         self.read_for.push((due.row.id, due.row.subject.clone()));
+    }
+
+    /// Nothing to write. What of the record's shared lists is ours may still be news.
+    pub fn nothing(&mut self, due: &Due, record: &RecordRow, after: Fields) {
+        self.dropped.push(due.pair());
+        let mut row = record.clone();
+        row.fields.extend(after);
+        if row != *record {
+            self.known.push(row);
+        }
     }
 
     pub fn reject(&mut self, due: &Due, cause: &str, params: serde_json::Value) {
@@ -108,7 +120,8 @@ impl Delivery {
             && plan.rejected.is_empty()
             && plan.problems.is_empty()
             && plan.links.is_empty()
-            && plan.hints.is_empty();
+            && plan.hints.is_empty()
+            && plan.known.is_empty();
         if !nothing {
             let tx = self.db().begin().await?;
             if !self.lease.holds(&tx).await? {
@@ -118,6 +131,7 @@ impl Delivery {
             outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
             links::add(&tx, self.portal, &plan.links, self.now()).await?;
+            crm_records::save(&tx, self.portal, &self.key, &plan.known).await?;
             problems::hint(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
             tx.commit().await?;
         }

@@ -248,7 +248,7 @@ impl Delivery {
         }
         let set = change_set(&desired, &record.fields);
         if set.is_empty() {
-            plan.dropped.push(due.pair());
+            plan.nothing(due, record, set.after);
             return;
         }
         if set.write.contains_key("stageId") && self.fresh(CrmEntity::Deal, record.crm_id).is_none() {

@@ -148,7 +148,7 @@ impl Delivery {
         let set = change_set(&desired, &record.fields);
         if set.is_empty() {
             self.learn_way(&due.row.subject);
-            plan.dropped.push(due.pair());
+            plan.nothing(due, record, set.after);
             return;
         }
         if !set.comms.is_empty() && self.fresh(entity, link.crm_id).is_none() {

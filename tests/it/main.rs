@@ -12,3 +12,4 @@ mod layers;
 mod store;
 mod suite8;
 mod support;
+mod sync;

@@ -4,5 +4,5 @@ mod client;
 mod listing;
 mod portal;
 mod redirect;
-mod scripted;
+pub mod scripted;
 mod store;

@@ -1,0 +1,7 @@
+//! The engine against the sandbox's portal: each promise of product §2 as a test that can fail.
+
+mod basics;
+mod crashes;
+mod people;
+mod volume;
+mod world;

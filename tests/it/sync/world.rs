@@ -1,0 +1,420 @@
+//! One portal of the sandbox, one hotel whose truth a test holds, and as many engines as it wants.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use fb24_sandbox::portal::{Entity as Kind, Portal, PortalClock, PortalOptions, Record};
+use fidelio_bitrix24::bitrix::crm::Entity as CrmKind;
+use fidelio_bitrix24::bitrix::{
+    self, AllowanceStore, Client, LogEntry, OAuthHosts, PortalAddress, PortalClient, Priority, RequestLog, TokenSource,
+    setup,
+};
+use fidelio_bitrix24::clock::{Clock, ManualClock};
+use fidelio_bitrix24::crypto::TenantKey;
+use fidelio_bitrix24::domain::{
+    Change, Currency, Email, Entity, HotelCode, HotelId, Known, Money, Observed, OwnerRule, Phone, PhoneEntry,
+    PortalId, Profile, ProfileKind, ProfileNumber, Stay, StayNumber, StayStatus,
+};
+use fidelio_bitrix24::fidelio::{Layer, Read, ReadReport, Sink, Source, SourceError};
+use fidelio_bitrix24::net::Guard;
+use fidelio_bitrix24::portal::allowance::PortalAllowance;
+use fidelio_bitrix24::store::hotels::{self, HotelFacts};
+use fidelio_bitrix24::store::portals::{self, Identity};
+use fidelio_bitrix24::store::sources::{self, SourceConfig};
+use fidelio_bitrix24::store::{Db, StoreError};
+use fidelio_bitrix24::sync::{Deps, Engine, PortalTerms, Portals, SyncError};
+use secrecy::SecretString;
+
+use crate::support::db::TestDb;
+
+pub const CAP: Duration = Duration::from_secs(60);
+
+pub fn start_time() -> DateTime<Utc> {
+    "2026-11-21T10:00:00Z".parse().unwrap()
+}
+
+/// What the hotel would answer.
+#[derive(Default)]
+pub struct Truth {
+    pub stays: BTreeMap<String, Stay>,
+    pub profiles: BTreeMap<String, Profile>,
+    pub tick: u32,
+}
+
+#[derive(Clone)]
+pub struct Hotel {
+    pub truth: Arc<Mutex<Truth>>,
+    clock: Clock,
+}
+
+#[async_trait]
+impl Source for Hotel {
+    async fn read(&self, what: &Read, _: &serde_json::Value, sink: &mut dyn Sink) -> Result<ReadReport, SourceError> {
+        let (stays, profiles) = {
+            let truth = self.truth.lock().unwrap();
+            let stays: Vec<Stay> = truth
+                .stays
+                .values()
+                .filter(|stay| match what {
+                    Read::Arrivals { from, to } => stay.arrival.get().is_some_and(|day| (from..=to).contains(&day)),
+                    _ => true,
+                })
+                .cloned()
+                .collect();
+            let named: BTreeSet<&ProfileNumber> =
+                stays.iter().flat_map(|stay| stay.guests().into_iter().chain(stay.company.get())).collect();
+            let profiles: Vec<Profile> =
+                truth.profiles.values().filter(|profile| named.contains(&profile.number)).cloned().collect();
+            (stays, profiles)
+        };
+        let count = stays.len() + profiles.len();
+        let at = |pms_time: Option<NaiveDateTime>| Observed {
+            source: "suite8_xml".into(),
+            pms_time,
+            received_at: self.clock.now(),
+        };
+        let changes: Vec<Change> = stays
+            .into_iter()
+            .map(|stay| Change { observed: at(stay.updated_at.get().copied()), entity: Entity::Stay(Box::new(stay)) })
+            .chain(profiles.into_iter().map(|profile| Change {
+                observed: at(profile.updated_at.get().copied()),
+                entity: Entity::Profile(Box::new(profile)),
+            }))
+            .collect();
+        for chunk in changes.chunks(500) {
+            sink.take(chunk.to_vec(), Some(serde_json::json!({"read": true}))).await?;
+        }
+        Ok(ReadReport { records: count, ..ReadReport::default() })
+    }
+
+    async fn check(&self) -> Vec<Layer> {
+        Vec::new()
+    }
+}
+
+struct Token(String);
+
+#[async_trait]
+impl TokenSource for Token {
+    async fn current(&self) -> Result<SecretString, bitrix::Error> {
+        Ok(self.0.clone().into())
+    }
+    async fn renewed(&self, _: &SecretString) -> Result<SecretString, bitrix::Error> {
+        Err(bitrix::Error::token("not in this test"))
+    }
+    async fn moved(&self, _: &str) -> Result<(), bitrix::Error> {
+        Ok(())
+    }
+}
+
+struct NoLog;
+
+#[async_trait]
+impl RequestLog for NoLog {
+    async fn record(&self, _: LogEntry) {}
+}
+
+/// One node's view of the portal.
+pub struct Node {
+    pub client: PortalClient,
+    pub key: TenantKey,
+    pub terms: Mutex<PortalTerms>,
+    pub failures: AtomicUsize,
+}
+
+#[async_trait]
+impl Portals for Node {
+    async fn active(&self) -> Result<Vec<PortalId>, StoreError> {
+        Ok(vec![PortalId(1)])
+    }
+    async fn client(&self, _: PortalId) -> Result<PortalClient, SyncError> {
+        Ok(self.client.clone())
+    }
+    async fn terms(&self, _: PortalId) -> Result<PortalTerms, SyncError> {
+        Ok(self.terms.lock().unwrap().clone())
+    }
+    async fn key(&self, _: PortalId) -> Result<TenantKey, StoreError> {
+        Ok(self.key.clone())
+    }
+    async fn learned(&self, _: PortalId, way: bitrix::multifield::Way) {
+        self.terms.lock().unwrap().multifield = way;
+    }
+    async fn failed(&self, _: PortalId, _: &bitrix::Error) {
+        self.failures.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub struct World {
+    pub portal: Arc<Portal>,
+    pub db: Db,
+    pub clock: Clock,
+    pub time: Arc<ManualClock>,
+    pub hotel: Hotel,
+    pub id: PortalId,
+    pub hotel_id: HotelId,
+    pub source: i64,
+    pub key: TenantKey,
+    pub terms: PortalTerms,
+    _db: TestDb,
+}
+
+pub fn terms() -> PortalTerms {
+    let stages = [
+        (StayStatus::Offer, "NEW"),
+        (StayStatus::Tentative, "NEW"),
+        (StayStatus::Waitlisted, "NEW"),
+        (StayStatus::Confirmed, "PREPAYMENT_INVOICE"),
+        (StayStatus::InHouse, "FINAL_INVOICE"),
+        (StayStatus::CheckedOut, "WON"),
+        (StayStatus::Cancelled, "LOSE"),
+        (StayStatus::NoShow, "APOLOGY"),
+    ];
+    PortalTerms {
+        owner_rule: OwnerRule::Person { user_id: 2 },
+        category_id: 0,
+        stages: stages.into_iter().map(|(status, stage)| (status, stage.to_owned())).collect(),
+        can_import: true,
+        multifield: bitrix::multifield::Way::Unknown,
+        request_cap: CAP,
+    }
+}
+
+fn client(portal: &Portal, db: Option<&Db>, clock: Clock) -> PortalClient {
+    fidelio_bitrix24::net::install_crypto();
+    let guard = Guard::parse(&["*=127.0.0.0/8".to_owned()]).unwrap();
+    let hosts = vec![portal.oauth_url().parse().unwrap()];
+    let oauth = OAuthHosts::new(hosts, portal.client_id(), portal.client_secret().into()).unwrap();
+    let address = PortalAddress {
+        member_id: portal.member_id(),
+        client_endpoint: portal.client_endpoint().parse().unwrap(),
+        ca_pem: None,
+        burst: 50,
+        per_second: 2,
+        request_cap: CAP,
+    };
+    let allowance: Arc<dyn AllowanceStore> = match db {
+        Some(db) => Arc::new(PortalAllowance { db: db.clone(), portal: PortalId(1) }),
+        None => Arc::new(crate::bitrix::scripted::Counter::default()),
+    };
+    Client::new(guard, oauth).portal(
+        address,
+        Arc::new(Token(portal.tokens(1).access)),
+        allowance,
+        Arc::new(NoLog),
+        clock,
+    )
+}
+
+/// What set-up leaves in a portal, as far as records need it.
+async fn prepare(portal: &Portal, clock: Clock) {
+    let client = client(portal, None, clock);
+    let deal = [
+        "HOTEL",
+        "RESERVATION",
+        "STATUS",
+        "ROOM",
+        "ROOM_TYPE",
+        "RATE",
+        "GUARANTEE",
+        "SOURCE",
+        "MARKET",
+        "CHANNEL",
+        "GROUP",
+        "ARRIVAL:date",
+        "DEPARTURE:date",
+        "BOOKED_ON:date",
+        "NIGHTS:integer",
+        "ADULTS:integer",
+        "CHILDREN:integer",
+        "BALANCE:money",
+        "SYNCED_AT:datetime",
+    ];
+    let contact = [
+        "VIP",
+        "LANGUAGE",
+        "NATIONALITY",
+        "STAYS:integer",
+        "NIGHTS:integer",
+        "REVENUE:money",
+        "LAST_STAY:date",
+        "PROFILE:multiple",
+    ];
+    let mut calls = Vec::new();
+    for (kind, fields) in
+        [(CrmKind::Deal, &deal[..]), (CrmKind::Contact, &contact[..]), (CrmKind::Company, &["PROFILE:multiple"][..])]
+    {
+        for field in fields {
+            let (name, ty) = field.split_once(':').unwrap_or((field, "string"));
+            calls.push(setup::userfield_add(
+                kind,
+                &setup::NewField {
+                    name: &format!("UF_CRM_FB24_{name}"),
+                    kind: if ty == "multiple" { "string" } else { ty },
+                    multiple: ty == "multiple",
+                    label_ru: name,
+                    label_en: name,
+                    sort: 100,
+                },
+            ));
+        }
+    }
+    for answer in client.batch(Priority::Person, &calls).await.unwrap() {
+        answer.unwrap();
+    }
+    portal.clear_requests();
+}
+
+impl World {
+    pub async fn new(db: TestDb, options: PortalOptions) -> Self {
+        let (clock, time) = Clock::manual(start_time());
+        let options = PortalOptions { clock: PortalClock::fixed(start_time()), token_seconds: 10_000_000, ..options };
+        let portal = Portal::start(options);
+        portal.set_installed();
+        prepare(&portal, clock.clone()).await;
+        Self::on(db, Arc::new(portal), clock, Arc::new(time)).await
+    }
+
+    /// A fresh database against a portal that knew us before.
+    pub async fn on(db: TestDb, portal: Arc<Portal>, clock: Clock, time: Arc<ManualClock>) -> Self {
+        let key = TenantKey::generate();
+        let tx = db.db.begin().await.unwrap();
+        let member_id = portal.member_id();
+        let seen = Identity {
+            member_id: &member_id,
+            domain: "portal.test",
+            client_endpoint: "https://portal.test/rest/",
+            oauth_host: "https://oauth.bitrix24.tech",
+            scope: "crm",
+            installed: true,
+        };
+        let id = portals::upsert(&tx, &seen, "ru", 0).await.unwrap();
+        let facts = HotelFacts {
+            name: "Grand".into(),
+            timezone: "Europe/Moscow".into(),
+            currency: Currency::parse("RUB").unwrap(),
+        };
+        let hotel_id = hotels::create(&tx, id, &HotelCode::parse("GRAND").unwrap(), &facts, 0).await.unwrap().unwrap();
+        let config = SourceConfig {
+            url: "http://127.0.0.1:1/".parse().unwrap(),
+            username: "u".into(),
+            password: "p".to_owned().into(),
+            vendor: None,
+        };
+        let source = sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", &config).await.unwrap();
+        tx.commit().await.unwrap();
+        let hotel = Hotel { truth: Arc::default(), clock: clock.clone() };
+        Self { portal, db: db.db.clone(), clock, time, hotel, id, hotel_id, source, key, terms: terms(), _db: db }
+    }
+
+    pub fn node(&self) -> Arc<Node> {
+        Arc::new(Node {
+            client: client(&self.portal, Some(&self.db), self.clock.clone()),
+            key: self.key.clone(),
+            terms: Mutex::new(self.terms.clone()),
+            failures: AtomicUsize::new(0),
+        })
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine_of(self.node(), None)
+    }
+
+    pub fn engine_of(&self, node: Arc<Node>, observer: Option<fidelio_bitrix24::sync::StepObserver>) -> Engine {
+        let hotel = self.hotel.clone();
+        Engine::new(Deps {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            portals: node,
+            sources: Arc::new(move |_| Ok(Arc::new(hotel.clone()) as Arc<dyn Source>)),
+            lease: Duration::from_secs(20),
+            poll: Duration::from_secs(15),
+            observer,
+        })
+    }
+
+    /// Poll, decide, deliver.
+    pub async fn round(&self, engine: &Engine) {
+        engine.poll_source(self.id, self.source).await.unwrap();
+        engine.decide(self.id).await.unwrap();
+        engine.deliver(self.id).await.unwrap();
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.time.advance(time);
+        self.portal.advance(time);
+    }
+
+    /// Until nothing is held any more.
+    pub async fn settle(&self, engine: &Engine) {
+        self.pass(CAP + Duration::from_secs(6));
+        self.portal.commit_late();
+        for _ in 0..4 {
+            let _ = engine.deliver(self.id).await;
+            self.pass(Duration::from_secs(25));
+        }
+    }
+
+    pub fn edit_stay(&self, number: &str, change: impl FnOnce(&mut Stay)) {
+        let mut truth = self.hotel.truth.lock().unwrap();
+        truth.tick += 1;
+        let stamp = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap().and_hms_opt(13, 0, 0).unwrap()
+            + chrono::Duration::seconds(i64::from(truth.tick));
+        let stay = truth.stays.entry(number.to_owned()).or_insert_with(|| new_stay(number));
+        change(stay);
+        stay.updated_at = Known::Is(stamp);
+    }
+
+    pub fn edit_profile(&self, number: &str, change: impl FnOnce(&mut Profile)) {
+        let mut truth = self.hotel.truth.lock().unwrap();
+        let profile = truth.profiles.entry(number.to_owned()).or_insert_with(|| new_profile(number));
+        change(profile);
+    }
+
+    /// One guest's booking.
+    pub fn book(&self, number: &str, guest: &str) {
+        self.edit_profile(guest, |_| {});
+        self.edit_stay(number, |stay| stay.main_guest = Known::Is(ProfileNumber::parse(guest).unwrap()));
+    }
+
+    pub fn deals(&self) -> Vec<Record> {
+        self.portal.records(Kind::Deal)
+    }
+
+    pub fn contacts(&self) -> Vec<Record> {
+        self.portal.records(Kind::Contact)
+    }
+
+    pub fn requests(&self) -> usize {
+        self.portal.requests().len()
+    }
+}
+
+pub fn new_stay(number: &str) -> Stay {
+    let mut stay = Stay::new(StayNumber::parse(number).unwrap());
+    stay.status = Known::Is(StayStatus::Confirmed);
+    stay.arrival = Known::Is("2026-11-22".parse().unwrap());
+    stay.departure = Known::Is("2026-11-25".parse().unwrap());
+    stay.room_type = Known::Is("DBL".into());
+    stay.adults = Known::Is(2);
+    stay.total = Known::Is(Money { amount: "30000".parse().unwrap(), currency: Currency::parse("RUB").unwrap() });
+    stay
+}
+
+pub fn new_profile(number: &str) -> Profile {
+    let mut profile = Profile::new(ProfileNumber::parse(number).unwrap());
+    profile.kind = Known::Is(ProfileKind::Guest);
+    profile.last_name = Known::Is(format!("Иванова{number}"));
+    profile.first_name = Known::Is("Анна".into());
+    profile.phones = Known::Is(vec![phone(&format!("+7900{:0>7}", number))]);
+    profile.emails =
+        Known::Is(vec![Email { address: format!("anna{number}@example.ru"), kind: String::new(), primary: true }]);
+    profile
+}
+
+pub fn phone(number: &str) -> PhoneEntry {
+    PhoneEntry { phone: Phone::read(number, Some("RU")), kind: "PBM".into(), primary: true }
+}
