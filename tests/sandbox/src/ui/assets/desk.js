@@ -6,7 +6,7 @@ document.title = t('Стойка гостиницы · Песочница', 'Fro
 
 const SPEEDS = [[0, t('Пауза', 'Pause')], [8000, t('Спокойно', 'Calm')], [3000, t('Живо', 'Busy')], [1000, t('Быстро', 'Fast')]]
 const HAPPENED = {
-  booked: ['＋', 'Новая бронь', 'New booking'], checked_in: ['→', 'Заселён', 'Checked in'], checked_out: ['←', 'Выехал', 'Checked out'], cancelled: ['✕', 'Отменена', 'Cancelled'],
+  booked: ['+', 'Новая бронь', 'New booking'], checked_in: ['→', 'Заселён', 'Checked in'], checked_out: ['←', 'Выехал', 'Checked out'], cancelled: ['✕', 'Отменена', 'Cancelled'],
   no_show: ['∅', 'Незаезд', 'No-show'], reinstated: ['↺', 'Восстановлена', 'Reinstated'], check_in_undone: ['↶', 'Заселение снято', 'Check-in undone'], check_out_undone: ['↶', 'Выезд снят', 'Check-out undone'],
   dates: ['⇄', 'Другие даты', 'New dates'], moved: ['⇢', 'Переселён', 'Moved'], note: ['✎', 'Заметка', 'Note'], phone: ['☎', 'Новый телефон', 'New phone']
 }

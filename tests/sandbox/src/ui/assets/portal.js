@@ -42,7 +42,7 @@ function top (title, ...extra) {
   document.title = `${title} · ${t('Портал', 'Portal')}`
   const people = h('select', { 'aria-label': t('Кто вы', 'Who you are'), onchange: event => { user = Number(event.target.value); sessionStorage.setItem('user', user); route() } }, state.users.map(u => h('option', { value: String(u.id), selected: u.id === user }, u.name + (u.admin ? t(' (администратор)', ' (admin)') : u.extranet ? t(' (экстранет)', ' (extranet)') : ''))))
   const me = state.users.find(u => u.id === user)
-  fill('#top', h('h1', {}, title), ...extra, h('span.grow'), h('label.who', { style: 'display:flex;font-weight:400' }, h('span.face', { 'aria-hidden': 'true' }, (me?.name || '?').slice(0, 1)), people), languageSwitch())
+  fill('#top', h('h1', {}, title), ...extra, h('label.who', { style: 'display:flex;font-weight:400' }, h('span.face', { 'aria-hidden': 'true' }, (me?.name || '?').slice(0, 1)), people), languageSwitch())
 }
 
 function follow (event) {
@@ -83,7 +83,7 @@ async function listing (entity) {
       const ours = categories.find(c => c.own) || categories.find(c => c.stages.some(s => String(s.id).includes('FB24_'))) || categories[0]
       if (!category(chosen)) { chosen = ours ? String(ours.id) : ''; bar() }
     }
-    const wanted = view === 'kanban' ? 400 : size
+    const wanted = view === 'kanban' ? 1000 : size
     const found = await api(`${base}/records/${entity}?limit=${wanted}&query=${encodeURIComponent(query)}${entity === 'deal' && chosen !== '' ? `&category=${chosen}` : ''}`)
     if (!found.total && !query) return fill(box, nothing(entity))
     view === 'kanban' ? kanban(found) : rows(found)
