@@ -222,7 +222,8 @@ async fn book(shared: web::Data<Shared>, wanted: web::Json<NewBooking>) -> HttpR
     let wanted = wanted.into_inner();
     let booked = with(&shared, |s| {
         let id = s.next_profile();
-        let mut profile = generate::guest(s, &mut super::dice::Dice::new(id.unsigned_abs()), id, id - 70_000, s.now());
+        let mut profile =
+            super::people::guest(s, &mut super::dice::Dice::new(id.unsigned_abs()), id, id - 70_000, s.now());
         if !wanted.last_name.trim().is_empty() {
             profile.name = wanted.last_name.trim().to_owned();
             profile.first_name = wanted.first_name.trim().to_owned();

@@ -84,7 +84,7 @@ pub fn tick(state: &mut HotelState, dice: &mut Dice) -> Option<i64> {
 
 fn change_phone(state: &mut HotelState, dice: &mut Dice, number: i64) {
     let Some(profile) = state.reservations.get(&number).map(|r| r.profile) else { return };
-    let phone = super::generate::phone(5_000_000 + dice.range(1, 900_000));
+    let phone = super::people::phone(5_000_000 + dice.range(1, 900_000));
     let id = state.next_id();
     state.edit_profile(profile, |p| p.set_primary(CommKind::Telephone, &phone, id));
     state.note_happening("phone", number, phone);

@@ -3,17 +3,23 @@
 //! Built from the facts about the interface; its unit tests are vectors written from the same facts.
 
 pub mod answer;
+pub mod codes;
 pub mod conditions;
 pub mod control;
 pub mod day;
+pub mod desk;
 pub mod dice;
 pub mod faults;
 pub mod generate;
 pub mod knobs;
+pub mod message;
 pub mod model;
 pub mod names;
+pub mod people;
+pub mod profile_writes;
 pub mod profiles;
 pub mod query;
+pub mod relations;
 pub mod request;
 pub mod reservations;
 pub mod server;

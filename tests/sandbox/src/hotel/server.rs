@@ -11,13 +11,14 @@ use chrono::{DateTime, Utc};
 use futures_util::stream;
 use serde::Serialize;
 
-use super::answer::{Refusal, TAIL, encode, escape, head, open, pack, unpack};
+use super::answer::{Refusal, TAIL, encode, head, open, pack, unpack};
 use super::dice::Dice;
 use super::faults::{Fault, Faults};
-use super::knobs::{EmptySpelling, Knobs, Licence, Packing, TextEncoding};
-use super::request::{self, Kind, Request};
+use super::knobs::{Knobs, Packing, TextEncoding};
+use super::message::{Prepared, carry_out, frame, whole};
+use super::request;
 use super::state::HotelState;
-use super::{Answered, query, writes};
+use super::{Answered, query};
 
 /// Rows written under one lock while streaming.
 const CHUNK: usize = 250;
@@ -63,107 +64,6 @@ impl Shared {
 
 /// A second handle to the connection's socket, to end it without an answer.
 pub struct Socket(pub std::net::TcpStream);
-
-/// Prepared parts of an `OK` answer.
-struct Prepared {
-    request: Request,
-    knobs: Knobs,
-    parts: Vec<(Option<String>, Kind, Answered)>,
-}
-
-impl Prepared {
-    fn keys(&self) -> usize {
-        self.parts.iter().map(|(_, _, a)| a.keys().len()).sum()
-    }
-
-    fn rows(&self) -> usize {
-        self.parts.iter().map(|(_, _, a)| a.count()).sum()
-    }
-}
-
-fn log_in(state: &HotelState, request: &Request) -> Result<(), Refusal> {
-    if request.user != state.user || request.password != state.password {
-        return Err(Refusal::new("IC", "Invalid credentials"));
-    }
-    if state.knobs.licences.contains(&Licence::Crs) && request.vendor.is_none() {
-        return Err(Refusal::invalid("Missing mandatory attribute Vendor"));
-    }
-    if state.vendor.is_some() && state.vendor != request.vendor {
-        return Err(Refusal::denied("Vendor is not licensed"));
-    }
-    Ok(())
-}
-
-/// Carries a message out. Changes are atomic: one failure, and none is applied (facts §2.3).
-fn carry_out(state: &mut HotelState, request: &Request) -> Result<Vec<(Option<String>, Kind, Answered)>, Refusal> {
-    log_in(state, request)?;
-    let mut parts = Vec::new();
-    let changes = request.operations.iter().any(|o| o.kind != Kind::Query);
-    if !changes {
-        for operation in &request.operations {
-            let answered = query::prepare(state, request, operation)?;
-            if answered.count() == 0 && state.knobs.empty == EmptySpelling::NotFound {
-                return Err(Refusal::new("NG", "Guest not found"));
-            }
-            parts.push((operation.name.clone(), operation.kind, answered));
-        }
-        return Ok(parts);
-    }
-    let mut copy = state.clone();
-    for operation in &request.operations {
-        parts.push((operation.name.clone(), operation.kind, writes::apply(&mut copy, request, operation)?));
-    }
-    *state = copy;
-    Ok(parts)
-}
-
-fn element(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Query | Kind::Command => "queryResponse",
-        Kind::Insert => "insertResponse",
-        Kind::Update => "updateResponse",
-    }
-}
-
-/// The text before the rows, the rows that are already there, the text after.
-fn frame(prepared: &Prepared, index: usize) -> (String, String) {
-    let Some((name, kind, answered)) = prepared.parts.get(index) else { return Default::default() };
-    if *kind == Kind::Command {
-        return Default::default();
-    }
-    if answered.count() == 0 {
-        let nothing = match prepared.knobs.empty {
-            EmptySpelling::Nothing => return Default::default(),
-            EmptySpelling::EmptyRow => "<row><fields></fields></row>",
-            EmptySpelling::Rows | EmptySpelling::NotFound => "",
-        };
-        return (format!("{}<rows>{nothing}</rows>", start(name.as_deref(), *kind)), end(*kind));
-    }
-    (format!("{}<rows>{}", start(name.as_deref(), *kind), answered.text()), format!("</rows>{}", end(*kind)))
-}
-
-fn start(name: Option<&str>, kind: Kind) -> String {
-    let name = name.map(|n| format!(" Name=\"{}\"", escape(n))).unwrap_or_default();
-    format!("<{}{name}>", element(kind))
-}
-
-fn end(kind: Kind) -> String {
-    format!("</{}>\n", element(kind))
-}
-
-/// The whole answer at once.
-fn whole(state: &HotelState, prepared: &Prepared) -> String {
-    let mut out = head(&prepared.knobs, &prepared.request.version);
-    out.push_str(&open(&prepared.knobs, &prepared.request.id));
-    for (index, (_, _, answered)) in prepared.parts.iter().enumerate() {
-        let (before, after) = frame(prepared, index);
-        out.push_str(&before);
-        query::write_rows(state, answered, answered.keys(), &mut out);
-        out.push_str(&after);
-    }
-    out.push_str(TAIL);
-    out
-}
 
 /// Where a streamed answer has got to.
 enum Progress {

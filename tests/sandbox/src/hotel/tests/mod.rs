@@ -16,7 +16,7 @@ pub async fn demo(knobs: Knobs) -> Hotel {
     let options = HotelOptions { now: Some(at(5, 10, 30)), knobs, ..HotelOptions::empty() };
     let hotel = Hotel::start(options);
     hotel.with(|s| {
-        let mut p = super::generate::blank_profile(70412, super::model::ProfileKind::Individual, at(1, 18, 20));
+        let mut p = super::people::blank_profile(70412, super::model::ProfileKind::Individual, at(1, 18, 20));
         (p.first_name, p.name, p.language) = ("Вера".into(), "Пробная".into(), "RU".into());
         let comm = |id, kind, code: &str, value: &str, primary| Communication {
             id,

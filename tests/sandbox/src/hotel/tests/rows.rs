@@ -88,7 +88,7 @@ async fn s49_everything_with_several_elements() {
     hotel.with(|s| {
         for (id, last, first) in [(70413, "Пробный", "Лев"), (70420, "Соседов", "Илья")] {
             let mut p =
-                super::super::generate::blank_profile(id, super::super::model::ProfileKind::Individual, at(1, 1, 1));
+                super::super::people::blank_profile(id, super::super::model::ProfileKind::Individual, at(1, 1, 1));
             (p.name, p.first_name) = (last.into(), first.into());
             s.profiles.insert(id, p);
         }
