@@ -8,6 +8,7 @@ mod api_store;
 mod api_views;
 mod bitrix;
 mod end_to_end;
+mod kill;
 mod layers;
 mod store;
 mod suite8;
