@@ -33,6 +33,7 @@ const TABLES: &[&str] = &[
         uninstall_clean BOOLEAN,
         uninstall_at BIGINT,
         refuted_at BIGINT,
+        inbound_at BIGINT,
         check_at BIGINT,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL

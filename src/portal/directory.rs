@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::crypto::{Keyring, TenantKey};
 use crate::domain::PortalId;
 use crate::store::portals::{self, PortalRow};
+use crate::store::problems::{self, NewProblem};
 use crate::store::{Db, StoreError, keys};
 
 /// A portal as other rooms see it.
@@ -93,6 +94,7 @@ impl Portal {
         let settings = PortalSettings::read(&row.settings).ok_or(StoreError::Corrupt("portal.settings"))?;
         let mut installation: Installation = serde_json::from_str(&row.installation).unwrap_or_default();
         installation.installed = row.installed;
+        installation.inbound_at = row.inbound_at;
         Ok(Self {
             id: row.id,
             member_id: row.member_id,
@@ -260,9 +262,24 @@ impl Directory {
         flights.entry(portal).or_default().clone()
     }
 
-    /// Something an admin should know of. Until alerts reach people it stands among the portal's problems.
+    /// Something an admin should know of: it stands among the portal's problems.
     pub(super) async fn alert(&self, portal: PortalId, code: &'static str) {
-        tracing::warn!(portal = portal.0, code, "alert");
+        let noted = async {
+            let key = self.key(portal).await?;
+            let problem = NewProblem {
+                hotel: None,
+                subject: format!("portal:{portal}"),
+                cause: code.to_owned(),
+                kind: "doubtful",
+                params: serde_json::json!({}),
+            };
+            let tx = self.db().begin().await?;
+            problems::raise(&tx, portal, &key, &[problem], self.now()).await?;
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(portal = portal.0, code, %error, "an alert could not be noted");
+        }
     }
 
     /// The roles page of the portal.

@@ -1,7 +1,8 @@
 //! Events about the app itself. Those about records are hints and go to the inbox; they do not come here.
 
-use super::{Admitted, Directory, PortalError, PortalStatus};
+use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::PortalEvent;
+use crate::domain::PortalId;
 use crate::store::portals;
 
 /// A payment event without an application token is legal (facts §16), so it may ask for a look only this often.
@@ -23,10 +24,15 @@ impl Directory {
                 self.uninstall_asked(admitted.portal, event.wants_clean()).await
             }
             "ONAPPPAYMENT" | "ONSUBSCRIPTIONRENEW" => self.payment_event(event).await,
-            "ONAPPTEST" => {
-                let admitted = self.admit(event).await?;
-                self.inbound_works(admitted).await
-            }
+            "ONAPPTEST" => match self.admit(event).await {
+                Ok(admitted) => self.inbound_works(admitted.portal).await,
+                // Without a token of ours to compare with, its own access token must prove an admin.
+                Err(PortalError::Unverified(_)) => {
+                    let portal = self.token_by_event(event).await?;
+                    self.inbound_works(portal).await
+                }
+                Err(error) => Err(error),
+            },
             _ => self.admit(event).await.map(drop),
         }
     }
@@ -54,10 +60,7 @@ impl Directory {
     }
 
     /// The self-test of delivery arrived: the portal reaches us.
-    async fn inbound_works(&self, admitted: Admitted) -> Result<(), PortalError> {
-        let portal = self.get(admitted.portal).await?;
-        let mut installation = portal.installation;
-        installation.inbound_at = Some(self.now());
-        self.save_installation(admitted.portal, &installation).await
+    async fn inbound_works(&self, portal: PortalId) -> Result<(), PortalError> {
+        Ok(portals::set_inbound(self.db(), portal, self.now()).await?)
     }
 }

@@ -7,6 +7,7 @@ use super::status::PortalStatus;
 use super::verify::{Presented, Verified};
 use super::{Directory, Portal, PortalError};
 use crate::bitrix::{FramePost, PortalEvent};
+use crate::domain::PortalId;
 use crate::store::portals::{self, Identity, PortalRow};
 use crate::store::tokens;
 
@@ -84,6 +85,34 @@ impl Directory {
         self.absorb(&user, &brought).await.map(drop)
     }
 
+    /// An event of a portal whose application token we do not hold yet: kept if its own token proves an admin.
+    pub(super) async fn token_by_event(&self, event: &PortalEvent) -> Result<PortalId, PortalError> {
+        let unverified = || PortalError::Unverified("the event's application token is not this portal's");
+        let row = portals::by_member(self.db(), &event.auth.member_id).await?.ok_or_else(unverified)?;
+        if portals::application_token(self.db(), row.id).await?.is_some() {
+            return Err(unverified());
+        }
+        let access = event.auth.access_token.as_ref().ok_or_else(unverified)?;
+        let token = event.auth.application_token.as_ref().ok_or_else(unverified)?;
+        let user = self
+            .verify(Presented {
+                access,
+                member_id: &event.auth.member_id,
+                domain: &event.auth.domain,
+                server_endpoint: &event.auth.server_endpoint,
+            })
+            .await?;
+        if !user.admin {
+            return Err(PortalError::NotAdmin);
+        }
+        let sealed = self.seal_token(super::gate::APPLICATION_TOKEN, token)?;
+        let tx = self.db().begin().await?;
+        portals::set_application_token(&tx, row.id, Some(sealed)).await?;
+        tx.commit().await?;
+        self.forget(row.id);
+        Ok(row.id)
+    }
+
     /// Any verified user of a known portal. The pinned host's word may move its address; nothing else changes.
     async fn recognise(&self, user: &Verified) -> Result<Portal, PortalError> {
         let row = portals::by_member(self.db(), &user.info.member_id).await?.ok_or(PortalError::Unknown)?;
@@ -152,7 +181,9 @@ impl Directory {
         tx.commit().await?;
 
         self.forget(id);
-        if brought.installing || next_status(status, &row, true).is_some() || self.is_stale(&row, now) {
+        // No application token yet (an older box): the set-up asks for the event that brings it.
+        let deaf = stored_token.is_none() && brought.application_token.is_none() && user.info.installed;
+        if deaf || brought.installing || next_status(status, &row, true).is_some() || self.is_stale(&row, now) {
             if status == PortalStatus::New || !status.open() {
                 let begun = Installation::begun(now);
                 self.save_installation(id, &begun).await?;

@@ -55,6 +55,10 @@ fn same_domain(claimed: &str, info: &AppInfo) -> bool {
 
 fn refused(error: Error) -> PortalError {
     match error.class {
+        // Later it will be no better.
+        _ if matches!(error.code(), "expired_token" | "invalid_token") => {
+            PortalError::Unverified("the token has ended")
+        }
         Class::Retry { .. } => PortalError::Unreachable(error.to_string()),
         // Payment is a state of a portal that is told apart; everything else says only that the token is not good.
         Class::Suspend => PortalError::Bitrix(error),
@@ -117,6 +121,9 @@ impl Directory {
         let client = self.visitor_client(info, known.as_ref(), access.clone())?;
         let answer = client.call(Priority::Person, &Call::new("profile", json!({}))).await;
         let answer = answer.map_err(|error| match error.class {
+            _ if matches!(error.code(), "expired_token" | "invalid_token") => {
+                PortalError::Unverified("the token has ended")
+            }
             Class::Retry { .. } => PortalError::Unreachable(error.to_string()),
             _ => PortalError::Bitrix(error),
         })?;

@@ -36,7 +36,8 @@ pub(crate) use sql::{Row, args};
 
 /// For test harnesses: databases that live as long as a test.
 pub mod testing {
-    use super::{Db, StoreError};
+    use super::{Db, StoreError, args};
+    use crate::domain::PortalId;
 
     /// Creates an empty PostgreSQL database on the server of `url`.
     pub async fn create_database(url: &str, name: &str) -> Result<(), StoreError> {
@@ -45,6 +46,52 @@ pub mod testing {
         }
         let server = Db::connect(url).await?;
         server.execute(&format!("CREATE DATABASE {name}"), vec![]).await?;
+        Ok(())
+    }
+
+    /// How many rows of a tenant each table has.
+    pub async fn tenant_rows(db: &Db, portal: PortalId) -> Result<Vec<(String, i64)>, StoreError> {
+        let mut counted = Vec::new();
+        for table in super::purge::tenant_tables(db).await? {
+            let sql = format!("SELECT COUNT(*) AS n FROM {table} WHERE portal_id = $1");
+            for row in db.rows(&sql, args![portal.0]).await? {
+                counted.push((table.clone(), row.get("n")?));
+            }
+        }
+        Ok(counted)
+    }
+
+    /// What waits in a tenant's inbox, by subject.
+    pub async fn inbox_subjects(db: &Db, portal: PortalId) -> Result<Vec<String>, StoreError> {
+        let rows = db.rows("SELECT subject FROM inbox WHERE portal_id = $1 ORDER BY id", args![portal.0]).await?;
+        rows.iter().map(|row| row.get("subject")).collect()
+    }
+
+    /// A few rows of a tenant in the tables that hold most of a hotel's data.
+    pub async fn fill_tenant(db: &Db, portal: PortalId) -> Result<(), StoreError> {
+        for n in 0..3_i64 {
+            let number = format!("{n}");
+            let blob = vec![1_u8, 2, 3];
+            for sql in [
+                "INSERT INTO inbox (portal_id, kind, subject, priority, payload_sealed, received_at) VALUES ($1, 'event', $2, 1, $3, 0)",
+                "INSERT INTO outbox (portal_id, subject, intent, priority, seen_at, write_sealed) VALUES ($1, $2, 'sync', 1, 0, $3)",
+                "INSERT INTO stay (portal_id, hotel_id, number, status, arrival, departure, hash, facts_sealed, received_at, updated_at)
+                 VALUES ($1, 1, $2, 'confirmed', '2026-01-01', '2026-01-02', '', $3, 0, 0)",
+                "INSERT INTO profile (portal_id, hotel_id, number, kind, hash, facts_sealed, received_at, updated_at)
+                 VALUES ($1, 1, $2, 'guest', '', $3, 0, 0)",
+            ] {
+                db.execute(sql, args![portal.0, number.as_str(), blob.clone()]).await?;
+            }
+            for sql in [
+                "INSERT INTO hotel (portal_id, code, name, timezone, currency, created_at) VALUES ($1, $2, 'x', 'UTC', 'RUB', 0)",
+                "INSERT INTO link (portal_id, subject, entity, crm_id, origin, marked, created_at) VALUES ($1, $2, 2, 1, '', TRUE, 0)",
+                "INSERT INTO portal_role (portal_id, user_id, role) VALUES ($1, 5, $2)",
+                "INSERT INTO api_key (id, portal_id, hash, label, grants, hotels, made_by, created_at, expires_at)
+                 VALUES ('k' || CAST($1 AS TEXT) || $2, $1, '', '', '[]', 'null', 1, 0, 0)",
+            ] {
+                db.execute(sql, args![portal.0, number.as_str()]).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -26,6 +26,8 @@ pub struct PortalRow {
     pub uninstall_clean: Option<bool>,
     pub uninstall_at: Option<i64>,
     pub refuted_at: Option<i64>,
+    /// When the portal's self-test event last reached us.
+    pub inbound_at: Option<i64>,
     /// When this portal's life needs attention next; `None`: never by itself.
     pub check_at: Option<i64>,
     pub created_at: i64,
@@ -45,7 +47,7 @@ pub struct Identity<'a> {
 
 const COLUMNS: &str = "id, member_id, domain, client_endpoint, oauth_host, status, status_detail, installed, boxed, \
     generation, language, scope, license, installer_user_id, ensured_version, settings, installation, uninstall_clean, \
-    uninstall_at, refuted_at, check_at, created_at, updated_at";
+    uninstall_at, refuted_at, inbound_at, check_at, created_at, updated_at";
 
 fn read(row: &Row) -> Result<PortalRow, StoreError> {
     Ok(PortalRow {
@@ -69,6 +71,7 @@ fn read(row: &Row) -> Result<PortalRow, StoreError> {
         uninstall_clean: row.get("uninstall_clean")?,
         uninstall_at: row.get("uninstall_at")?,
         refuted_at: row.get("refuted_at")?,
+        inbound_at: row.get("inbound_at")?,
         check_at: row.get("check_at")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
@@ -286,6 +289,11 @@ pub async fn set_installation(db: &Db, portal: PortalId, installation: &str, now
         args![portal.0, installation, now],
     )
     .await?;
+    Ok(())
+}
+
+pub async fn set_inbound(db: &Db, portal: PortalId, at: i64) -> Result<(), StoreError> {
+    db.execute("UPDATE portal SET inbound_at = $2 WHERE id = $1", args![portal.0, at]).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod bitrix;
 mod end_to_end;
 mod kill;
 mod layers;
+mod portal;
 mod store;
 mod suite8;
 mod support;

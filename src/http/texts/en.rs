@@ -136,6 +136,11 @@ pub(crate) const TEXTS: Texts = Texts {
     ],
     causes: &[
         (
+            "forged_uninstall",
+            "A forged uninstall event",
+            "A user of the portal sent an uninstall event that did not prove true. Nothing was erased; if it happens again, check who has access to the app.",
+        ),
+        (
             "crm.rejected",
             "Bitrix24 did not take the record",
             "Correct what the portal's answer points at (a required field, a right, a format) and retry.",

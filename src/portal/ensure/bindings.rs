@@ -121,5 +121,5 @@ impl Work<'_> {
 /// Made meanwhile, by an earlier try whose answer was lost.
 fn already(error: &crate::bitrix::Error) -> bool {
     let says = error.description().to_lowercase();
-    ["already", "exist", "уже", "существует"].iter().any(|word| says.contains(word))
+    ["already", "exist", "duplicate", "уже", "существует"].iter().any(|word| says.contains(word))
 }

@@ -266,7 +266,7 @@ pub async fn send(request: reqwest::RequestBuilder) -> Got {
 }
 
 /// What the engine may ask of portals here: keys only.
-struct Tenants(Directory);
+pub struct Tenants(pub Directory);
 
 #[async_trait]
 impl Portals for Tenants {

@@ -1,4 +1,5 @@
 pub mod api;
 pub mod db;
+pub mod portal;
 pub mod process;
 pub mod world;

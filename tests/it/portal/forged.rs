@@ -1,0 +1,173 @@
+//! Forged frames and events change nothing (product §7).
+
+use fb24_sandbox::portal::events::Tokens;
+use fb24_sandbox::portal::{Portal as Sandbox, PortalOptions};
+use fidelio_bitrix24::portal::PortalStatus;
+use fidelio_bitrix24::store::{portals, tokens};
+use serde_json::json;
+
+use crate::on_both_engines;
+use crate::support::portal::{Stand, options};
+
+/// Everything a forger would want to change.
+async fn all_of(stand: &Stand) -> String {
+    let row = portals::by_member(&stand.db, &stand.sandbox.member_id()).await.unwrap().expect("known");
+    let pair = tokens::get(&stand.db, row.id).await.unwrap();
+    let token = portals::application_token(&stand.db, row.id).await.unwrap();
+    let key = stand.node.directory.key(row.id).await.unwrap().hash("probe", b"x");
+    format!(
+        "{} {} {} {:?} {} {} {:?} {:?} {:?} {key}",
+        row.domain,
+        row.client_endpoint,
+        row.status,
+        row.generation,
+        row.installer_user_id,
+        row.settings,
+        row.uninstall_clean,
+        pair,
+        token
+    )
+}
+
+on_both_engines! {
+    s3_forged_frames_are_shown_a_page_without_data_and_change_nothing(db) {
+        let stand = Stand::start(&db.db, options());
+        let stranger = Sandbox::start(options());
+        stranger.set_installed();
+        stand.install().await;
+        let before = all_of(&stand).await;
+        let own = stand.frame(1);
+        let foreign = stranger.frame_form(1, "DEFAULT", &json!([]));
+        let forged = [
+            own.clone().with("AUTH_ID", "0123456789abcdef0123456789abcdef"),
+            own.clone().with("AUTH_ID", "x"),
+            own.clone().with("member_id", &stranger.member_id()),
+            own.clone().with("member_id", "' OR 1=1 --"),
+            own.clone().with("DOMAIN", "evil.example"),
+            // Another portal's good token under this portal's name.
+            own.clone().with("AUTH_ID", foreign.field("AUTH_ID").unwrap()),
+            foreign.clone().with("member_id", &stand.sandbox.member_id()),
+        ];
+        for form in forged {
+            for path in ["/bitrix/install", "/bitrix/app", "/bitrix/widgets/deal-stay"] {
+                let answer = stand.open(path, &form).await;
+                assert_eq!(answer.status, 403, "{form:?}");
+                let boot = Stand::boot(&answer);
+                assert_eq!(boot["error"]["code"], "unverified");
+                assert!(boot.get("session").is_none() && boot.get("user").is_none());
+                assert!(!answer.csp.contains("evil.example") && !answer.body.contains("evil.example"));
+            }
+        }
+        stand.settle().await;
+        assert_eq!(all_of(&stand).await, before);
+    }
+
+    s3_a_foreign_oauth_host_named_by_a_frame_is_never_asked(db) {
+        let stand = Stand::start(&db.db, options());
+        let evil = Sandbox::start(PortalOptions { member_id: Some(stand.sandbox.member_id()), ..options() });
+        evil.set_installed();
+        stand.install().await;
+        let before = all_of(&stand).await;
+        let form = evil.frame_form(1, "DEFAULT", &json!([]));
+        let answer = stand.open("/bitrix/install", &form).await;
+        assert_eq!(answer.status, 403);
+        assert_eq!(evil.request_count(), 0, "neither the named host nor the named portal is called");
+        assert_eq!(all_of(&stand).await, before);
+    }
+
+    s3_an_ordinary_user_s_frame_moves_neither_the_pair_nor_the_application_token(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        let before = all_of(&stand).await;
+        let form = stand.frame(2).with("APPLICATION_TOKEN", "00000000000000000000000000000000");
+        for path in ["/bitrix/install", "/bitrix/app", "/bitrix/widgets/deal-stay"] {
+            stand.open(path, &form).await;
+        }
+        stand.settle().await;
+        assert_eq!(all_of(&stand).await, before);
+    }
+
+    s3_an_ordinary_user_who_replays_his_application_token_in_onappuninstall_changes_nothing(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        let portal = stand.portal().await;
+        let sealed = stand.node.directory.key(portal.id).await.unwrap().seal("t.c", b"guest").unwrap();
+        let session = Stand::boot(&stand.open("/bitrix/app", &stand.frame(1)).await)["session"].as_str().unwrap().to_owned();
+        for clean in ["1", "0"] {
+            // His own frame told him the token.
+            let told = stand.frame(2).field("APPLICATION_TOKEN").unwrap().to_owned();
+            let body = [
+                ("event", "ONAPPUNINSTALL"), ("data[LANGUAGE_ID]", "ru"), ("data[CLEAN]", clean), ("ts", "1"),
+                ("auth[member_id]", &stand.sandbox.member_id()), ("auth[domain]", &stand.sandbox.domain()),
+                ("auth[application_token]", &told),
+            ]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()));
+            assert_eq!(stand.event(&body).await, 200, "the gate is passed");
+            stand.settle().await;
+            let after = stand.portal().await;
+            assert_eq!((after.id, after.status, after.generation), (portal.id, PortalStatus::Active, portal.generation));
+            assert_eq!(stand.node.directory.active().await.unwrap(), vec![portal.id]);
+            let shown = fidelio_bitrix24::store::testing::tenant_rows(&stand.db, portal.id).await.unwrap();
+            assert!(shown.contains(&("problem".to_owned(), 1)), "the admin is told: {shown:?}");
+            let key = stand.node.directory.key(portal.id).await.unwrap();
+            assert_eq!(key.open("t.c", &sealed).unwrap(), b"guest");
+            let call = stand.node.directory.client(portal.id).await.unwrap();
+            let who = call.call(fidelio_bitrix24::bitrix::Priority::Live, &fidelio_bitrix24::bitrix::setup::profile()).await;
+            assert_eq!(who.unwrap().result["ID"], "1", "the pair works");
+            let api = stand.http.get(format!("{}/api/v1/installation", stand.node.url)).bearer_auth(&session);
+            assert_eq!(api.send().await.unwrap().status(), 200, "sessions live on");
+        }
+        // Repeated, it cannot keep the portal from working either: now it is proven before anything stops.
+        let told = stand.frame(2).field("APPLICATION_TOKEN").unwrap().to_owned();
+        let body = stand.sandbox.event_body("ONAPPUNINSTALL", json!({"CLEAN": "1"}), 2, Tokens::None);
+        assert!(body.iter().any(|(_, value)| *value == told));
+        assert_eq!(stand.event(&body).await, 200);
+        assert_eq!(stand.portal().await.status, PortalStatus::Active);
+        stand.pass(601);
+        stand.settle().await;
+        assert_eq!(stand.portal().await.status, PortalStatus::Active);
+    }
+
+    s3_an_ordinary_user_who_replays_his_application_token_in_onappinstall_changes_nothing(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        let before = all_of(&stand).await;
+        let body = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "9", "LANGUAGE_ID": "en"}), 2, Tokens::Pair);
+        assert_eq!(stand.event(&body).await, 403);
+        let bare = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "9"}), 2, Tokens::None);
+        assert_eq!(stand.event(&bare).await, 403);
+        stand.settle().await;
+        assert_eq!(all_of(&stand).await, before);
+    }
+
+    s3_an_ordinary_user_who_replays_his_application_token_in_onappupdate_changes_nothing(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        let before = all_of(&stand).await;
+        let mut body = stand.sandbox.event_body("ONAPPUPDATE", json!({"VERSION": "9"}), 2, Tokens::Pair);
+        assert_eq!(stand.event(&body).await, 403);
+        for (key, value) in &mut body {
+            if key == "auth[application_token]" {
+                *value = "ffffffffffffffffffffffffffffffff".into();
+            }
+        }
+        assert_eq!(stand.event(&body).await, 403);
+        stand.settle().await;
+        assert_eq!(all_of(&stand).await, before);
+    }
+
+    s3_an_unknown_portal_cannot_be_made_known_by_an_event(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.sandbox.set_installed();
+        for (event, tokens) in [
+            ("ONAPPINSTALL", Tokens::None), ("ONAPPINSTALL", Tokens::Pair), ("ONAPPUNINSTALL", Tokens::None),
+            ("ONAPPPAYMENT", Tokens::None), ("ONCRMDEALADD", Tokens::Access), ("ONAPPTEST", Tokens::Pair),
+        ] {
+            let user = 2;
+            let body = stand.sandbox.event_body(event, json!({"FIELDS": {"ID": "1"}}), user, tokens);
+            assert_eq!(stand.event(&body).await, 403, "{event}");
+        }
+        assert!(stand.found().await.is_none());
+        assert!(stand.hints().await.is_empty());
+    }
+}
