@@ -55,7 +55,9 @@ impl Pass<'_> {
         let settings = &self.hotel.settings;
         let now = self.hotel.clock.now();
         let every = Duration::from_std(settings.near_every).unwrap_or_default();
-        if self.state.near_at.is_some_and(|at| now.signed_duration_since(at) < every) {
+        // A new source waits its first half hour too: what was there before is the import's, and a person starts that.
+        let read_at = *self.state.near_at.get_or_insert(now);
+        if now.signed_duration_since(read_at) < every {
             return Ok(());
         }
         let ahead = Duration::days(i64::from(settings.near_days));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Duration, NaiveDateTime, NaiveTime, Offset, TimeZone};
+use chrono::{DateTime, Duration, NaiveDateTime, NaiveTime, Offset, TimeZone};
 
 use super::{LOT, Pass, ask_fields};
 use crate::fidelio::SourceError;
@@ -75,7 +75,7 @@ impl Pass<'_> {
         let sifted = mark.sift(window.rows, now, settle);
         if sifted.went_back {
             self.note("pms_time_back");
-            self.state.near_at = None;
+            self.state.near_at = Some(DateTime::UNIX_EPOCH);
             mark.back_to(newest, window.from);
         }
         for lot in sifted.due.chunks(LOT) {

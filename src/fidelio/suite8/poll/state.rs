@@ -34,7 +34,7 @@ pub struct State {
     pub ahead: i64,
     pub reservations: Option<Mark>,
     pub profiles: Option<Mark>,
-    /// When arrivals near today were read last.
+    /// When arrivals near today were read last; at first, when the source was first polled.
     pub near_at: Option<DateTime<Utc>>,
     pub import: Option<Import>,
 }
