@@ -28,7 +28,7 @@ try {
     }
   }
   if (failed)
-    console.log(`\nthe application's log ends with:\n${(await stand.log()).split('\n').slice(-25).join('\n')}`)
+    console.log(`\nthe application's log ends with:\n${(await stand.log()).split('\n').slice(-40).join('\n')}`)
 } finally {
   await browser.close()
   await stand.stop()

@@ -5,9 +5,20 @@ export type Route = readonly string[]
 
 const route = ref<Route>(parse(location.hash))
 
+/** Somebody went to another place and its heading has not been reached yet: the page may still be on its way. */
+let awaited = false
+
 window.addEventListener('hashchange', () => {
+  awaited = true
   route.value = parse(location.hash)
 })
+
+/** A new page's heading takes the focus and is read out; the first page of a frame leaves the focus to the portal. */
+export function arriveAt(heading: HTMLElement | null | undefined): void {
+  if (!awaited || !heading) return
+  awaited = false
+  heading.focus({ preventScroll: true })
+}
 
 export function useRoute() {
   return readonly(route)
@@ -35,7 +46,7 @@ function parse(hash: string): Route {
     })
 }
 
-/** Puts the reader at the top of a page that has just replaced another one: its heading gets the focus and is read out. */
+/** The same inside one place: a step that replaced another. */
 export async function focusHeading(): Promise<void> {
   await nextTick()
   const heading = document.querySelector<HTMLElement>('[data-page-heading]')
