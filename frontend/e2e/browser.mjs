@@ -1,6 +1,5 @@
 // Chromium as a person's eyes and hands, with what every check looks at.
-import { mkdtemp, mkdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { chromium } from 'playwright-core'
@@ -19,11 +18,10 @@ export const shots = join(import.meta.dirname, 'out')
 
 export async function openBrowser() {
   await mkdir(shots, { recursive: true })
-  const profile = await mkdtemp(join(tmpdir(), 'fb24-chromium-'))
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
   const browser = await chromium.launch({ executablePath, headless: true, args: flags })
   return {
-    async person({ width = 1280, height = 900, user = 1 } = {}) {
+    async person({ width = 1280, height = 1600, user = 1 } = {}) {
       const context = await browser.newContext({ viewport: { width, height }, locale: 'ru-RU' })
       // Whom the portal's page shows is the portal page's own memory, as the list at its top sets it.
       await context.addInitScript((id) => {
@@ -39,10 +37,7 @@ export async function openBrowser() {
       })
       return { page, context, troubles, close: () => context.close() }
     },
-    async close() {
-      await browser.close()
-      await rm(profile, { recursive: true, force: true })
-    }
+    close: () => browser.close()
   }
 }
 
@@ -70,4 +65,5 @@ export async function overflow(page) {
   return frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 }
 
-export const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true })
+// Not the "full page": for that the browser grows the window, and the portal would grow the frame with it.
+export const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`) })

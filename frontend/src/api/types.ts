@@ -28,6 +28,8 @@ export interface SourceStatus {
   via: string
   health: string
   detail_code: string
+  /** The same as a sentence. */
+  detail?: string | null
   last_ok_at: Moment | null
   last_record_at: Moment | null
   light: Light
@@ -180,6 +182,8 @@ export interface ImportRun {
   rate_per_second: number
   eta_seconds: number | null
   failure: string | null
+  /** The same as a sentence. */
+  detail?: string | null
 }
 
 export type ProblemKind = 'rejected' | 'failed' | 'refused' | 'doubtful'
@@ -202,12 +206,15 @@ export interface ProblemItem {
 }
 
 export interface LogItem {
+  id: number
   at: Moment
+  /** A batch carries its own methods in `detail`. */
   method: string
-  status: number | null
+  /** 0: there was no answer. */
+  status: number
   outcome: string
-  ms: number | null
-  detail?: string | null
+  ms: number
+  detail: unknown
 }
 
 export type StayStatus =

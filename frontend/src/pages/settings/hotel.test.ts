@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Hotel } from '@/api/types'
 import { dayFromToday } from './imports'
 import { draftOf, faultsOf, hotelOf, newDraft } from './hotel'
-import { detailOf, groupByCause } from './problems'
+import { detailLine } from '@/app/detail'
+import { groupByCause } from './problems'
 
 const options = {
   hotel_code: 'grand',
@@ -96,10 +97,8 @@ describe('problems', () => {
   })
 
   test('s1_details_become_one_line', () => {
-    expect(detailOf({ ...item(1, 'a', ''), detail: { field: 'currencyId', given: 'USD', none: null } })).toBe(
-      'field: currencyId, given: USD'
-    )
-    expect(detailOf({ ...item(1, 'a', ''), detail: 'said the portal' })).toBe('said the portal')
-    expect(detailOf(item(1, 'a', ''))).toBe('')
+    expect(detailLine({ field: 'currencyId', given: 'USD', none: null })).toBe('field: currencyId, given: USD')
+    expect(detailLine('said the portal')).toBe('said the portal')
+    expect(detailLine(null)).toBe('')
   })
 })

@@ -25,14 +25,3 @@ export function groupByCause(items: readonly ProblemItem[]): ProblemGroup[] {
   }
   return [...groups.values()].sort((a, b) => b.items.length - a.items.length || b.lastAt.localeCompare(a.lastAt))
 }
-
-/** What the server knows about one record, as one line: the portal's words, or names with their values. */
-export function detailOf(item: ProblemItem): string {
-  const { detail } = item
-  if (typeof detail === 'string') return detail
-  if (typeof detail !== 'object' || detail === null) return ''
-  return Object.entries(detail)
-    .filter(([, value]) => value !== null && value !== '')
-    .map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-    .join(', ')
-}

@@ -235,6 +235,7 @@ async fn options(portal: Portal, body: web::Bytes) -> HttpResponse {
         state.options.token_seconds = seconds;
     }
     if let Some(lang) = params.text("lang") {
+        state.users.values_mut().for_each(|user| user.lang.clone_from(&lang));
         state.options.lang = lang;
     }
     if let Some(scope) = params.text("scope") {
