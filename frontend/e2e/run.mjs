@@ -11,7 +11,7 @@ const stand = await startStand()
 const browser = await openBrowser()
 try {
   for (const [name, check] of checks) {
-    if (only && !name.includes(only) && !name.startsWith('s3_install')) continue
+    if (only && !name.includes(only) && !/^s3_(install|the_wizard)/.test(name)) continue
     const began = Date.now()
     try {
       await check({ stand, browser })

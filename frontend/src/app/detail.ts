@@ -7,3 +7,20 @@ export function detailLine(detail: unknown): string {
     .map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
     .join(', ')
 }
+
+/** What one request to the portal carried: its methods with their counts, rows that came and codes of refusal. */
+export function requestLine(detail: unknown): string {
+  if (!Array.isArray(detail)) return detailLine(detail)
+  return detail
+    .map((part: Record<string, unknown>) => {
+      const commands = Number(part.commands ?? 1)
+      const errors = Object.entries((part.errors ?? {}) as Record<string, number>)
+      const notes = [
+        part.rows ? `rows: ${String(part.rows)}` : '',
+        ...errors.map(([code, count]) => (count > 1 ? `${code} × ${count}` : code))
+      ].filter(Boolean)
+      const name = commands > 1 ? `${String(part.method)} × ${commands}` : String(part.method)
+      return notes.length ? `${name} (${notes.join(', ')})` : name
+    })
+    .join('; ')
+}

@@ -183,7 +183,7 @@ describe('main page', () => {
 
   test('s3_each_role_sees_what_it_may', async () => {
     location.hash = '#/overview'
-    await flushPromises()
+    window.dispatchEvent(new Event('hashchange'))
     expect(await shownTo({})).toEqual([
       'Status',
       'Hotels',

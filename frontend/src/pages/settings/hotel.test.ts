@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Hotel } from '@/api/types'
 import { dayFromToday } from './imports'
 import { draftOf, faultsOf, hotelOf, newDraft } from './hotel'
-import { detailLine } from '@/app/detail'
+import { detailLine, requestLine } from '@/app/detail'
 import { groupByCause } from './problems'
 
 const options = {
@@ -100,5 +100,13 @@ describe('problems', () => {
     expect(detailLine({ field: 'currencyId', given: 'USD', none: null })).toBe('field: currencyId, given: USD')
     expect(detailLine('said the portal')).toBe('said the portal')
     expect(detailLine(null)).toBe('')
+  })
+  test('s1_a_request_says_what_it_carried', () => {
+    const detail = [
+      { method: 'crm.item.update', commands: 48, ok: 47, entity: 2, ids: [1], errors: { access_denied: 1 } },
+      { method: 'crm.item.list', commands: 1, ok: 1, rows: 50 }
+    ]
+    expect(requestLine(detail)).toBe('crm.item.update × 48 (access_denied); crm.item.list (rows: 50)')
+    expect(requestLine({})).toBe('')
   })
 })
