@@ -9,7 +9,11 @@ use super::{CryptoError, Keyring, open, seal, subkey};
 const WRAP: &str = "tenant_key.wrapped";
 
 #[derive(Clone)]
-pub struct TenantKey(Zeroizing<[u8; 32]>);
+pub struct TenantKey {
+    key: Zeroizing<[u8; 32]>,
+    /// Derived once: every stored row is sealed or opened with it.
+    sealing: Zeroizing<[u8; 32]>,
+}
 
 impl std::fmt::Debug for TenantKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -18,32 +22,37 @@ impl std::fmt::Debug for TenantKey {
 }
 
 impl TenantKey {
+    fn of(key: Zeroizing<[u8; 32]>) -> Self {
+        let sealing = subkey(&key, "fb24 tenant seal");
+        Self { key, sealing }
+    }
+
     pub fn generate() -> Self {
-        Self(Zeroizing::new(rand::random()))
+        Self::of(Zeroizing::new(rand::random()))
     }
 
     pub fn wrap(&self, ring: &Keyring) -> Result<Vec<u8>, CryptoError> {
-        ring.seal(WRAP, self.0.as_slice())
+        ring.seal(WRAP, self.key.as_slice())
     }
 
     pub fn open_wrapped(ring: &Keyring, wrapped: &[u8]) -> Result<Self, CryptoError> {
         let key = Zeroizing::new(ring.open(WRAP, wrapped)?);
         <[u8; 32]>::try_from(key.as_slice())
-            .map(|key| Self(Zeroizing::new(key)))
+            .map(|key| Self::of(Zeroizing::new(key)))
             .map_err(|_| CryptoError::Damaged(WRAP))
     }
 
     pub fn seal(&self, context: &'static str, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        seal(&subkey(&self.0, "fb24 tenant seal"), context, plain)
+        seal(&self.sealing, context, plain)
     }
 
     pub fn open(&self, context: &'static str, sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        open(&subkey(&self.0, "fb24 tenant seal"), context, sealed)
+        open(&self.sealing, context, sealed)
     }
 
     /// Keyed hash for exact match and content comparison: 128 bits, hexadecimal. Equal values under other labels differ.
     pub fn hash(&self, label: &'static str, value: &[u8]) -> String {
-        let key = subkey(&self.0, label);
+        let key = subkey(&self.key, label);
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_slice()) else {
             return String::new(); // HMAC takes keys of any length
         };

@@ -131,7 +131,7 @@ impl Delivery {
             lanes.rows.len() + lanes.waiting.len()
         };
         // Some of what is due waits for guests in flight: look a little further.
-        let limit = i64::try_from(want + want / 2 + taken).unwrap_or(5_000);
+        let limit = i64::try_from(want + want / 10 + taken).unwrap_or(5_000);
         let rows = outbox::due(self.db(), self.portal, priorities, self.now(), limit).await?;
         let lanes = self.lanes();
         Ok(rows.into_iter().filter(|row| !lanes.rows.contains(&row.id) && !lanes.waiting.contains(&row.id)).collect())
