@@ -33,6 +33,9 @@ pub enum StoreError {
     KeyDestroyed,
     #[error("a stored value of {0} cannot be read")]
     Corrupt(&'static str),
+    /// The process is ending: nothing more is taken.
+    #[error("the store takes nothing more: the process is ending")]
+    Stopped,
     #[error("database.url {0}")]
     Url(&'static str),
     #[error("the database has migrations this release does not know; run a newer release")]

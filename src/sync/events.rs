@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
 
 use super::ports::Portals;
@@ -32,7 +31,7 @@ const GROUP: usize = 512;
 
 struct Waiting {
     row: (PortalId, String, Vec<u8>),
-    answer: oneshot::Sender<Result<(), String>>,
+    answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
 /// Puts events on disk, many in one transaction: whoever comes while one commit runs shares the next.
@@ -56,9 +55,8 @@ impl EventIntake {
         let plain = serde_json::to_vec(&event).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
         let row = (portal, format!("crm:{}:{}", event.entity, event.crm_id), key.seal(PAYLOAD, &plain)?);
         let (answer, answered) = oneshot::channel();
-        let gone = || StoreError::Database(DbErr::Custom("the event writer has stopped".to_owned()));
-        self.queue.send(Waiting { row, answer }).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?.map_err(|text| StoreError::Database(DbErr::Custom(text)))
+        self.queue.send(Waiting { row, answer }).await.map_err(|_| StoreError::Stopped)?;
+        answered.await.map_err(|_| StoreError::Stopped)?
     }
 }
 
@@ -67,22 +65,22 @@ async fn write(db: Db, clock: Clock, mut waiting: mpsc::Receiver<Waiting>) {
     while waiting.recv_many(&mut group, GROUP).await > 0 {
         let rows = group.iter().map(|one| one.row.clone()).collect();
         match commit(&db, rows, clock.now_ms()).await {
-            Ok(()) => answer(group.drain(..), &Ok(())),
+            Ok(()) => group.drain(..).for_each(|one| one.tell(Ok(()))),
             // One bad neighbour must not cost the others their place.
             Err(_) => {
                 for one in group.drain(..) {
-                    let result = commit(&db, vec![one.row.clone()], clock.now_ms()).await.map_err(|e| e.to_string());
-                    answer(std::iter::once(one), &result);
+                    let result = commit(&db, vec![one.row.clone()], clock.now_ms()).await;
+                    one.tell(result);
                 }
             }
         }
     }
 }
 
-fn answer(waiting: impl Iterator<Item = Waiting>, result: &Result<(), String>) {
-    for one in waiting {
-        // Who hung up meanwhile needs no answer.
-        let _ = one.answer.send(result.clone());
+impl Waiting {
+    /// Who hung up meanwhile needs no answer.
+    fn tell(self, result: Result<(), StoreError>) {
+        let _ = self.answer.send(result);
     }
 }
 
