@@ -1,5 +1,16 @@
 //! Every integration test, linked once. Tests drive the real product over real sockets; `support` boots its parts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::large_futures,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics"
+)]
+
 mod api_access;
 mod api_hotels;
 mod api_input;
@@ -10,6 +21,7 @@ mod bitrix;
 mod end_to_end;
 mod kill;
 mod layers;
+mod operations;
 mod portal;
 mod store;
 mod suite8;

@@ -105,10 +105,6 @@ impl Process {
         self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL: nothing is finished, nothing is flushed.
     pub fn kill(mut self) {
         self.child.kill().expect("the child can be killed");
