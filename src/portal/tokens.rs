@@ -253,5 +253,5 @@ fn count(renewed: &Result<SecretString, Error>) {
         Err(Class::Gone) => "gone",
         Err(Class::Reauthorise | Class::Permanent) => "refused",
     };
-    metrics::counter!("fb24_token_refresh_total", "outcome" => outcome).increment(1);
+    metrics::counter!(crate::telemetry::metrics::TOKEN_REFRESH, "outcome" => outcome).increment(1);
 }

@@ -44,3 +44,45 @@ pub async fn backlog(db: &Db) -> Result<((i64, Option<i64>), (i64, Option<i64>))
         one("SELECT COUNT(*) AS n, MIN(seen_at) AS oldest FROM outbox WHERE state IN (0, 1)").await?,
     ))
 }
+
+/// Links of one kind of source: how many there are, how many answered last, and when the newest record came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Links {
+    pub kind: String,
+    pub all: i64,
+    pub up: i64,
+    pub last_record_at: Option<i64>,
+}
+
+/// Links over all portals, by kind; one that was never read yet is neither up nor down.
+pub async fn links(db: &Db) -> Result<Vec<Links>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT kind, COUNT(*) AS n, COUNT(CASE WHEN health = 'ok' THEN 1 END) AS up, MAX(last_record_at) AS newest
+             FROM source WHERE health <> 'new' GROUP BY kind",
+            args![],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Links {
+                kind: row.get("kind")?,
+                all: row.get("n")?,
+                up: row.get("up")?,
+                last_record_at: row.get("newest")?,
+            })
+        })
+        .collect()
+}
+
+/// Tables whose growth an operator watches.
+const WATCHED: [&str; 8] = ["portal", "hotel", "inbox", "outbox", "stay", "profile", "link", "request_log"];
+
+pub async fn table_rows(db: &Db) -> Result<Vec<(&'static str, i64)>, StoreError> {
+    let mut counts = Vec::with_capacity(WATCHED.len());
+    for table in WATCHED {
+        let rows = db.rows(&format!("SELECT COUNT(*) AS n FROM {table}"), args![]).await?;
+        counts.push((table, rows.first().map_or(Ok(0), |row| row.get("n"))?));
+    }
+    Ok(counts)
+}

@@ -21,6 +21,7 @@ use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent, Setback};
 use crate::store::problems::{self, NewProblem};
 use crate::store::{StoreError, Tx, crm_index, stays};
+use crate::telemetry::metrics as names;
 
 const WRITE: &str = "outbox.write";
 
@@ -199,7 +200,7 @@ impl Delivery {
         tx.commit().await?;
         for (write, _) in &done {
             let ms = u32::try_from(now.saturating_sub(write.seen_at).clamp(0, 86_400_000)).unwrap_or_default();
-            metrics::histogram!("fb24_sync_latency_seconds").record(f64::from(ms) / 1_000.0);
+            metrics::histogram!(names::SYNC_LATENCY).record(f64::from(ms) / 1_000.0);
         }
         Ok(done.len())
     }

@@ -9,6 +9,7 @@ mod deliver;
 pub mod engine;
 pub mod error;
 pub mod events;
+mod gauges;
 mod import_run;
 pub mod imports;
 mod intake;

@@ -50,7 +50,6 @@ impl Engine {
         let taken = intake.taken;
         self.step("poll.read")?;
         let looked = self.looked(&row, &read);
-        gauge(&row, &looked, deps.clock.now_ms());
         sources::looked(&deps.db, portal, row.id, row.version, &looked).await?;
         lease.release().await;
         if taken > 0 {
@@ -109,12 +108,4 @@ impl Engine {
 
 fn not_licensed(areas: &[String]) -> String {
     if areas.is_empty() { String::new() } else { format!("not_licensed:{}", areas.join(",")) }
-}
-
-fn gauge(row: &SourceRow, looked: &Looked, now: i64) {
-    metrics::gauge!("fb24_pms_link_up", "hotel" => row.hotel.to_string()).set(if looked.ok { 1.0 } else { 0.0 });
-    if looked.records {
-        metrics::gauge!("fb24_pms_last_record_timestamp_seconds", "hotel" => row.hotel.to_string())
-            .set(std::time::Duration::from_millis(u64::try_from(now).unwrap_or_default()).as_secs_f64());
-    }
 }

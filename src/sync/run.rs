@@ -21,6 +21,7 @@ const KEEP_INPUT_MS: i64 = 30 * 24 * 3_600_000;
 const PURGE_STEP: i64 = 500;
 const PURGE_EVERY_MS: i64 = 10_000;
 const ACTIVE_EVERY_MS: i64 = 3_000;
+const COUNT_EVERY_MS: i64 = 60_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -41,6 +42,7 @@ struct Board {
     active: HashSet<PortalId>,
     active_at: i64,
     purged_at: i64,
+    counted_at: i64,
 }
 
 impl Engine {
@@ -81,6 +83,10 @@ impl Engine {
             board.active = deps.portals.active().await?.into_iter().collect();
             board.active_at = now;
             self.gauges().await?;
+        }
+        if now - board.counted_at > COUNT_EVERY_MS {
+            board.counted_at = now;
+            self.table_gauges().await?;
         }
         if now - board.purged_at > PURGE_EVERY_MS {
             board.purged_at = now;
@@ -146,18 +152,5 @@ impl Engine {
         if pause > 0 {
             board.pause.insert(job, now + pause);
         }
-    }
-
-    async fn gauges(&self) -> Result<(), StoreError> {
-        let now = self.0.deps.clock.now_ms();
-        let ((_, inbox), (pending, outbox)) = work::backlog(&self.0.deps.db).await?;
-        let lag = |oldest: Option<i64>| {
-            let ms = oldest.map_or(0, |at| u64::try_from(now.saturating_sub(at)).unwrap_or_default());
-            Duration::from_millis(ms).as_secs_f64()
-        };
-        metrics::gauge!("fb24_inbox_lag_seconds").set(lag(inbox));
-        metrics::gauge!("fb24_outbox_lag_seconds").set(lag(outbox));
-        metrics::gauge!("fb24_outbox_pending").set(f64::from(i32::try_from(pending).unwrap_or(i32::MAX)));
-        Ok(())
     }
 }

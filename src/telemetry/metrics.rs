@@ -48,13 +48,17 @@ fn describe() {
     describe_counter!(PORTAL_REQUESTS, "HTTP requests to portals, by outcome");
     describe_histogram!(PORTAL_REQUEST_SECONDS, Unit::Seconds, "Time of HTTP requests to portals");
     describe_counter!(PORTAL_COMMANDS, "Commands to portals, those inside a batch too, by method and outcome");
-    describe_gauge!(RATE_BUCKET_TOKENS, "Requests left in the fullest-used portal's bucket");
-    describe_gauge!(OPERATING_SECONDS, Unit::Seconds, "Highest operating time of a method over all portals");
+    describe_gauge!(RATE_BUCKET_TOKENS, "Requests left in the bucket of the portal called last");
+    describe_gauge!(
+        OPERATING_SECONDS,
+        Unit::Seconds,
+        "Operating time of a method as the last answer of any portal said"
+    );
     describe_gauge!(INBOX_LAG, Unit::Seconds, "Age of the oldest record not decided yet");
     describe_gauge!(OUTBOX_LAG, Unit::Seconds, "Age of the oldest change not delivered yet");
     describe_gauge!(OUTBOX_PENDING, "Subjects waiting for delivery");
     describe_histogram!(SYNC_LATENCY, Unit::Seconds, "From the PMS change seen to the CRM's confirmation");
-    describe_gauge!(PMS_LINK_UP, "Hotel links that answer, by kind of source");
+    describe_gauge!(PMS_LINK_UP, "1 while every hotel link of this kind answers, else the share that does");
     describe_gauge!(PMS_LAST_RECORD, Unit::Seconds, "When the newest record of any hotel was received");
     describe_counter!(TOKEN_REFRESH, "Token refreshes, by outcome");
     describe_gauge!(RECONCILIATION_DRIFT, "Stays that differ at the last reconciliation");
