@@ -16,6 +16,7 @@ mod api_hotels;
 mod api_input;
 mod api_openapi;
 mod api_store;
+mod api_texts;
 mod api_views;
 mod bitrix;
 mod end_to_end;

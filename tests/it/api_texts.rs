@@ -1,0 +1,70 @@
+//! Every code that other rooms hand to people has a sentence in both languages.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use fidelio_bitrix24::http::{Lang, texts};
+
+/// Words between quotes that directly follow one of these marks, anywhere under a folder of the sources.
+fn codes(folder: &str, marks: &[&str]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).expect("a folder").map(|entry| entry.expect("an entry").path()));
+            continue;
+        }
+        let text: String =
+            fs::read_to_string(&path).expect("a source").split_whitespace().collect::<Vec<_>>().join(" ");
+        for mark in marks {
+            for (at, _) in text.match_indices(mark) {
+                let rest = text[at + mark.len()..].trim_start();
+                if let Some((code, _)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+                    found.insert(code.to_owned());
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn s49_every_cause_lack_and_conflict_in_use_has_its_sentence() {
+    let causes = codes("sync", &["cause:", "plan.reject(&due,", "plan.reject(&person.due,", "problem(write,"]);
+    assert!(causes.len() >= 6, "{causes:?}");
+    let lacks = codes("portal", &[".lack("]);
+    assert!(lacks.len() >= 10, "{lacks:?}");
+    let conflicts = codes("sync/imports.rs", &["SyncError::Conflict("]);
+    assert!(conflicts.len() >= 3, "{conflicts:?}");
+    for lang in [Lang::Ru, Lang::En] {
+        for code in &causes {
+            assert_ne!(texts::cause(lang, code), texts::cause(lang, "no.such.code"), "{code}");
+        }
+        for code in &lacks {
+            assert!(texts::lack(lang, code).is_some(), "{code}");
+        }
+        for code in &conflicts {
+            assert_ne!(texts::conflict(lang, code), texts::conflict(lang, "no_such_code"), "{code}");
+        }
+    }
+}
+
+#[test]
+fn s49_every_finding_of_the_check_has_its_sentence() {
+    let mut findings = codes("fidelio/suite8/client.rs", &["=>", "=> {"]);
+    findings.extend(codes(
+        "fidelio/suite8/check.rs",
+        &["=> return (", "=>", "SECONDS {", "(days)) {", "} else {", "self.fail(\"tcp\",", "self.fail(\"login\","],
+    ));
+    findings
+        .retain(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !code.is_empty() && code != "ok");
+    assert!(findings.len() >= 15, "{findings:?}");
+    let none = serde_json::Map::new();
+    for code in findings {
+        for (lang, unknown) in [(Lang::Ru, format!("«{code}»")), (Lang::En, format!("\"{code}\""))] {
+            // `plain` is a finding of this layer alone; all others are told alike wherever they are found.
+            assert!(!texts::layer(lang, "tls", &code, &none).contains(&unknown), "{code}");
+        }
+    }
+}
