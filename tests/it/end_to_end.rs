@@ -36,15 +36,14 @@ on_both_engines! {
         }).await;
         assert!(differences(&portal, &hotel, "GRAND").is_empty(), "{:?}", differences(&portal, &hotel, "GRAND"));
 
-        let metrics = product.metrics().await;
         for name in [
             "fb24_portal_requests_total", "fb24_portal_request_seconds", "fb24_portal_commands_total", "fb24_rate_bucket_tokens",
             "fb24_operating_seconds", "fb24_inbox_lag_seconds", "fb24_outbox_lag_seconds", "fb24_outbox_pending",
             "fb24_sync_latency_seconds", "fb24_pms_link_up", "fb24_pms_last_record_timestamp_seconds", "fb24_store_rows",
         ] {
-            assert!(metrics.contains(name), "the contract's metric {name} is missing");
+            until(name, 20, || async { product.metrics().await.contains(name).then_some(()) }).await;
         }
-        assert!(!metrics.contains(&portal.member_id()), "no portal in a label");
+        assert!(!product.metrics().await.contains(&portal.member_id()), "no portal in a label");
 
         let before = portal.count(Entity::Contact);
         assert_eq!(product.terminate(), Some(0), "a graceful stop");

@@ -57,6 +57,8 @@ impl Pass<'_> {
         }
         let stays = kind.req_type == RESERVATION.req_type;
         let known = if stays { self.state.reservations.clone() } else { self.state.profiles.clone() };
+        // What was there before the hotel was connected is the import's, and a person starts that.
+        let first = known.is_none();
         let (mut mark, window) = match known {
             Some(mark) => {
                 let Some(window) = self.window(kind, &mark).await? else { return Ok(None) };
@@ -80,7 +82,9 @@ impl Pass<'_> {
         }
         for lot in sifted.due.chunks(LOT) {
             let numbers: Vec<String> = lot.iter().map(|row| row.number.clone()).collect();
-            if stays {
+            if first {
+                mark.delivered(lot, overlap);
+            } else if stays {
                 mark.delivered(lot, overlap);
                 self.changed_stays(&numbers, &mark).await?;
             } else {
