@@ -18,6 +18,7 @@ pub mod limits;
 pub mod links;
 pub mod mappings;
 pub mod outbox;
+mod outbox_sent;
 pub mod portals;
 pub mod problems;
 pub mod profiles;

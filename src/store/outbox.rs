@@ -3,6 +3,9 @@
 use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list};
+pub use super::outbox_sent::{
+    Sending, Setback, adopt, done, hold_longer, mark_sent, open_writes, set_back, to_settle, wait_again,
+};
 use super::{Db, Row, StoreError, Tx, args};
 use crate::domain::{HotelId, PortalId};
 
@@ -63,10 +66,10 @@ pub struct OutboxRow {
     pub write: Option<Vec<u8>>,
 }
 
-const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, not_before, seen_at, fence, hold_until, \
+pub(super) const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, not_before, seen_at, fence, hold_until, \
                        entity, target, write_kind, write_sealed";
 
-fn read(row: &Row) -> Result<OutboxRow, StoreError> {
+pub(super) fn read(row: &Row) -> Result<OutboxRow, StoreError> {
     Ok(OutboxRow {
         id: row.get("id")?,
         subject: row.get("subject")?,
@@ -87,8 +90,8 @@ fn read(row: &Row) -> Result<OutboxRow, StoreError> {
     })
 }
 
-/// Adds intents; one that waits already becomes as urgent as the more urgent of the two, and a rejected or failed one
-/// gets a new chance because something changed.
+/// Adds intents; one that waits already becomes as urgent as the more urgent of the two, one that only waited for news is
+/// due now, and a rejected or failed one gets a new chance because something changed.
 pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(), StoreError> {
     // One statement cannot touch a row twice: of several for one subject the most urgent stays.
     let mut once: std::collections::BTreeMap<String, NewIntent> = std::collections::BTreeMap::new();
@@ -131,7 +134,8 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
             rank = excluded.rank,
             seq = outbox.seq + 1,
             attempts = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.attempts END,
-            not_before = CASE WHEN outbox.state IN (2, 3) THEN excluded.not_before ELSE outbox.not_before END,
+            not_before = CASE WHEN outbox.state IN (2, 3) OR outbox.attempts = 0 THEN excluded.not_before
+                ELSE outbox.not_before END,
             state = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.state END",
     )
     .await?;
@@ -154,44 +158,12 @@ pub async fn due(
     db.rows(&sql, args![portal.0, priorities.0, priorities.1, now, limit]).await?.iter().map(read).collect()
 }
 
-/// Rows whose outcome is not known and whose hold is over.
-pub async fn to_settle(db: &Db, portal: PortalId, now: i64, limit: i64) -> Result<Vec<OutboxRow>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM outbox WHERE portal_id = $1 AND state = 1 AND hold_until <= $2 ORDER BY id LIMIT $3"
-    );
-    db.rows(&sql, args![portal.0, now, limit]).await?.iter().map(read).collect()
-}
-
 /// Records that an open write goes to: `(entity, id)`.
 pub async fn open_targets(db: &Db, portal: PortalId) -> Result<Vec<(i32, i64)>, StoreError> {
     let rows = db
         .rows("SELECT entity, target FROM outbox WHERE portal_id = $1 AND state = 1 AND target > 0", args![portal.0])
         .await?;
     rows.iter().map(|row| Ok((row.get("entity")?, row.get("target")?))).collect()
-}
-
-/// What was sent to these records and is not confirmed yet: `(id, sealed write)`.
-pub async fn open_writes(
-    via: impl Into<Via<'_>>,
-    portal: PortalId,
-    entity: i32,
-    ids: &[i64],
-) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-    let via = via.into();
-    let mut found = Vec::new();
-    for chunk in ids.chunks(chunk_of(1)) {
-        let mut values = args![portal.0, entity];
-        values.extend(chunk.iter().map(|id| Value::from(*id)));
-        let sql = format!(
-            "SELECT target, write_sealed FROM outbox
-             WHERE portal_id = $1 AND state = 1 AND entity = $2 AND write_sealed IS NOT NULL AND target IN ({})",
-            list(2, chunk.len())
-        );
-        for row in via.rows(&sql, values).await? {
-            found.push((row.get("target")?, row.get("write_sealed")?));
-        }
-    }
-    Ok(found)
 }
 
 /// State and attempts by subject: whether a guest's record is still on its way.
@@ -215,110 +187,6 @@ pub async fn states(
         }
     }
     Ok(found)
-}
-
-/// What a row is about to send.
-#[derive(Debug, Clone)]
-pub struct Sending {
-    pub id: i64,
-    pub seq: i64,
-    pub entity: i32,
-    /// The record; 0 for one to be made.
-    pub target: i64,
-    pub kind: &'static str,
-    pub write: Vec<u8>,
-}
-
-/// Marks rows as sent, before they are: whatever happens from here on, their outcome is unknown until it is recorded.
-/// Answers the rows that were still waiting unchanged.
-pub async fn mark_sent(
-    tx: &Tx,
-    portal: PortalId,
-    fence: i64,
-    now: i64,
-    hold_until: i64,
-    rows: Vec<Sending>,
-) -> Result<Vec<i64>, StoreError> {
-    let mut marked = Vec::with_capacity(rows.len());
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<Sending> = rows.by_ref().take(chunk_of(6)).collect();
-        let tuples = (0..chunk.len()).map(|n| format!("({})", list(4 + n * 6, 6))).collect::<Vec<_>>().join(", ");
-        let mut values = args![portal.0, fence, now, hold_until];
-        for row in chunk {
-            values.extend(args![row.id, row.seq, row.entity, row.target, row.kind, row.write]);
-        }
-        // Both engines name the columns of VALUES so.
-        let sql = format!(
-            "UPDATE outbox SET state = 1, fence = $2, sent_at = $3, hold_until = $4, entity = v.column3,
-                target = v.column4, write_kind = v.column5, write_sealed = v.column6
-             FROM (VALUES {tuples}) AS v
-             WHERE outbox.portal_id = $1 AND outbox.id = v.column1 AND outbox.seq = v.column2 AND outbox.state = 0
-             RETURNING outbox.id AS id"
-        );
-        for row in tx.rows(&sql, values).await? {
-            marked.push(row.get("id")?);
-        }
-    }
-    Ok(marked)
-}
-
-/// Records that `(id, seq)` are done: a row that changed meanwhile waits again. Rows that another owner has settled
-/// since are not touched.
-pub async fn done(tx: &Tx, portal: PortalId, fence: i64, rows: &[(i64, i64)]) -> Result<(), StoreError> {
-    for chunk in rows.chunks(chunk_of(2)) {
-        let pairs = (0..chunk.len()).map(|n| format!("({})", list(2 + n * 2, 2))).collect::<Vec<_>>().join(", ");
-        let mut values = args![portal.0, fence];
-        for (id, seq) in chunk {
-            values.push(Value::from(*id));
-            values.push(Value::from(*seq));
-        }
-        let sql = format!(
-            "DELETE FROM outbox WHERE portal_id = $1 AND fence = $2 AND state = 1 AND (id, seq) IN (VALUES {pairs})"
-        );
-        tx.execute(&sql, values).await?;
-    }
-    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-    wait_again(tx, portal, fence, &ids, 0).await
-}
-
-/// Sent rows go back to waiting, their outcome settled (or known not to have happened).
-pub async fn wait_again(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64], not_before: i64) -> Result<(), StoreError> {
-    for chunk in ids.chunks(chunk_of(1)) {
-        let mut values = args![portal.0, fence, not_before];
-        values.extend(chunk.iter().map(|id| Value::from(*id)));
-        let sql = format!(
-            "UPDATE outbox SET state = 0, not_before = $3, target = 0, write_kind = '', write_sealed = NULL
-             WHERE portal_id = $1 AND fence = $2 AND state = 1 AND id IN ({})",
-            list(3, chunk.len())
-        );
-        tx.execute(&sql, values).await?;
-    }
-    Ok(())
-}
-
-/// A refused or failed write: what becomes of its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setback {
-    pub id: i64,
-    /// [`WAITING`], [`REJECTED`] or [`FAILED`].
-    pub state: i32,
-    pub not_before: i64,
-    /// Counts against the schedule.
-    pub counts: bool,
-}
-
-pub async fn set_back(tx: &Tx, portal: PortalId, fence: i64, setbacks: &[Setback]) -> Result<(), StoreError> {
-    for back in setbacks {
-        tx.execute(
-            "UPDATE outbox SET state = $4, not_before = $5, attempts = attempts + $6, target = 0, write_kind = '',
-                write_sealed = NULL
-             WHERE portal_id = $1 AND id = $2 AND fence = $3 AND state = 1",
-            args![portal.0, back.id, fence, back.state, back.not_before, i32::from(back.counts)],
-        )
-        .await?;
-    }
-    Ok(())
 }
 
 /// Rows that were found to have nothing to send, or to be about nothing, and did not change since they were read.
@@ -370,38 +238,6 @@ pub async fn retry(tx: &Tx, portal: PortalId, subject: &str) -> Result<u64, Stor
         args![portal.0, subject],
     )
     .await
-}
-
-/// Takes over rows left open by an earlier owner of the portal's lease, so that only one of us records their end.
-pub async fn adopt(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64], now: i64) -> Result<Vec<i64>, StoreError> {
-    let mut taken = Vec::new();
-    for chunk in ids.chunks(chunk_of(1)) {
-        let mut values = args![portal.0, fence, now];
-        values.extend(chunk.iter().map(|id| Value::from(*id)));
-        let sql = format!(
-            "UPDATE outbox SET fence = $2 WHERE portal_id = $1 AND state = 1 AND hold_until <= $3 AND id IN ({})
-             RETURNING id",
-            list(3, chunk.len())
-        );
-        for row in tx.rows(&sql, values).await? {
-            taken.push(row.get("id")?);
-        }
-    }
-    Ok(taken)
-}
-
-/// The look-up of an unknown outcome failed: it is tried again later, the record stays held.
-pub async fn hold_longer(db: &Db, portal: PortalId, fence: i64, ids: &[i64], until: i64) -> Result<(), StoreError> {
-    for chunk in ids.chunks(chunk_of(1)) {
-        let mut values = args![portal.0, fence, until];
-        values.extend(chunk.iter().map(|id| Value::from(*id)));
-        let sql = format!(
-            "UPDATE outbox SET hold_until = $3 WHERE portal_id = $1 AND fence = $2 AND state = 1 AND id IN ({})",
-            list(3, chunk.len())
-        );
-        db.execute(&sql, values).await?;
-    }
-    Ok(())
 }
 
 /// When the next row becomes due or the next hold ends.

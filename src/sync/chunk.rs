@@ -1,0 +1,353 @@
+//! One chunk of the inbox: what it says, what that makes of what we hold, what the portal may have to be told.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{TimeZone, Utc};
+use serde_json::json;
+
+use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
+use super::events::{CrmEvent, PAYLOAD};
+use crate::bitrix::Priority;
+use crate::crypto::TenantKey;
+use crate::domain::decision::{Held, Verdict, decide_profile, decide_stay};
+use crate::domain::{Change, CrmEntity, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject};
+use crate::store::inbox::{InboxKind, InboxRow};
+use crate::store::outbox::{Intent, NewIntent};
+use crate::store::problems::NewProblem;
+use crate::store::profiles::ProfileRow;
+use crate::store::stays::{Role, StayRow};
+use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, profiles, stays};
+
+/// Our own writes come back as events: a short wait lets a burst of them become one look.
+const EVENT_PAUSE_MS: i64 = 2_000;
+
+pub(super) struct Chunk<'a> {
+    portal: PortalId,
+    key: &'a TenantKey,
+    now: i64,
+    changes: Vec<(InboxRow, Change)>,
+    events: Vec<(InboxRow, CrmEvent)>,
+    failed: Vec<i64>,
+    problems: Vec<NewProblem>,
+    stays: BTreeMap<(HotelId, StayNumber), StayRow>,
+    profiles: BTreeMap<(HotelId, ProfileNumber), ProfileRow>,
+    touched_stays: BTreeMap<(HotelId, StayNumber), Touched>,
+    touched_profiles: BTreeMap<(HotelId, ProfileNumber), Touched>,
+}
+
+/// What became of a record in this chunk.
+#[derive(Clone, Copy, Default)]
+struct Touched {
+    priority: i32,
+    seen_at: i64,
+    /// The facts differ from before.
+    changed: bool,
+    /// A profile's name (in deals' titles), or a finished stay's figures (in guests' totals), differ.
+    others: bool,
+}
+
+impl<'a> Chunk<'a> {
+    pub fn new(portal: PortalId, key: &'a TenantKey, now: i64) -> Self {
+        Self {
+            portal,
+            key,
+            now,
+            changes: Vec::new(),
+            events: Vec::new(),
+            failed: Vec::new(),
+            problems: Vec::new(),
+            stays: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            touched_stays: BTreeMap::new(),
+            touched_profiles: BTreeMap::new(),
+        }
+    }
+
+    pub fn read(&mut self, rows: Vec<InboxRow>) {
+        for row in rows {
+            let plain = match self.key.open(PAYLOAD, &row.payload) {
+                Ok(plain) => plain,
+                Err(_) => {
+                    self.unreadable(row);
+                    continue;
+                }
+            };
+            if row.kind == InboxKind::Event {
+                match serde_json::from_slice(&plain) {
+                    Ok(event) => self.events.push((row, event)),
+                    Err(_) => self.unreadable(row),
+                }
+            } else {
+                match serde_json::from_slice(&plain) {
+                    Ok(change) => self.changes.push((row, change)),
+                    Err(_) => self.unreadable(row),
+                }
+            }
+        }
+    }
+
+    fn unreadable(&mut self, row: InboxRow) {
+        self.failed.push(row.id);
+        self.problems.push(NewProblem {
+            hotel: (row.hotel.0 != 0).then_some(row.hotel),
+            subject: row.subject,
+            cause: "inbox.unreadable".to_owned(),
+            kind: "failed",
+            params: json!({}),
+        });
+    }
+
+    pub async fn decide(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let (mut stay_keys, mut profile_keys) = (Vec::new(), Vec::new());
+        for (row, change) in &self.changes {
+            match &change.entity {
+                Entity::Stay(stay) => stay_keys.push((row.hotel, stay.number.clone())),
+                Entity::Profile(profile) => profile_keys.push((row.hotel, profile.number.clone())),
+            }
+        }
+        self.stays = stays::load(tx, self.portal, self.key, &stay_keys).await?.into_iter().collect();
+        self.profiles = profiles::load(tx, self.portal, self.key, &profile_keys).await?.into_iter().collect();
+        for (row, change) in std::mem::take(&mut self.changes) {
+            let import = row.priority >= super::lane(Priority::Import);
+            match change.entity {
+                Entity::Stay(stay) => self.take_stay(&row, *stay, &change.observed, import),
+                Entity::Profile(profile) => self.take_profile(&row, *profile, &change.observed, import),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_stay(
+        &mut self,
+        row: &InboxRow,
+        stay: crate::domain::Stay,
+        observed: &crate::domain::Observed,
+        import: bool,
+    ) {
+        let key = (row.hotel, stay.number.clone());
+        let before = self.stays.get(&key);
+        let held = before.map(|row| Held {
+            facts: row.facts.clone(),
+            pms_time: row.pms_time,
+            received_at: Utc.timestamp_millis_opt(row.received_at).single().unwrap_or_default(),
+        });
+        let Verdict::Takes { facts, refused } = decide_stay(held.as_ref(), stay, observed, import) else { return };
+        if let Some(step) = refused {
+            self.problems.push(NewProblem {
+                hotel: Some(row.hotel),
+                subject: row.subject.clone(),
+                cause: "status.refused".to_owned(),
+                kind: "refused",
+                params: json!({"from": step.from.word(), "to": step.to.word()}),
+            });
+        }
+        let changed = before.is_none_or(|before| before.facts != facts);
+        let finished = |status: Option<&StayStatus>| status == Some(&StayStatus::CheckedOut);
+        let others = changed
+            && (finished(facts.status.get()) || before.is_some_and(|before| finished(before.facts.status.get())));
+        self.stays.insert(
+            key.clone(),
+            StayRow {
+                hotel: row.hotel,
+                facts,
+                hash: row.hash.clone(),
+                source: observed.source.clone(),
+                pms_time: observed.pms_time,
+                received_at: observed.received_at.timestamp_millis(),
+                updated_at: self.now,
+            },
+        );
+        touch(&mut self.touched_stays, key, row, changed, others);
+    }
+
+    fn take_profile(
+        &mut self,
+        row: &InboxRow,
+        profile: crate::domain::Profile,
+        observed: &crate::domain::Observed,
+        import: bool,
+    ) {
+        let key = (row.hotel, profile.number.clone());
+        let before = self.profiles.get(&key);
+        let held = before.map(|row| Held {
+            facts: row.facts.clone(),
+            pms_time: row.pms_time,
+            received_at: Utc.timestamp_millis_opt(row.received_at).single().unwrap_or_default(),
+        });
+        let Verdict::Takes { facts, .. } = decide_profile(held.as_ref(), profile, observed, import) else { return };
+        let changed = before.is_none_or(|before| before.facts != facts);
+        let renamed = before.is_none_or(|before| before.facts.display_name() != facts.display_name());
+        self.profiles.insert(
+            key.clone(),
+            ProfileRow {
+                hotel: row.hotel,
+                facts,
+                hash: row.hash.clone(),
+                source: observed.source.clone(),
+                pms_time: observed.pms_time,
+                received_at: observed.received_at.timestamp_millis(),
+                updated_at: self.now,
+            },
+        );
+        touch(&mut self.touched_profiles, key, row, changed, renamed);
+    }
+
+    pub async fn write(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let stays: Vec<StayRow> = self.touched_stays.keys().filter_map(|key| self.stays.get(key)).cloned().collect();
+        let profiles: Vec<ProfileRow> =
+            self.touched_profiles.keys().filter_map(|key| self.profiles.get(key)).cloned().collect();
+        stays::save(tx, self.portal, self.key, &stays).await?;
+        profiles::save(tx, self.portal, self.key, &profiles).await?;
+        let mut intents = self.stay_intents(tx, &stays).await?;
+        intents.extend(self.profile_intents(tx).await?);
+        intents.extend(self.event_intents(tx).await?);
+        outbox::add(tx, self.portal, intents).await?;
+        inbox::set_failed(tx, self.portal, &self.failed).await?;
+        problems::raise(tx, self.portal, self.key, &self.problems, self.now).await
+    }
+
+    async fn stay_intents(&self, tx: &Tx, stays: &[StayRow]) -> Result<Vec<NewIntent>, StoreError> {
+        let mut intents = Vec::new();
+        let mut named: HashMap<Subject, (Touched, i32, bool)> = HashMap::new();
+        for stay in stays {
+            let Some(touched) = self.touched_stays.get(&(stay.hotel, stay.facts.number.clone())) else { continue };
+            if !touched.changed {
+                continue;
+            }
+            intents.push(intent(&Subject::Stay(stay.hotel, stay.facts.number.clone()), *touched, RANK_DEAL));
+            for (profile, role) in stays::roles(&stay.facts) {
+                let rank = if role.is_person() { RANK_CONTACT } else { RANK_COMPANY };
+                let totals = touched.others && role == Role::Guest;
+                let entry = named.entry(Subject::Profile(stay.hotel, profile)).or_insert((*touched, rank, false));
+                entry.2 |= totals;
+            }
+        }
+        // Known people who have no record yet, and guests whose finished stays changed.
+        let subjects: Vec<String> = named.keys().map(ToString::to_string).collect();
+        let linked = links::of_subjects(tx, self.portal, &subjects).await?;
+        let known = self.known_profiles(tx, named.keys()).await?;
+        for (subject, (touched, rank, totals)) in named {
+            if known.contains(&subject) && (totals || !linked.contains_key(&subject.to_string())) {
+                intents.push(intent(&subject, touched, rank));
+            }
+        }
+        Ok(intents)
+    }
+
+    async fn known_profiles<'s>(
+        &self,
+        tx: &Tx,
+        subjects: impl Iterator<Item = &'s Subject>,
+    ) -> Result<HashSet<Subject>, StoreError> {
+        let mut hotels: HashMap<HotelId, Vec<String>> = HashMap::new();
+        for subject in subjects {
+            if let Subject::Profile(hotel, number) = subject {
+                hotels.entry(*hotel).or_default().push(number.to_string());
+            }
+        }
+        let mut known = HashSet::new();
+        for (hotel, numbers) in hotels {
+            for number in profiles::hashes(tx, self.portal, hotel, &numbers).await?.into_keys() {
+                if let Ok(number) = ProfileNumber::parse(&number) {
+                    known.insert(Subject::Profile(hotel, number));
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    async fn profile_intents(&self, tx: &Tx) -> Result<Vec<NewIntent>, StoreError> {
+        let changed: Vec<(HotelId, ProfileNumber)> =
+            self.touched_profiles.iter().filter(|(_, touched)| touched.changed).map(|(key, _)| key.clone()).collect();
+        let subjects: Vec<String> =
+            changed.iter().map(|(hotel, number)| Subject::Profile(*hotel, number.clone()).to_string()).collect();
+        let linked = links::of_subjects(tx, self.portal, &subjects).await?;
+        let naming = stays::naming(tx, self.portal, &changed).await?;
+        let mut roles: HashMap<(HotelId, ProfileNumber), Role> = HashMap::new();
+        let mut intents = Vec::new();
+        let mut retitled: Vec<(Subject, Touched)> = Vec::new();
+        for (hotel, stay, profile, role) in naming {
+            let key = (hotel, profile);
+            if let Some(touched) = self.touched_profiles.get(&key).filter(|touched| touched.others) {
+                retitled.push((Subject::Stay(hotel, stay), *touched));
+            }
+            roles.entry(key).or_insert(role);
+        }
+        for key in changed {
+            let subject = Subject::Profile(key.0, key.1.clone());
+            let role = roles.get(&key);
+            // People nobody books for stay in the hotel: thousands of profiles have no stay with us.
+            if role.is_none() && !linked.contains_key(&subject.to_string()) {
+                continue;
+            }
+            let rank = if role.is_none_or(|role| role.is_person()) { RANK_CONTACT } else { RANK_COMPANY };
+            if let Some(touched) = self.touched_profiles.get(&key) {
+                intents.push(intent(&subject, *touched, rank));
+            }
+        }
+        let stays: Vec<String> = retitled.iter().map(|(subject, _)| subject.to_string()).collect();
+        let deals = links::of_subjects(tx, self.portal, &stays).await?;
+        for (subject, touched) in retitled {
+            // A stay without a deal waits in the outbox anyway; a live one may be waiting for just this guest.
+            let live = touched.priority <= super::lane(Priority::Live);
+            if live || deals.contains_key(&subject.to_string()) {
+                intents.push(intent(&subject, touched, RANK_DEAL));
+            }
+        }
+        Ok(intents)
+    }
+
+    async fn event_intents(&self, tx: &Tx) -> Result<Vec<NewIntent>, StoreError> {
+        let mut intents = Vec::new();
+        for entity in CrmEntity::ALL {
+            let events: Vec<&(InboxRow, CrmEvent)> =
+                self.events.iter().filter(|(_, event)| event.entity == entity.type_id()).collect();
+            let ids: Vec<i64> = events.iter().map(|(_, event)| event.crm_id).collect();
+            let linked: HashSet<i64> =
+                links::of_records(tx, self.portal, entity, &ids).await?.into_iter().map(|link| link.crm_id).collect();
+            let records = crm_records::load(tx, self.portal, self.key, entity, &ids).await?;
+            for (row, event) in events {
+                let gone = event.event.ends_with("DELETE");
+                let echo = !gone
+                    && records
+                        .get(&event.crm_id)
+                        .is_some_and(|record| event.ts.saturating_mul(1_000) <= record.synced_at);
+                // What is not ours is the delta scan's; what we wrote ourselves a moment ago needs no second look.
+                if gone || (linked.contains(&event.crm_id) && !echo) {
+                    intents.push(NewIntent {
+                        subject: Subject::Crm(entity, event.crm_id).to_string(),
+                        intent: Intent::Reread,
+                        priority: row.priority,
+                        rank: RANK_REREAD,
+                        not_before: self.now + EVENT_PAUSE_MS,
+                        seen_at: row.received_at,
+                    });
+                }
+            }
+        }
+        Ok(intents)
+    }
+}
+
+fn touch<K: Ord>(map: &mut BTreeMap<K, Touched>, key: K, row: &InboxRow, changed: bool, others: bool) {
+    let new = Touched { priority: row.priority, seen_at: row.received_at, changed, others };
+    map.entry(key)
+        .and_modify(|held| {
+            held.priority = held.priority.min(new.priority);
+            held.seen_at = held.seen_at.min(new.seen_at);
+            held.changed |= changed;
+            held.others |= others;
+        })
+        .or_insert(new);
+}
+
+fn intent(subject: &Subject, touched: Touched, rank: i32) -> NewIntent {
+    NewIntent {
+        subject: subject.to_string(),
+        intent: Intent::Sync,
+        priority: touched.priority,
+        rank,
+        not_before: 0,
+        seen_at: touched.seen_at,
+    }
+}
