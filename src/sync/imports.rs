@@ -316,7 +316,7 @@ mod tests {
                     at = at.succ_opt().unwrap();
                 }
             }
-            prop_assert_eq!(seen.len() as u64, length + 1);
+            prop_assert_eq!(u64::try_from(seen.len()).ok(), Some(length + 1));
             prop_assert!(seen.values().all(|count| *count == 1));
         }
     }
