@@ -15,6 +15,18 @@ pub async fn to_settle(db: &Db, portal: PortalId, now: i64, limit: i64) -> Resul
     db.rows(&sql, args![portal.0, now, limit]).await?.iter().map(read).collect()
 }
 
+/// Records under way to being made, whose outcome may not be known: `(row, entity, sealed write)`.
+pub async fn open_creates(db: &Db, portal: PortalId) -> Result<Vec<(i64, i32, Vec<u8>)>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT id, entity, write_sealed FROM outbox
+             WHERE portal_id = $1 AND state = 1 AND target = 0 AND write_sealed IS NOT NULL",
+            args![portal.0],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("entity")?, row.get("write_sealed")?))).collect()
+}
+
 /// What was sent to these records and is not confirmed yet: `(id, sealed write)`.
 pub async fn open_writes(
     via: impl Into<Via<'_>>,
@@ -123,6 +135,8 @@ pub async fn wait_again(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64], not_
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setback {
     pub id: i64,
+    /// As it was sent: a row that changed since waits instead of being put aside.
+    pub seq: i64,
     /// [`WAITING`], [`REJECTED`] or [`FAILED`].
     pub state: i32,
     pub not_before: i64,
@@ -133,10 +147,11 @@ pub struct Setback {
 pub async fn set_back(tx: &Tx, portal: PortalId, fence: i64, setbacks: &[Setback]) -> Result<(), StoreError> {
     for back in setbacks {
         tx.execute(
-            "UPDATE outbox SET state = $4, not_before = $5, attempts = attempts + $6, target = 0, write_kind = '',
+            "UPDATE outbox SET state = CASE WHEN seq = $7 THEN $4 ELSE 0 END, not_before = $5,
+                attempts = CASE WHEN seq = $7 THEN attempts + $6 ELSE 0 END, target = 0, write_kind = '',
                 write_sealed = NULL
              WHERE portal_id = $1 AND id = $2 AND fence = $3 AND state = 1",
-            args![portal.0, back.id, fence, back.state, back.not_before, i32::from(back.counts)],
+            args![portal.0, back.id, fence, back.state, back.not_before, i32::from(back.counts), back.seq],
         )
         .await?;
     }

@@ -159,9 +159,11 @@ impl Delivery {
         let (mut done, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
         for (write, outcome) in writes.iter().zip(outcomes) {
-            let back = |state, not_before, counts| Setback { id: write.row, state, not_before, counts };
+            let back = |state, not_before, counts| Setback { id: write.row, seq: write.seq, state, not_before, counts };
             match outcome {
-                Outcome::Unknown => {}
+                Outcome::Unknown => {
+                    self.lanes().unheard.insert(write.row);
+                }
                 Outcome::Done(id) => done.push((write, id)),
                 Outcome::Again { after_ms } => backs.push(back(outbox::WAITING, now + after_ms, false)),
                 Outcome::Not(error) if error.class == Class::Permanent => {

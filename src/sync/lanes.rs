@@ -6,13 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::lease::HeldLease;
+use super::people::{comm_keys, name_tokens};
 use super::ports::PortalTerms;
 use crate::bitrix::PortalClient;
 use crate::bitrix::multifield::{Stored, Way};
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, HotelId, Mapping, PortalId};
 use crate::store::hotels::HotelRow;
-use crate::store::{hotels, mappings};
+use crate::store::{hotels, mappings, outbox};
 
 /// How long a read of a record counts as its present state before a stage is moved or a phone changed.
 const FRESH_MS: i64 = 10_000;
@@ -41,6 +42,10 @@ pub(super) struct Lanes {
     pub records: HashSet<(CrmEntity, i64)>,
     /// People being created: their phones and e-mails, and their name, by outbox row.
     pub people: HashMap<i64, (Vec<String>, BTreeSet<String>)>,
+    /// Rows among them whose outcome was not heard: the person may be there, or come yet.
+    pub unheard: HashSet<i64>,
+    /// Records to which a write of unknown outcome is open.
+    pub open: HashSet<(CrmEntity, i64)>,
     /// Rows that wait for something in flight; looked at again when anything ends.
     pub waiting: HashSet<i64>,
     /// Records read a moment ago, with their phones and e-mails.
@@ -69,7 +74,7 @@ impl Delivery {
             by_hotel.insert(*hotel, mappings::active(&deps.db, portal, *hotel).await?.1);
         }
         let lanes = Lanes { no_import: !terms.can_import, way: terms.multifield, ..Lanes::default() };
-        Ok(Self {
+        let delivery = Self {
             engine: engine.clone(),
             portal,
             key,
@@ -80,7 +85,35 @@ impl Delivery {
             mappings: by_hotel,
             recording: tokio::sync::Mutex::new(()),
             lanes: Mutex::new(lanes),
-        })
+        };
+        delivery.remember_unheard().await?;
+        Ok(delivery)
+    }
+
+    /// People whose creation was never answered: whoever looks like one of them waits until that is settled.
+    async fn remember_unheard(&self) -> Result<(), SyncError> {
+        for (row, entity, sealed) in outbox::open_creates(self.db(), self.portal).await? {
+            let Some(entity) = CrmEntity::from_type_id(entity).filter(|entity| *entity != CrmEntity::Deal) else {
+                continue;
+            };
+            let fields = self.open_write(&sealed)?.after;
+            let hashes: Vec<String> = comm_keys(&self.key, &fields).into_iter().map(|(_, hash)| hash).collect();
+            if !hashes.is_empty() {
+                let name = name_tokens(&self.key, entity, &fields);
+                let mut lanes = self.lanes();
+                lanes.people.insert(row, (hashes, name));
+                lanes.unheard.insert(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which records are held because a write to them was not answered.
+    pub async fn look_at_open(&self) -> Result<(), SyncError> {
+        let open = outbox::open_targets(self.db(), self.portal).await?;
+        self.lanes().open =
+            open.into_iter().filter_map(|(entity, id)| Some((CrmEntity::from_type_id(entity)?, id))).collect();
+        Ok(())
     }
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {

@@ -109,6 +109,7 @@ impl Delivery {
                 Subject::Profile(..) => profiles.push(Due { row, subject }),
             }
         }
+        self.look_at_open().await?;
         self.plan_people(&mut plan, profiles).await?;
         self.plan_deals(&mut plan, stays).await?;
         self.settle_plan(&mut plan).await?;
@@ -123,6 +124,7 @@ impl Delivery {
             && plan.hints.is_empty()
             && plan.known.is_empty();
         if !nothing {
+            let _recording = self.recording.lock().await;
             let tx = self.db().begin().await?;
             if !self.lease.holds(&tx).await? {
                 return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
@@ -131,6 +133,7 @@ impl Delivery {
             outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
             links::add(&tx, self.portal, &plan.links, self.now()).await?;
+            self.tell_deals(&tx, &plan.links, self.now()).await?;
             crm_records::save(&tx, self.portal, &self.key, &plan.known).await?;
             problems::hint(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
             tx.commit().await?;

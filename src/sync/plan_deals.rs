@@ -22,7 +22,7 @@ use crate::store::stays::{self, Role, StayRow};
 
 /// How long a new stay's deal waits for a profile that was named but not read yet: live, imported.
 const PROFILE_GRACE_MS: (i64, i64) = (15_000, 120_000);
-const LOOK_AGAIN_MS: i64 = 2_000;
+pub(super) const LOOK_AGAIN_MS: i64 = 2_000;
 
 /// What was loaded for a batch of stays.
 struct Around {

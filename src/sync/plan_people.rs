@@ -8,6 +8,7 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use super::people::{comm_keys, hash_of, name_read, name_tokens};
 use super::plan::{Due, Plan, Planned};
+use super::plan_deals::LOOK_AGAIN_MS;
 use crate::domain::change_set::change_set;
 use crate::domain::crm::CrmEntity;
 use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
@@ -94,7 +95,15 @@ impl Delivery {
                     plan.dropped.push(due.pair());
                     continue;
                 }
-                if !taken.insert(link.crm_id) || self.lanes().records.contains(&(entity, link.crm_id)) {
+                let (flying, held) = {
+                    let (lanes, record) = (self.lanes(), (entity, link.crm_id));
+                    (lanes.records.contains(&record), lanes.open.contains(&record))
+                };
+                if held && !flying {
+                    plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS));
+                    continue;
+                }
+                if !taken.insert(link.crm_id) || flying {
                     self.lanes().waiting.insert(due.row.id);
                     continue;
                 }
@@ -211,13 +220,18 @@ impl Delivery {
         {
             let mut lanes = self.lanes();
             // The same person under two profiles: the second waits until the first can be found.
-            let twin = lanes.people.iter().any(|(of, (others, other))| {
-                *of != due.row.id
+            let twin = lanes.people.iter().find_map(|(of, (others, other))| {
+                let same = *of != due.row.id
                     && others.iter().any(|hash| hashes.contains(hash))
-                    && compare(&name, other) == Names::Compatible
+                    && compare(&name, other) == Names::Compatible;
+                same.then_some(*of)
             });
-            if twin {
-                lanes.waiting.insert(due.row.id);
+            if let Some(twin) = twin {
+                if lanes.unheard.contains(&twin) {
+                    plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS));
+                } else {
+                    lanes.waiting.insert(due.row.id);
+                }
                 return;
             }
             if !hashes.is_empty() {

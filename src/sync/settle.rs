@@ -10,7 +10,7 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use super::people::index_rows;
 use crate::bitrix::crm::{item_find, items_of};
-use crate::bitrix::{COMMANDS, Call, Error, Priority};
+use crate::bitrix::{COMMANDS, Call, Class, Error, Priority};
 use crate::domain::CrmEntity;
 use crate::domain::crm::{ORIGINATOR, read_id};
 use crate::store::crm_index;
@@ -72,6 +72,11 @@ impl Delivery {
                 let again = self.now() + ms(&error).max(5_000);
                 let open: Vec<i64> = taken.into_iter().collect();
                 outbox::hold_longer(self.db(), self.portal, self.lease.fence(), &open, again).await?;
+                // A look-up that is refused holds its own records, not the portal.
+                if error.class == Class::Permanent {
+                    tracing::warn!(portal = %self.portal, %error, "unknown outcomes cannot be looked up yet");
+                    return Ok(true);
+                }
                 Err(SyncError::Portal { portal: self.portal, error })
             }
             Err(Failed::Here(error)) => Err(error),
@@ -147,11 +152,17 @@ impl Delivery {
                     });
                     index.extend(index_rows(&self.key, open.entity, *id, &open.written.after));
                     records.push(RecordRow::new(open.entity, *id, open.written.after.clone(), now));
-                    done.push((open.row.id, open.row.seq));
+                    // Guests of a deal may have got their records meanwhile: it is compared once more.
+                    if open.entity == CrmEntity::Deal {
+                        again.push(open.row.id);
+                    } else {
+                        done.push((open.row.id, open.row.seq));
+                    }
                 }
                 None | Some([]) => again.push(open.row.id),
                 Some(several) => {
-                    backs.push(Setback { id: open.row.id, state: outbox::REJECTED, not_before: 0, counts: true });
+                    let (id, seq) = (open.row.id, open.row.seq);
+                    backs.push(Setback { id, seq, state: outbox::REJECTED, not_before: 0, counts: true });
                     problems.push(NewProblem {
                         hotel: None,
                         subject: open.row.subject.clone(),
@@ -173,6 +184,11 @@ impl Delivery {
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
         self.tell_deals(&tx, &made, now).await?;
         tx.commit().await?;
+        let mut lanes = self.lanes();
+        for open in creates {
+            lanes.unheard.remove(&open.row.id);
+            lanes.people.remove(&open.row.id);
+        }
         Ok(())
     }
 }
