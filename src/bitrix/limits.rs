@@ -26,11 +26,18 @@ fn margin(burst: u32) -> u32 {
 #[derive(Debug)]
 pub struct Permit {
     pub(super) priority: Priority,
+    pub(super) leaving_by: Option<i64>,
 }
 
 impl Permit {
     pub fn priority(&self) -> Priority {
         self.priority
+    }
+
+    /// A request under this permit that could not leave by then (ms) does not leave at all.
+    #[must_use]
+    pub fn leaving_by(self, at: i64) -> Self {
+        Self { leaving_by: Some(at), ..self }
     }
 }
 
@@ -119,7 +126,7 @@ impl Queue {
             }
             let now = clock.now_ms();
             match allowance.take_request(now, burst, per_second.max(1)).await? {
-                Take::Granted => return Ok(Permit { priority }),
+                Take::Granted => return Ok(Permit { priority, leaving_by: None }),
                 Take::NotBefore(at) => {
                     let wait = Duration::from_millis(u64::try_from(at - now).unwrap_or_default().max(1));
                     tokio::select! {

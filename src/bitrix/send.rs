@@ -52,8 +52,8 @@ impl PortalClient {
     pub(super) async fn exchange(&self, priority: Priority, request: &Request<'_>) -> Result<Value, Error> {
         let (mut renewed, mut followed, mut limited) = (false, false, 0);
         loop {
-            let _permit = self.permit(priority).await?;
-            match self.send(request).await {
+            let permit = self.permit(priority).await?;
+            match self.send(&permit, request).await {
                 Sent::Answered(json) => return Ok(json),
                 Sent::Stale { token, .. } if !renewed => {
                     renewed = true;
@@ -76,8 +76,8 @@ impl PortalClient {
     }
 
     /// Sends exactly once. What stood in the way is cleared, so that the next request goes through.
-    pub(super) async fn exchange_once(&self, _permit: Permit, request: &Request<'_>) -> Result<Value, Error> {
-        match self.send(request).await {
+    pub(super) async fn exchange_once(&self, permit: Permit, request: &Request<'_>) -> Result<Value, Error> {
+        match self.send(&permit, request).await {
             Sent::Answered(json) => Ok(json),
             Sent::Stale { token, error } => {
                 self.0.tokens.renewed(&token).await?;
@@ -100,7 +100,7 @@ impl PortalClient {
         self.0.queue.drained(&self.0.allowance, &self.0.clock, address.burst, address.per_second).await
     }
 
-    async fn send(&self, request: &Request<'_>) -> Sent {
+    async fn send(&self, permit: &Permit, request: &Request<'_>) -> Sent {
         let token = match self.0.tokens.current().await {
             Ok(token) => token,
             Err(error) => return Sent::Failed(error),
@@ -110,6 +110,9 @@ impl PortalClient {
             Err(error) => return Sent::Failed(error),
         };
         let at = self.0.clock.now_ms();
+        if permit.leaving_by.is_some_and(|latest| at > latest) {
+            return Sent::Failed(Error::not_run());
+        }
         let (status, outcome) = match prepared.send().await.map_err(|error| wire::transport(&error)) {
             Ok(response) => {
                 let status = response.status().as_u16();

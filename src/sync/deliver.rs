@@ -13,7 +13,7 @@ use super::plan::{Plan, Planned};
 use super::reread::READ_MOST;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::multifield::Way;
-use crate::bitrix::{COMMANDS, Error, Priority};
+use crate::bitrix::{COMMANDS, Class, Error, Priority};
 use crate::domain::PortalId;
 use crate::store::outbox::{OutboxRow, Sending};
 use crate::store::{inbox, outbox, problems};
@@ -22,6 +22,10 @@ use crate::store::{inbox, outbox, problems};
 const IN_FLIGHT: usize = 4;
 /// Unanswered requests may commit until the cap; this much is added for clocks and networks.
 const CAP_MARGIN_MS: i64 = 5_000;
+/// How often live changes are looked for while requests are under way.
+const LOOK_MS: u64 = 250;
+/// A request that could not leave so soon after it was marked does not leave: its hold would end too early.
+const LEAVES_WITHIN_MS: i64 = 4_000;
 /// How long an import that does not fill a request waits for more of it to come in.
 const LINGER_MS: i64 = 3_000;
 
@@ -39,6 +43,11 @@ enum Ended {
 impl Engine {
     /// Sends what waits in the outbox of a portal until nothing is due; answers how many records were confirmed.
     pub async fn deliver(&self, portal: PortalId) -> Result<usize, SyncError> {
+        Ok(self.deliver_due(portal).await?.0)
+    }
+
+    /// The same; answers as well whether anything could be done at all.
+    pub(super) async fn deliver_due(&self, portal: PortalId) -> Result<(usize, bool), SyncError> {
         let turn = self.turn(format!("portal:{portal}"));
         let _turn = turn.lock().await;
         let lease = self.portal_lease(portal).await?;
@@ -71,38 +80,68 @@ impl Delivery {
         }
     }
 
-    async fn work(self: &Arc<Self>) -> Result<usize, SyncError> {
+    /// Whatever ends the work early, requests under way are waited for: cut off, their outcome would be unknown.
+    async fn work(self: &Arc<Self>) -> Result<(usize, bool), SyncError> {
         let mut jobs: JoinSet<Result<Ended, SyncError>> = JoinSet::new();
-        let mut confirmed = 0;
-        let mut refused: Option<Error> = None;
+        let (mut confirmed, mut anything, mut all) = (0, false, true);
+        let mut failed: Option<SyncError> = None;
         loop {
-            let stop = refused.is_some() || self.lease.lost() || self.engine.stopping();
+            let stop = failed.is_some() || self.lease.lost() || self.engine.stopping();
             let mut moved = false;
             if !stop {
-                moved = self.settle().await?;
-                moved |= self.start(&mut jobs).await?;
+                match self.advance(&mut jobs, all).await {
+                    Ok(went) => moved = went,
+                    Err(error @ SyncError::Stopped(_)) => return Err(error),
+                    Err(error) => failed = Some(error),
+                }
+                anything |= moved;
             }
-            match jobs.join_next().await {
+            let look = self.engine.0.deps.clock.sleep(std::time::Duration::from_millis(LOOK_MS));
+            let ended = tokio::select! {
+                biased;
+                ended = jobs.join_next() => ended,
+                () = look, if !stop && failed.is_none() && !jobs.is_empty() => {
+                    all = false;
+                    continue;
+                }
+            };
+            match ended {
                 Some(Ok(Ok(Ended::Went(count)))) => confirmed += count,
-                Some(Ok(Ok(Ended::Refused(error)))) => refused = refused.or(Some(error)),
-                Some(Ok(Err(error))) => return Err(error),
+                Some(Ok(Ok(Ended::Refused(error)))) => {
+                    failed = failed.or(Some(SyncError::Portal { portal: self.portal, error }));
+                }
+                Some(Ok(Err(error @ SyncError::Stopped(_)))) => return Err(error),
+                Some(Ok(Err(error))) => failed = failed.or(Some(error)),
                 // A job that panicked leaves its rows as sent: they are settled like any unknown outcome.
-                Some(Err(_)) => return Err(SyncError::Conflict("a delivery job ended abnormally")),
+                Some(Err(_)) => failed = failed.or(Some(SyncError::Conflict("a delivery job ended abnormally"))),
                 None if stop || !moved => break,
                 None => {}
             }
+            all = true;
             self.lanes().waiting.clear();
         }
-        match refused {
-            Some(error) => Err(SyncError::Portal { portal: self.portal, error }),
-            None => Ok(confirmed),
-        }
+        failed.map_or(Ok((confirmed, anything)), Err)
+    }
+
+    /// Settles and starts what can be; while requests are under way only what is live.
+    async fn advance(
+        self: &Arc<Self>,
+        jobs: &mut JoinSet<Result<Ended, SyncError>>,
+        all: bool,
+    ) -> Result<bool, SyncError> {
+        let settled = all && self.settle().await?;
+        let lanes = if all { LANES.as_slice() } else { LANES.get(..1).unwrap_or_default() };
+        Ok(self.start(jobs, lanes).await? || settled)
     }
 
     /// Starts as many jobs as there is work and room for; answers whether anything moved.
-    async fn start(self: &Arc<Self>, jobs: &mut JoinSet<Result<Ended, SyncError>>) -> Result<bool, SyncError> {
+    async fn start(
+        self: &Arc<Self>,
+        jobs: &mut JoinSet<Result<Ended, SyncError>>,
+        lanes: &[((i32, i32), usize, usize)],
+    ) -> Result<bool, SyncError> {
         let mut moved = false;
-        for (priorities, want, room) in LANES {
+        for (priorities, want, room) in lanes.iter().copied() {
             if priorities.0 == super::lane(Priority::Import) && self.engine.import_paused(self.portal).await? {
                 continue;
             }
@@ -223,6 +262,11 @@ impl Delivery {
         self.engine.step("deliver.read")?;
         if let Err(error) = self.read(priority, wanted).await {
             outbox::postpone(self.db(), self.portal, rows, self.now() + ms(&error).max(1_000)).await?;
+            // Records that may not be read are no reason to leave all others waiting.
+            if error.class == Class::Permanent {
+                tracing::warn!(portal = %self.portal, %error, "records cannot be read; they are tried again later");
+                return Ok(Ended::Went(0));
+            }
             return Ok(Ended::Refused(error));
         }
         let tx = self.db().begin().await?;
@@ -248,7 +292,9 @@ impl Delivery {
             lanes.rows.remove(&write.row);
             lanes.subjects.remove(&write.subject.to_string());
             lanes.records.remove(&(write.entity, write.target));
-            lanes.people.remove(&write.row);
+            if !lanes.unheard.contains(&write.row) {
+                lanes.people.remove(&write.row);
+            }
         }
     }
 
@@ -259,14 +305,14 @@ impl Delivery {
             Err(error) => return Ok(Ended::Refused(error)),
         };
         self.engine.step("deliver.permit")?;
-        let writes = self.mark_sent(job).await?;
+        let (writes, marked_at) = self.mark_sent(job).await?;
         self.engine.step("deliver.marked")?;
         if writes.is_empty() {
             return Ok(Ended::Went(0));
         }
         let commands = self.commands(&writes);
         let calls: Vec<_> = commands.iter().map(|command| command.call.clone()).collect();
-        let answers = self.client.batch_with(permit, &calls).await;
+        let answers = self.client.batch_with(permit.leaving_by(marked_at + LEAVES_WITHIN_MS), &calls).await;
         self.engine.step("deliver.answered")?;
         let (outcomes, refused) = match answers {
             Ok(answers) => {
@@ -285,8 +331,8 @@ impl Delivery {
         Ok(refused.map_or(Ended::Went(confirmed), Ended::Refused))
     }
 
-    /// Answers the writes that may now be sent: those nobody changed since they were planned.
-    async fn mark_sent(&self, job: &[Planned]) -> Result<Vec<Planned>, SyncError> {
+    /// Answers the writes that may now be sent (those nobody changed since they were planned), and since when.
+    async fn mark_sent(&self, job: &[Planned]) -> Result<(Vec<Planned>, i64), SyncError> {
         let mut rows = Vec::with_capacity(job.len());
         for write in job {
             rows.push(Sending {
@@ -298,9 +344,10 @@ impl Delivery {
                 write: self.seal_write(write)?,
             });
         }
-        let now = self.now();
         let cap = i64::try_from(self.terms.request_cap.as_millis()).unwrap_or(60_000);
         let tx = self.db().begin().await?;
+        // Not before: a busy database may let the transaction wait, and the hold counts from here.
+        let now = self.now();
         if !self.lease.may_start(&tx).await? {
             return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
         }
@@ -308,7 +355,7 @@ impl Delivery {
             outbox::mark_sent(&tx, self.portal, self.lease.fence(), now, now + cap + CAP_MARGIN_MS, rows).await?;
         tx.commit().await?;
         let marked: std::collections::HashSet<i64> = marked.into_iter().collect();
-        Ok(job.iter().filter(|write| marked.contains(&write.row)).cloned().collect())
+        Ok((job.iter().filter(|write| marked.contains(&write.row)).cloned().collect(), now))
     }
 
     /// Nobody answers for new records, yet: said once a portal, taken back when a rule is chosen.

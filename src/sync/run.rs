@@ -14,6 +14,8 @@ use crate::store::{StoreError, gates, idempotency, inbox, request_log, sources, 
 
 /// How often the loops look when nothing wakes them.
 const TICK: Duration = Duration::from_millis(500);
+/// The pause after a delivery for which all that is due still waits for something.
+const IDLE_MS: i64 = 300;
 /// Portals and sources worked on at once.
 const AT_ONCE: usize = 64;
 /// Raw input is kept for replay (product §9).
@@ -49,7 +51,7 @@ impl Engine {
     /// Works until told to stop; what is in flight is finished first.
     pub async fn run(&self, stop: CancellationToken) {
         let mut board = Board::default();
-        let mut tasks: JoinSet<(Job, Result<(), SyncError>)> = JoinSet::new();
+        let mut tasks: JoinSet<(Job, Result<bool, SyncError>)> = JoinSet::new();
         let slots = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
         while !stop.is_cancelled() {
             if let Err(error) = self.look(&mut board, &mut tasks, &slots).await {
@@ -74,7 +76,7 @@ impl Engine {
     async fn look(
         &self,
         board: &mut Board,
-        tasks: &mut JoinSet<(Job, Result<(), SyncError>)>,
+        tasks: &mut JoinSet<(Job, Result<bool, SyncError>)>,
         slots: &Arc<tokio::sync::Semaphore>,
     ) -> Result<(), StoreError> {
         let deps = &self.0.deps;
@@ -114,11 +116,11 @@ impl Engine {
             tasks.spawn(async move {
                 let _slot = slot;
                 let result = match job.0 {
-                    Kind::Decide => engine.decide(portal).await.map(drop),
-                    Kind::Deliver => engine.deliver(portal).await.map(drop),
-                    Kind::Scan => engine.scan(portal).await.map(drop),
-                    Kind::Import => engine.import_step(portal).await.map(drop),
-                    Kind::Poll => engine.poll_source(portal, job.1).await.map(drop),
+                    Kind::Decide => engine.decide(portal).await.map(|_| true),
+                    Kind::Deliver => engine.deliver_due(portal).await.map(|(_, moved)| moved),
+                    Kind::Scan => engine.scan(portal).await.map(|_| true),
+                    Kind::Import => engine.import_step(portal).await.map(|_| true),
+                    Kind::Poll => engine.poll_source(portal, job.1).await.map(|_| true),
                 };
                 (job, result)
             });
@@ -126,7 +128,7 @@ impl Engine {
         Ok(())
     }
 
-    fn ended(&self, board: &mut Board, ended: Result<(Job, Result<(), SyncError>), tokio::task::JoinError>) {
+    fn ended(&self, board: &mut Board, ended: Result<(Job, Result<bool, SyncError>), tokio::task::JoinError>) {
         let now = self.0.deps.clock.now_ms();
         let Ok((job, result)) = ended else {
             // Which job it was is lost with it; a fresh board lets everything run again.
@@ -137,8 +139,9 @@ impl Engine {
         board.running.remove(&job);
         board.pause.retain(|_, until| *until > now);
         let pause = match &result {
-            Ok(()) if matches!(job.0, Kind::Import) => 300,
-            Ok(()) => 0,
+            Ok(_) if matches!(job.0, Kind::Import) => 300,
+            Ok(true) => 0,
+            Ok(false) => IDLE_MS,
             Err(SyncError::Elsewhere(_)) => 1_000,
             Err(SyncError::Portal { error, .. }) => {
                 tracing::warn!(portal = job.1, %error, "the portal does not take requests now");
