@@ -102,6 +102,18 @@ pub async fn of_subjects(
     Ok(found)
 }
 
+/// Nobody stands behind these records any more: they turned out not to be there.
+pub async fn forget(tx: &Tx, portal: PortalId, entity: CrmEntity, ids: &[i64]) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, entity.type_id()];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql =
+            format!("DELETE FROM link WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})", list(2, chunk.len()));
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
 /// Who stands behind these records; several profiles may share one contact. Oldest first.
 pub async fn of_records(
     via: impl Into<Via<'_>>,

@@ -42,6 +42,7 @@ const ALWAYS: [(CrmEntity, &[&str]); 3] = [
             "originId",
             "UF_CRM_FB24_HOTEL",
             "UF_CRM_FB24_RESERVATION",
+            "UF_CRM_FB24_STATUS",
         ],
     ),
     (
@@ -116,6 +117,7 @@ impl Delivery {
                 asked.push((*entity, chunk.to_vec()));
             }
         }
+        let asked_at = self.now();
         let answers = self.many(priority, &calls).await?;
         let mut seen: BTreeMap<CrmEntity, Vec<Seen>> = BTreeMap::new();
         let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
@@ -130,7 +132,7 @@ impl Delivery {
         }
         for entity in CrmEntity::ALL {
             let (seen, gone) = (seen.remove(&entity).unwrap_or_default(), gone.remove(&entity).unwrap_or_default());
-            self.apply(entity, seen, &gone).await.map_err(|error| Error::store(error.to_string()))?;
+            self.apply(entity, seen, &gone, asked_at).await.map_err(|error| Error::store(error.to_string()))?;
         }
         Ok(())
     }
@@ -144,7 +146,13 @@ impl Delivery {
     }
 
     /// Takes over what records hold now. Where a person changed what is the hotel's, the record is looked at again.
-    pub(super) async fn apply(&self, entity: CrmEntity, seen: Vec<Seen>, gone: &[i64]) -> Result<usize, SyncError> {
+    pub(super) async fn apply(
+        &self,
+        entity: CrmEntity,
+        seen: Vec<Seen>,
+        gone: &[i64],
+        asked_at: i64,
+    ) -> Result<usize, SyncError> {
         if seen.is_empty() && gone.is_empty() {
             return Ok(0);
         }
@@ -152,7 +160,11 @@ impl Delivery {
         let ids: Vec<i64> = seen.iter().map(|record| record.id).chain(gone.iter().copied()).collect();
         let tx = self.db().begin().await?;
         let mut linked: HashMap<i64, Vec<String>> = HashMap::new();
+        let mut made: HashSet<i64> = HashSet::new();
         for link in links::of_records(&tx, self.portal, entity, &ids).await? {
+            if link.origin == links::Origin::Created {
+                made.insert(link.crm_id);
+            }
             linked.entry(link.crm_id).or_default().push(link.subject);
         }
         let held = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
@@ -164,11 +176,17 @@ impl Delivery {
         let (mut saved, mut intents, mut problems, mut changed) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for record in &seen {
             let Some(subjects) = linked.get(&record.id) else { continue };
-            // What is being written right now is about to be confirmed; an older look must not undo that.
-            if self.lanes().records.contains(&(entity, record.id)) {
+            // What is being written right now is about to be confirmed, or was after we asked; an older look must not
+            // undo that.
+            let written_since = held.get(&record.id).is_some_and(|row| row.synced_at > asked_at);
+            if written_since || self.lanes().records.contains(&(entity, record.id)) {
                 continue;
             }
-            let (row, differs) = merge(held.get(&record.id), sent.get(&record.id), entity, record, now);
+            let (mut row, differs) = merge(held.get(&record.id), sent.get(&record.id), entity, record, now);
+            // Found again after a time we know nothing of: closed at a stage that is not its stay's, by a person.
+            if record.closed && !held.contains_key(&record.id) {
+                row.closed_by_person = !self.closed_by_us(&record.fields);
+            }
             self.read_now(entity, record.id, record.stored.clone());
             if differs {
                 changed += 1;
@@ -201,7 +219,14 @@ impl Delivery {
                 saved.push(row);
             }
         }
-        for id in gone.iter().filter(|id| linked.contains_key(*id)) {
+        // Adopted from an index that did not know they were gone: nobody was ever found, the person is looked for anew.
+        let never: Vec<i64> = gone
+            .iter()
+            .copied()
+            .filter(|id| entity != CrmEntity::Deal && !held.contains_key(id) && !made.contains(id))
+            .collect();
+        links::forget(&tx, self.portal, entity, &never).await?;
+        for id in gone.iter().filter(|id| linked.contains_key(*id) && !never.contains(id)) {
             let mut row = held.get(id).cloned().unwrap_or_else(|| RecordRow::new(entity, *id, Fields::new(), now));
             row.deleted = true;
             saved.push(row);
@@ -212,6 +237,17 @@ impl Delivery {
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
         tx.commit().await?;
         Ok(changed)
+    }
+
+    /// Whether a closed deal stands where its stay's own status put it.
+    fn closed_by_us(&self, fields: &Fields) -> bool {
+        let (Some(CrmValue::Text(word)), Some(CrmValue::Text(stage))) =
+            (fields.get("UF_CRM_FB24_STATUS"), fields.get("stageId"))
+        else {
+            return false;
+        };
+        let stages = self.mappings.values().map(|mapping| &mapping.stages).chain([&self.terms.stages]);
+        stages.flatten().any(|(status, of)| status.word() == word && of == stage)
     }
 
     /// A first pass over everything: only the index is interested.

@@ -79,21 +79,23 @@ impl Delivery {
             calls.push(item_find(super::wire(*entity), &select, Value::Object(filter)));
         }
         // The first page of every kind in one request: mostly that is all there is.
+        let asked_at = self.now();
         let answers = self.many(priority, &calls).await.map_err(portal)?;
         let mut changed = 0;
         for ((entity, mut scan), answer) in due.into_iter().zip(answers) {
             let answer = answer.map_err(portal)?;
             let rows: Vec<Value> = items_of(&answer).into_iter().cloned().collect();
             let mut more = rows.len() >= PAGE;
-            changed += self.take_page(entity, &mut scan, &rows).await?;
+            changed += self.take_page(entity, &mut scan, &rows, asked_at).await?;
             if more {
                 let (select, filter) = self.question(entity, &scan);
                 let select: Vec<&str> = select.iter().map(String::as_str).collect();
                 let listing = items(super::wire(entity), &select, filter);
                 let mut pager = self.client.list_all(priority, listing).after(scan.after_id);
                 while more {
+                    let asked_at = self.now();
                     match pager.next().await {
-                        Ok(Some(rows)) => changed += self.take_page(entity, &mut scan, &rows).await?,
+                        Ok(Some(rows)) => changed += self.take_page(entity, &mut scan, &rows, asked_at).await?,
                         Ok(None) => more = false,
                         Err(error) => return Err(portal(error)),
                     }
@@ -121,13 +123,19 @@ impl Delivery {
         (indexed.map(|name| (*name).to_owned()).collect(), filter)
     }
 
-    async fn take_page(&self, entity: CrmEntity, scan: &mut ScanRow, rows: &[Value]) -> Result<usize, SyncError> {
+    async fn take_page(
+        &self,
+        entity: CrmEntity,
+        scan: &mut ScanRow,
+        rows: &[Value],
+        asked_at: i64,
+    ) -> Result<usize, SyncError> {
         let tracked: BTreeSet<String> = self.tracked(entity);
         let seen: Vec<Seen> = rows.iter().filter_map(|item| self.see(entity, item, &tracked)).collect();
         scan.after_id = rows.iter().filter_map(|row| row.get("id").and_then(read_id)).max().unwrap_or(scan.after_id);
         let mut changed = 0;
         if scan.complete {
-            changed = self.apply(entity, seen, &[]).await?;
+            changed = self.apply(entity, seen, &[], asked_at).await?;
         } else {
             self.index_only(entity, &seen).await?;
         }
