@@ -14,7 +14,7 @@ pub struct Process {
     pub ops: String,
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
@@ -42,6 +42,11 @@ impl Settings {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, value.to_owned()));
         self
+    }
+
+    /// The whole environment, for processes other than the product.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
     }
 
     fn apply<'a>(&self, command: &'a mut Command) -> &'a mut Command {

@@ -1,0 +1,49 @@
+//! Speed and memory of the real binary beside an emulated portal and an emulated hotel, as one table: medians and ratios of
+//! one run, next to the goal. Nothing here passes or fails; traffic stays on loopback and ends by itself.
+//!
+//! `cargo bench --bench bench -- [import|change|events|memory]…`; `FB24_BENCH_FULL=1` takes the full sizes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
+#![allow(clippy::as_conversions, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
+mod change;
+mod comparator;
+mod database;
+mod events;
+mod import;
+mod load;
+mod memory;
+mod proc;
+mod support;
+mod table;
+
+use table::Table;
+
+fn main() {
+    fidelio_bitrix24::net::install_crypto();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    if let Ok(kind) = std::env::var(comparator::KIND) {
+        runtime.block_on(comparator::serve(&kind));
+        return;
+    }
+    // `cargo bench` adds `--bench`.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let full = std::env::var("FB24_BENCH_FULL").is_ok_and(|value| value == "1");
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|asked| asked == name);
+    let mut table = Table::default();
+    runtime.block_on(async {
+        if is_wanted("memory") {
+            memory::run(&mut table, full).await;
+        }
+        if is_wanted("events") {
+            events::run(&mut table).await;
+        }
+        if is_wanted("change") {
+            change::run(&mut table).await;
+        }
+        if is_wanted("import") {
+            import::run(&mut table, full).await;
+        }
+    });
+    table.print();
+}
