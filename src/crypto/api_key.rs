@@ -69,9 +69,14 @@ mod tests {
         assert!(!again.matches(&ApiKey::generate().hash()));
         assert!(!again.matches(""));
         assert!(!format!("{key:?}").contains(&key.secret));
-        for bad in
-            ["fb24_", "fb24_1_2", "", "fb24_zzzzzzzzzzzzzzzz_00", key.reveal().trim_start_matches("fb24"), &format!("{}0", key.reveal())]
-        {
+        for bad in [
+            "fb24_",
+            "fb24_1_2",
+            "",
+            "fb24_zzzzzzzzzzzzzzzz_00",
+            key.reveal().trim_start_matches("fb24"),
+            &format!("{}0", key.reveal()),
+        ] {
             assert_eq!(ApiKey::parse(bad), None, "{bad}");
         }
     }
