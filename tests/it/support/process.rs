@@ -1,5 +1,7 @@
 //! The real binary as its own process: started as an operator starts it, killed as a power cut kills it.
 
+#![allow(dead_code, reason = "tests and benchmarks share it; each uses its part")]
+
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -108,6 +110,10 @@ impl Process {
 
     pub fn port(&self) -> u16 {
         self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL: nothing is finished, nothing is flushed.
