@@ -1,6 +1,8 @@
 //! The store's own promises, on both engines.
 
-use fidelio_bitrix24::store::leases;
+use fidelio_bitrix24::domain::PortalId;
+use fidelio_bitrix24::store::outbox::{self, Intent, NewIntent, Sending, Setback};
+use fidelio_bitrix24::store::{Db, leases};
 
 use crate::on_both_engines;
 
@@ -18,4 +20,41 @@ on_both_engines! {
         assert!(leases::holds(&tx, &taken, 2_950).await.unwrap());
         tx.commit().await.unwrap();
     }
+
+    s1_a_refusal_of_what_was_sent_does_not_bury_what_changed_since(db) {
+        let db = db.db;
+        change(&db).await;
+        let sent = outbox::due(&db, PORTAL, (0, 9), 10, 10).await.unwrap();
+        let tx = db.begin().await.unwrap();
+        let sending = Sending { id: sent[0].id, seq: sent[0].seq, entity: 2, target: 7, kind: "update", write: vec![1] };
+        assert_eq!(outbox::mark_sent(&tx, PORTAL, 1, 10, 75, vec![sending]).await.unwrap(), [sent[0].id]);
+        tx.commit().await.unwrap();
+
+        change(&db).await;
+        assert!(outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap().is_empty(), "its outcome is still open");
+        let tx = db.begin().await.unwrap();
+        let refused = Setback { id: sent[0].id, seq: sent[0].seq, state: 2, not_before: 20, counts: true };
+        outbox::set_back(&tx, PORTAL, 1, &[refused]).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let waiting = outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap();
+        assert_eq!(waiting.len(), 1, "the newer change goes out");
+        assert_eq!((waiting[0].attempts, waiting[0].target), (0, 0));
+    }
+}
+
+const PORTAL: PortalId = PortalId(1);
+
+async fn change(db: &Db) {
+    let tx = db.begin().await.unwrap();
+    let intent = NewIntent {
+        subject: "stay:1:50117".into(),
+        intent: Intent::Sync,
+        priority: 1,
+        rank: 3,
+        not_before: 0,
+        seen_at: 5,
+    };
+    outbox::add(&tx, PORTAL, vec![intent]).await.unwrap();
+    tx.commit().await.unwrap();
 }
