@@ -131,7 +131,8 @@ impl App {
         Ok(Self { addr, ops_addr, engine, directory, db, server, ops })
     }
 
-    /// Runs until `stop` is cancelled: first no new requests, then running work is finished.
+    /// Runs until `stop` is cancelled: running work is finished first, requests are answered to the end. A database
+    /// connection that a listener's thread opened dies with that thread, whoever uses it then: so listeners go last.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let (server, ops) = (self.server.handle(), self.ops.handle());
         let work = TaskTracker::new();
@@ -143,10 +144,10 @@ impl App {
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
         stop.cancelled().await;
-        server.stop(true).await;
         if tokio::time::timeout(GRACE, work.wait()).await.is_err() {
             tracing::warn!("work did not end in time; it is taken up again at the next start");
         }
+        server.stop(true).await;
         ops.stop(true).await;
         serving.await.context("the listener")?.context("the listener")
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use fb24_sandbox::portal::{Edition, Entity, Fault, PortalOptions};
 use fidelio_bitrix24::domain::StayStatus;
 use fidelio_bitrix24::portal::{InstallationState, PortalStatus, plan};
+use fidelio_bitrix24::store::Db;
 use serde_json::{Value, json};
 
 use crate::on_both_engines;
@@ -130,7 +131,9 @@ on_both_engines! {
             "app.info", "app.option.set", "crm.category.add", "crm.status.list", "crm.status.add",
             "crm.deal.userfield.add", "crm.contact.userfield.add", "placement.bind", "event.bind",
         ] {
-            let stand = Stand::start(&db.db, options());
+            // Connections opened by the last node's threads die with them: each node has its own.
+            let own = Db::connect(&db.url).await.unwrap();
+            let stand = Stand::start(&own, options());
             stand.sandbox.begin_install();
             stand.sandbox.fault(Fault::after_commit(method));
             stand.open("/bitrix/install", &stand.frame(1)).await;
