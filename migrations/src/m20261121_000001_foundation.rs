@@ -159,10 +159,14 @@ const TABLES: &[&str] = &[
         state TEXT NOT NULL DEFAULT 'null',
         health TEXT NOT NULL DEFAULT 'new',
         health_detail TEXT NOT NULL DEFAULT '',
+        notes TEXT NOT NULL DEFAULT '{}',
         last_ok_at BIGINT,
         last_record_at BIGINT,
+        active_at BIGINT NOT NULL DEFAULT 0,
         next_poll_at BIGINT NOT NULL DEFAULT 0,
-        failures INTEGER NOT NULL DEFAULT 0
+        failures INTEGER NOT NULL DEFAULT 0,
+        recheck_at BIGINT NOT NULL DEFAULT 0,
+        absent TEXT NOT NULL DEFAULT '[]'
     )",
     // --- inbox: what came in, before anything is decided -------------------------------------------
     // `state`: 0 waiting, 1 decided (kept for replay), 2 cannot be decided. `hash` is of the content, stamps apart.

@@ -52,7 +52,6 @@ fn make(pms: &Pms, row: &SourceRow, guard: &Guard, clock: &Clock) -> Result<Arc<
     let mut settings =
         Settings::new(config.url.clone(), config.username.clone(), config.password.clone(), timezone, currency);
     settings.vendor.clone_from(&config.vendor);
-    settings.poll = Duration::from_secs(pms.poll_seconds.into());
     settings.settle = Duration::from_secs(pms.settle_seconds.into());
     Ok(Arc::new(Suite8::new(settings, &row.site.member_id, guard.clone(), clock.clone())?))
 }

@@ -69,8 +69,7 @@ pub struct ReadReport {
     pub records: usize,
     /// Areas switched off because the hotel's licence does not cover them.
     pub not_licensed: Vec<String>,
-    /// Records that could not be understood: number (where readable) and why, without guests' data.
-    pub unreadable: Vec<(String, String)>,
+    pub unreadable: Vec<Unread>,
     /// Facts of a record left out: number, and which and why, without guests' data. The rest of the record was taken.
     pub remarks: Vec<(String, String)>,
     /// Numbers asked for that the PMS does not know.
@@ -78,8 +77,24 @@ pub struct ReadReport {
     /// Findings about the PMS as a whole, by code: `pms_time_back` (restored, or its clock set back), `pms_clock_ahead`,
     /// `no_delta` (changes cannot be asked for; arrivals near today are read again instead).
     pub notes: Vec<String>,
-    /// When the source wants to be asked again.
+    /// When the source wants to be asked again, if sooner than at the usual pace: a record settles, or more is waiting.
     pub next_in: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordKind {
+    Stay,
+    Profile,
+}
+
+/// A record that could not be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    pub kind: RecordKind,
+    /// Empty where not even that could be read.
+    pub number: String,
+    /// Field and reason, without guests' data.
+    pub why: String,
 }
 
 /// One layer of the connection check (product §6): DNS, TCP, TLS, HTTP, login, one read, clock.

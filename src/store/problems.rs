@@ -98,6 +98,27 @@ pub async fn clear(db: &Db, portal: PortalId, subject: &str, cause: &str) -> Res
     Ok(())
 }
 
+/// A problem of one subject is over.
+pub async fn over(tx: &Tx, portal: PortalId, subject: &str, cause: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM problem WHERE portal_id = $1 AND subject = $2 AND cause = $3",
+        args![portal.0, subject, cause],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Whom a cause is known of at a hotel, whatever became of it.
+pub async fn subjects(db: &Db, portal: PortalId, hotel: HotelId, cause: &str) -> Result<Vec<String>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT subject FROM problem WHERE portal_id = $1 AND hotel_id = $2 AND cause = $3 ORDER BY subject",
+            args![portal.0, hotel.0, cause],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("subject")).collect()
+}
+
 const COLUMNS: &str = "id, hotel_id, subject, cause, kind, detail_sealed, count, state, note, first_at, last_at";
 
 fn read(key: &TenantKey, row: &Row) -> Result<ProblemRow, StoreError> {

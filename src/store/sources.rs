@@ -1,5 +1,7 @@
 //! Ways into a hotel's PMS. What it takes to log in is sealed under the tenant's key.
 
+use std::collections::BTreeMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -74,11 +76,27 @@ pub struct SourceRow {
     /// The source's own position; `null` before its first read.
     pub state: serde_json::Value,
     pub health: Health,
+    /// Findings about the PMS as a whole, by code, and since when each holds.
+    pub notes: Notes,
     pub last_ok_at: Option<i64>,
+    /// When a record was last new or changed.
     pub last_record_at: Option<i64>,
+    /// Since when it has been quiet: the last new record, the first answer, the end of a trouble.
+    pub active_at: i64,
     pub next_poll_at: i64,
     pub failures: i32,
+    pub recheck: Recheck,
     pub site: Site,
+}
+
+/// Code → milliseconds since the epoch.
+pub type Notes = BTreeMap<String, i64>;
+
+/// When known stays are looked for by number again, and which of them were not there the last time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recheck {
+    pub at: i64,
+    pub absent: Vec<String>,
 }
 
 /// What a link must know of where it stands.
@@ -112,10 +130,15 @@ pub struct Due {
 
 /// A source is never read without its site: a link needs the hotel's clock and the portal's name.
 const SELECT: &str = "SELECT source.id, source.portal_id, source.hotel_id, source.kind, source.via, source.config_sealed, \
-     source.version, source.state, source.health, source.health_detail, source.last_ok_at, source.last_record_at, \
-     source.next_poll_at, source.failures, hotel.timezone, hotel.currency, portal.member_id \
+     source.version, source.state, source.health, source.health_detail, source.notes, source.last_ok_at, \
+     source.last_record_at, source.active_at, source.next_poll_at, source.failures, source.recheck_at, source.absent, \
+     hotel.timezone, hotel.currency, portal.member_id \
      FROM source JOIN hotel ON hotel.id = source.hotel_id AND hotel.portal_id = source.portal_id \
      JOIN portal ON portal.id = source.portal_id";
+
+fn json<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(&row.get::<String>(column)?).map_err(|_| StoreError::Corrupt(column))
+}
 
 fn read(key: &TenantKey, row: &Row) -> Result<SourceRow, StoreError> {
     Ok(SourceRow {
@@ -126,12 +149,15 @@ fn read(key: &TenantKey, row: &Row) -> Result<SourceRow, StoreError> {
         via: row.get("via")?,
         config: SourceConfig::open(key, &row.get::<Vec<u8>>("config_sealed")?)?,
         version: row.get("version")?,
-        state: serde_json::from_str(&row.get::<String>("state")?).map_err(|_| StoreError::Corrupt("source.state"))?,
+        state: json(row, "state")?,
         health: Health { state: row.get("health")?, detail: row.get("health_detail")? },
+        notes: json(row, "notes")?,
         last_ok_at: row.get("last_ok_at")?,
         last_record_at: row.get("last_record_at")?,
+        active_at: row.get("active_at")?,
         next_poll_at: row.get("next_poll_at")?,
         failures: row.get("failures")?,
+        recheck: Recheck { at: row.get("recheck_at")?, absent: json(row, "absent")? },
         site: Site { member_id: row.get("member_id")?, timezone: row.get("timezone")?, currency: row.get("currency")? },
     })
 }
@@ -209,7 +235,7 @@ pub async fn reconfigure(
     let touched = tx
         .execute(
             "UPDATE source SET config_sealed = $3, version = version + 1, health = 'new', health_detail = '',
-                failures = 0, next_poll_at = 0
+                notes = '{}', failures = 0, next_poll_at = 0
              WHERE portal_id = $1 AND id = $2",
             args![portal.0, id, config.seal(key)?],
         )
@@ -255,8 +281,11 @@ pub struct Looked {
     pub at: i64,
     /// The source answered as it should.
     pub ok: bool,
-    /// It handed over at least one record.
+    /// At least one record was new or changed.
     pub records: bool,
+    /// Something happened: whoever looks again soon will likely find more.
+    pub active: bool,
+    pub notes: Notes,
     pub next_poll_at: i64,
     /// Failed looks in a row, this one included.
     pub failures: i32,
@@ -267,7 +296,8 @@ pub async fn looked(db: &Db, portal: PortalId, id: i64, version: i64, looked: &L
     db.execute(
         "UPDATE source SET health = $4, health_detail = $5, next_poll_at = $6, failures = $7,
             last_ok_at = CASE WHEN $8 THEN $10 ELSE last_ok_at END,
-            last_record_at = CASE WHEN $9 THEN $10 ELSE last_record_at END
+            last_record_at = CASE WHEN $9 THEN $10 ELSE last_record_at END,
+            active_at = CASE WHEN $11 THEN $10 ELSE active_at END, notes = $12
          WHERE portal_id = $1 AND id = $2 AND version = $3",
         args![
             portal.0,
@@ -279,11 +309,31 @@ pub async fn looked(db: &Db, portal: PortalId, id: i64, version: i64, looked: &L
             looked.failures,
             looked.ok,
             looked.records,
-            looked.at
+            looked.at,
+            looked.active,
+            serde_json::to_string(&looked.notes).map_err(|_| StoreError::Corrupt("notes"))?
         ],
     )
     .await?;
     Ok(())
+}
+
+/// Known stays were looked for by number, unless the source was reconfigured meanwhile.
+pub async fn rechecked(
+    tx: &Tx,
+    portal: PortalId,
+    id: i64,
+    version: i64,
+    recheck: &Recheck,
+) -> Result<bool, StoreError> {
+    let absent = serde_json::to_string(&recheck.absent).map_err(|_| StoreError::Corrupt("absent"))?;
+    let touched = tx
+        .execute(
+            "UPDATE source SET recheck_at = $4, absent = $5 WHERE portal_id = $1 AND id = $2 AND version = $3",
+            args![portal.0, id, version, recheck.at, absent],
+        )
+        .await?;
+    Ok(touched > 0)
 }
 
 /// Asks for a look as soon as possible (a person pressed a button, an import starts).

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list};
@@ -224,6 +224,23 @@ pub async fn hashes(
         }
     }
     Ok(found)
+}
+
+/// Numbers of stays that are not over and touch these days.
+pub async fn open(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    (from, to): (NaiveDate, NaiveDate),
+) -> Result<Vec<String>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT number FROM stay WHERE portal_id = $1 AND hotel_id = $2 AND departure >= $3 AND arrival <= $4
+                AND status IN ('offer', 'tentative', 'waitlisted', 'confirmed', 'in_house')",
+            args![portal.0, hotel.0, from.to_string(), to.to_string()],
+        )
+        .await?;
+    rows.iter().map(|row| row.get("number")).collect()
 }
 
 /// Who names these profiles: `(stay, profile, role)`.

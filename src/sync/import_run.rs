@@ -11,7 +11,7 @@ use super::imports::{Cursor, windows};
 use super::intake::Intake;
 use super::lease::HeldLease;
 use crate::domain::{Change, Entity, PortalId};
-use crate::fidelio::{Read, Sink, Source, SourceError};
+use crate::fidelio::{Read, ReadReport, Sink, Source, SourceError};
 use crate::store::imports::{self, JobRow};
 use crate::store::sources;
 
@@ -81,13 +81,15 @@ impl Engine {
         };
         let read = match (deps.sources)(&row) {
             Err(error) => Err(error),
-            Ok(source) if job.dry_run => self.count(portal, job, source.as_ref(), &lease, &windows).await,
+            Ok(source) if job.dry_run => {
+                self.count(portal, job, source.as_ref(), &lease, &windows).await.map(|()| ReadReport::default())
+            }
             Ok(source) => {
                 let mut intake = Intake {
                     db: &deps.db,
                     clock: &deps.clock,
                     lease: &lease,
-                    key,
+                    key: key.clone(),
                     portal,
                     hotel: job.hotel,
                     priority: Self::import_priority(),
@@ -97,9 +99,9 @@ impl Engine {
                 match windows.get(cursor.window) {
                     Some((from, to)) => {
                         let what = Read::Arrivals { from: *from, to: *to };
-                        source.read(&what, &serde_json::Value::Null, &mut intake).await.map(drop)
+                        source.read(&what, &serde_json::Value::Null, &mut intake).await
                     }
-                    None => Ok(()),
+                    None => Ok(ReadReport::default()),
                 }
             }
         };
@@ -107,7 +109,8 @@ impl Engine {
         self.step("import.read")?;
         self.wake();
         match read {
-            Ok(()) => {
+            Ok(report) => {
+                self.unread(portal, &key, job.hotel, &report.unreadable).await?;
                 cursor.window += 1;
                 cursor.failures = 0;
                 cursor.not_before = 0;

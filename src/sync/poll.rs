@@ -6,13 +6,11 @@ use super::engine::Engine;
 use super::error::SyncError;
 use super::intake::Intake;
 use super::lease::HeldLease;
+use super::{findings, pace};
 use crate::bitrix::Priority;
 use crate::domain::{HotelId, PortalId};
 use crate::fidelio::{Read, ReadReport, SourceError};
 use crate::store::sources::{self, Health, Looked, SourceRow};
-
-/// The longest pause between tries at a source that does not answer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 impl Engine {
     /// The hotel's lease: polls and imports of one hotel never run side by side (one request in flight per hotel).
@@ -36,57 +34,67 @@ impl Engine {
             db: &deps.db,
             clock: &deps.clock,
             lease: &lease,
-            key,
+            key: key.clone(),
             portal,
             hotel: row.hotel,
             priority: Priority::Live,
             position: Some((row.id, row.version)),
             taken: 0,
         };
-        let read = match (deps.sources)(&row) {
+        let reader = (deps.sources)(&row);
+        let read = match &reader {
             Ok(reader) => reader.read(&Read::Changes, &row.state, &mut intake).await,
-            Err(error) => Err(error),
+            Err(error) => Err(error.clone()),
         };
         let taken = intake.taken;
         self.step("poll.read")?;
-        let looked = self.looked(&row, &read);
+        if let (Ok(reader), Ok(report)) = (&reader, &read) {
+            self.unread(portal, &key, row.hotel, &report.unreadable).await?;
+            self.look_for_known(&row, &key, &lease, reader.as_ref()).await?;
+        }
+        let looked = self.looked(&row, &read, taken);
         sources::looked(&deps.db, portal, row.id, row.version, &looked).await?;
         lease.release().await;
         if taken > 0 {
             self.wake();
         }
-        match read {
-            Ok(_) => Ok(taken),
-            Err(error) => {
-                tracing::warn!(%portal, hotel = %row.hotel, %error, "a hotel's source could not be read");
-                Ok(taken)
-            }
+        if let Err(error) = read {
+            tracing::warn!(%portal, hotel = %row.hotel, %error, "a hotel's source could not be read");
         }
+        Ok(taken)
     }
 
-    fn looked(&self, row: &SourceRow, read: &Result<ReadReport, SourceError>) -> Looked {
-        let now = self.0.deps.clock.now_ms();
+    fn looked(&self, row: &SourceRow, read: &Result<ReadReport, SourceError>, taken: usize) -> Looked {
+        let (now, pace) = (self.0.deps.clock.now_ms(), self.0.deps.poll);
         let in_ms = |pause: Duration| now + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2);
         let health = |state: &str, detail: &str| Health { state: state.to_owned(), detail: detail.to_owned() };
         match read {
-            Ok(report) => Looked {
-                health: health("ok", &not_licensed(&report.not_licensed)),
-                at: now,
-                ok: true,
-                records: report.records > 0,
-                next_poll_at: in_ms(report.next_in.unwrap_or(self.0.deps.poll)),
-                failures: 0,
-            },
+            Ok(report) => {
+                // The first answer and the first after trouble count too: somebody is watching then.
+                let active = taken > 0 || row.health.state != "ok";
+                let since = if active { now } else { row.active_at };
+                let quiet = Duration::from_millis(u64::try_from(now - since).unwrap_or_default());
+                let wait = pace::wait(pace, quiet);
+                Looked {
+                    health: health("ok", &not_licensed(&report.not_licensed)),
+                    notes: findings::notes(&row.notes, &report.notes, now),
+                    at: now,
+                    ok: true,
+                    records: taken > 0,
+                    active,
+                    next_poll_at: in_ms(report.next_in.map_or(wait, |wish| wish.min(wait))),
+                    failures: 0,
+                }
+            }
             Err(error) => {
                 let failures = row.failures.saturating_add(1);
-                let doublings = u32::try_from(failures.clamp(1, 10)).unwrap_or(1) - 1;
-                let pause = self.0.deps.poll.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+                let pause = pace::back_off(pace, failures);
                 let (state, detail, pause) = match error {
                     // More tries would lock the account: a person must look first.
                     SourceError::Credentials => ("stopped", "credentials".to_owned(), pause),
                     SourceError::Address(_) => ("stopped", "address".to_owned(), pause),
                     SourceError::NotLicensed { area } => {
-                        ("failing", not_licensed(std::slice::from_ref(area)), LONGEST_PAUSE)
+                        ("failing", not_licensed(std::slice::from_ref(area)), pace::back_off(pace, i32::MAX))
                     }
                     SourceError::Unreachable(_) => ("failing", "unreachable".to_owned(), pause),
                     SourceError::Unreadable(_) => ("failing", "unreadable".to_owned(), pause),
@@ -95,9 +103,11 @@ impl Engine {
                 };
                 Looked {
                     health: health(state, &detail),
+                    notes: row.notes.clone(),
                     at: now,
                     ok: false,
-                    records: false,
+                    records: taken > 0,
+                    active: false,
                     next_poll_at: in_ms(pause),
                     failures,
                 }

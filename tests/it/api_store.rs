@@ -99,9 +99,11 @@ on_both_engines! {
 
         let stopped = Looked {
             health: Health { state: "stopped".into(), detail: "credentials".into() },
+            notes: [("no_delta".to_owned(), 60)].into(),
             at: 70,
             ok: false,
             records: false,
+            active: false,
             next_poll_at: 80,
             failures: 1,
         };
@@ -109,6 +111,8 @@ on_both_engines! {
         assert_eq!(sources::due(&db, 100, 10).await.unwrap().len(), 1, "judged under the old configuration");
         sources::looked(&db, ONE, id, now.version, &stopped).await.unwrap();
         assert!(sources::due(&db, 100, 10).await.unwrap().is_empty(), "waits for a person");
+        let row = sources::by_id(&db, ONE, &key, id).await.unwrap().expect("there");
+        assert_eq!((row.notes.get("no_delta"), row.active_at, row.last_record_at), (Some(&60), 0, None));
         let tx = db.begin().await.unwrap();
         sources::delete_of_hotel(&tx, ONE, grand.id).await.unwrap();
         tx.commit().await.unwrap();

@@ -31,7 +31,16 @@ fn codes(folder: &str, marks: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn s49_every_cause_lack_and_conflict_in_use_has_its_sentence() {
-    let causes = codes("sync", &["cause:", "plan.reject(&due,", "plan.reject(&person.due,", "problem(write,"]);
+    let marks = [
+        "cause:",
+        "MISSING: &str =",
+        "MANY: &str =",
+        "plan.reject(&due,",
+        "plan.reject(&person.due,",
+        "problem(write,",
+    ];
+    let causes = codes("sync", &marks);
+    assert!(causes.contains("pms.missing") && causes.contains("pms.missing_many"), "{causes:?}");
     assert!(causes.len() >= 6, "{causes:?}");
     let lacks = codes("portal", &[".lack("]);
     assert!(lacks.len() >= 10, "{lacks:?}");
@@ -65,6 +74,18 @@ fn s49_every_finding_of_the_check_has_its_sentence() {
         for (lang, unknown) in [(Lang::Ru, format!("«{code}»")), (Lang::En, format!("\"{code}\""))] {
             // `plain` is a finding of this layer alone; all others are told alike wherever they are found.
             assert!(!texts::layer(lang, "tls", &code, &none).contains(&unknown), "{code}");
+        }
+    }
+}
+
+#[test]
+fn s49_every_finding_of_a_link_has_its_sentence() {
+    let mut findings = codes("sync/poll.rs", &["(\"failing\",", "(\"stopped\","]);
+    findings.extend(codes("fidelio/suite8/pass", &["self.note("]));
+    assert!(findings.len() >= 8 && findings.contains("no_delta"), "{findings:?}");
+    for code in findings {
+        for lang in [Lang::Ru, Lang::En] {
+            assert_ne!(texts::health(lang, &code), code, "{code}");
         }
     }
 }

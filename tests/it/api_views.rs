@@ -10,7 +10,7 @@ use fidelio_bitrix24::store::links::{self, LinkRow, Origin};
 use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::profiles::{self, ProfileRow};
 use fidelio_bitrix24::store::stays::{self, StayRow};
-use fidelio_bitrix24::store::{hotels, request_log};
+use fidelio_bitrix24::store::{hotels, request_log, sources};
 use serde_json::{Value, json};
 
 use super::api_hotels::hotel;
@@ -223,6 +223,29 @@ on_both_engines! {
         ] {
             assert_eq!(status.body.pointer(pointer), Some(&value), "{pointer}");
         }
+    }
+
+    s49_what_is_odd_about_a_hotels_pms_is_said_in_both_languages(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        fill(&api, portal, 1).await;
+        let key = api.directory.key(portal).await.unwrap();
+        let source = sources::of_portal(&api.db, portal, &key).await.unwrap().remove(0);
+        let looked = sources::Looked {
+            health: sources::Health { state: "ok".into(), detail: "not_licensed:Profile".into() },
+            notes: [("no_delta".to_owned(), 5_000), ("pms_time_back".to_owned(), 7_000)].into(),
+            at: 10_000, ok: true, records: false, active: true, next_poll_at: 20_000, failures: 0,
+        };
+        sources::looked(&api.db, portal, source.id, source.version, &looked).await.unwrap();
+        let status = api.with_role(portal, Role::Viewer).await.get("/api/v1/status").await.body;
+        let of = status.pointer("/hotels/0/sources/0").expect("the source").clone();
+        assert_eq!((&of["light"], &of["detail_code"]), (&json!("yellow"), &json!("not_licensed:Profile")));
+        let findings = of["findings"].as_array().expect("findings");
+        let codes: Vec<_> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["not_licensed:Profile", "no_delta", "pms_time_back"]);
+        assert_eq!((&findings[0]["since"], &findings[1]["since"]), (&Value::Null, &json!("1970-01-01T00:00:05Z")));
+        assert_eq!(findings[0]["detail"], of["detail"]);
+        assert!(findings[2]["detail"].as_str().unwrap().contains("резервная копия"), "{findings:?}");
     }
 
     s51_the_request_log_is_paged_filtered_and_the_tenants_own(db) {

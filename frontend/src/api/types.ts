@@ -23,13 +23,21 @@ export interface QueueAge {
   light: Light
 }
 
+export interface SourceFinding {
+  code: string
+  /** The same as a sentence. */
+  detail: string
+  since?: Moment | null
+}
+
 export interface SourceStatus {
   kind: string
   via: string
   health: string
   detail_code: string
-  /** The same as a sentence. */
   detail?: string | null
+  /** The gravest first; `detail` is the first of them. */
+  findings: SourceFinding[]
   last_ok_at: Moment | null
   last_record_at: Moment | null
   light: Light

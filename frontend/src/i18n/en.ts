@@ -130,6 +130,7 @@ export const en = {
   'overview.link.last': 'Last answer {ago}',
   'overview.link.never': 'Has not answered yet',
   'overview.link.record': 'Last change at the hotel {ago}',
+  'overview.finding.since': 'Since {at}',
   'overview.queue.hotel': 'Waiting for the portal',
   'overview.queue.empty': 'Nothing waits',
   'overview.queue.oldest': 'oldest for {age}',

@@ -128,6 +128,7 @@ export const ru: Catalogue = {
   'overview.link.last': 'Последний ответ {ago}',
   'overview.link.never': 'Ответов ещё не было',
   'overview.link.record': 'Последнее изменение в отеле {ago}',
+  'overview.finding.since': 'С {at}',
   'overview.queue.hotel': 'Ждут отправки на портал',
   'overview.queue.empty': 'Очередь пуста',
   'overview.queue.oldest': 'самая старая {age}',

@@ -1,7 +1,7 @@
 import { flushPromises } from '@vue/test-utils'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ApiProblem } from '@/api/problem'
-import type { ImportRun, Installation, StayView } from '@/api/types'
+import type { HotelStatus, ImportRun, Installation, QueueAge, SourceStatus, StayView } from '@/api/types'
 import { bootErrors } from '@/boot'
 import { boot, button, fakeFrame, mountPage, status } from '@/testing/mount'
 import CannotShow from './cannot/CannotShow.vue'
@@ -10,6 +10,7 @@ import CheckPanel from './settings/CheckPanel.vue'
 import HotelForm from './settings/HotelForm.vue'
 import ImportPanel from './settings/ImportPanel.vue'
 import MainPage from './settings/MainPage.vue'
+import OverviewPage from './settings/OverviewPage.vue'
 import ProblemsPage from './settings/ProblemsPage.vue'
 import StayPage from './stay/StayPage.vue'
 
@@ -259,6 +260,30 @@ describe('hotel form', () => {
   })
 })
 
+describe('status', () => {
+  test('s49_everything_found_at_a_link_is_said_with_its_beginning', async () => {
+    const link: SourceStatus = {
+      kind: 'suite8_xml',
+      via: 'direct',
+      health: 'ok',
+      detail_code: 'not_licensed:Profile',
+      detail: 'Not covered: Profile.',
+      findings: [
+        { code: 'not_licensed:Profile', detail: 'Not covered: Profile.', since: null },
+        { code: 'pms_clock_ahead', detail: 'The clock runs ahead.', since: '2026-11-21T10:00:00Z' }
+      ],
+      last_ok_at: null,
+      last_record_at: null,
+      light: 'yellow'
+    }
+    const queue: QueueAge = { waiting: 0, oldest_seconds: 0, light: 'green' }
+    const hotels: HotelStatus[] = [{ code: 'GRAND', name: 'Grand', light: 'yellow', sources: [link], queue }]
+    const { wrapper } = await mountPage(OverviewPage, { status: { ...status, hotels } })
+    expect(wrapper.text()).toContain('Not covered: Profile.')
+    expect(wrapper.text()).toMatch(/The clock runs ahead\. Since .*21/)
+  })
+})
+
 describe('connection test', () => {
   const layer = (name: string, ok: boolean, detail = '') => ({
     source: 'suite8_xml',
@@ -278,6 +303,17 @@ describe('connection test', () => {
     expect(wrapper.emitted('failed')).toHaveLength(1)
     expect(wrapper.find('[data-layer="tcp"]').text()).toContain('Nobody answers')
     expect(wrapper.find('[data-layer="login"]').text()).toContain('Not reached')
+  })
+
+  test('s3_a_wrong_clock_is_said_and_does_not_stop_the_set_up', async () => {
+    const layers = [layer('read', true), layer('clock', false, 'The clock is 600 s off'), layer('licence', true)]
+    const { wrapper } = await mountPage(CheckPanel, {
+      api: { check: async () => ({ layers }) },
+      props: { hotel: 'GRAND', now: true }
+    })
+    expect(wrapper.emitted('passed')).toHaveLength(1)
+    expect(wrapper.find('[data-layer="clock"]').text()).toContain('600 s off')
+    expect(wrapper.text()).not.toContain('Not reached')
   })
 
   test('s3_passes_when_every_layer_does', async () => {

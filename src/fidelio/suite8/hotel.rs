@@ -36,8 +36,6 @@ pub struct Settings {
     pub country: Option<String>,
     /// Speak `V8/ZIP`.
     pub packed: bool,
-    /// Pace of polling.
-    pub poll: Duration,
     /// Age under which a changed record waits.
     pub settle: Duration,
     /// How far windows of changes overlap.
@@ -64,7 +62,6 @@ impl Settings {
             currency,
             country: None,
             packed: false,
-            poll: Duration::from_secs(15),
             settle: Duration::from_secs(3),
             overlap: Duration::from_secs(600),
             timeout: Duration::from_secs(60),

@@ -67,13 +67,26 @@ pub struct SourceLight {
     pub via: String,
     /// `new`, `ok`, `failing`, `stopped`.
     pub health: String,
-    /// Stable code of what is wrong, empty otherwise.
+    /// Stable code of what is wrong, empty otherwise: that of the first finding.
     pub detail_code: String,
     /// The same as a sentence in the caller's language.
     pub detail: Option<String>,
+    /// All that is to be said of the link and of the PMS behind it, the gravest first.
+    pub findings: Vec<SourceFinding>,
     pub last_ok_at: Option<DateTime<Utc>>,
     pub last_record_at: Option<DateTime<Utc>>,
     pub light: Light,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SourceFinding {
+    /// `credentials`, `address`, `unreachable`, `unreadable`, `refused`, `internal`, `not_licensed:<areas>`, or of the PMS:
+    /// `pms_time_back`, `pms_clock_ahead`, `no_delta`.
+    pub code: String,
+    /// The same as a sentence in the caller's language.
+    pub detail: String,
+    /// Since when, where that is known.
+    pub since: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -126,9 +139,17 @@ impl PortalLight {
 
 impl SourceLight {
     fn of(source: &SourceRow, lang: Lang) -> Self {
+        let finding = |code: &str, since: Option<i64>| SourceFinding {
+            code: code.to_owned(),
+            detail: texts::health(lang, code),
+            since: since.map(at),
+        };
+        let link = Some(source.health.detail.as_str()).filter(|code| !code.is_empty()).map(|code| finding(code, None));
+        let notes = source.notes.iter().map(|(code, since)| finding(code, Some(*since)));
+        let findings: Vec<_> = link.into_iter().chain(notes).collect();
         let light = match source.health.state.as_str() {
-            "ok" if source.health.detail.is_empty() => Light::Green,
-            // An area that the hotel's licence does not cover is off; the rest goes on.
+            "ok" if findings.is_empty() => Light::Green,
+            // What is not licensed, or odd about the PMS, is read around; the rest goes on.
             "ok" | "failing" => Light::Yellow,
             "new" => Light::Grey,
             _ => Light::Red,
@@ -137,10 +158,9 @@ impl SourceLight {
             kind: source.kind.clone(),
             via: source.via.clone(),
             health: source.health.state.clone(),
-            detail_code: source.health.detail.clone(),
-            detail: Some(source.health.detail.as_str())
-                .filter(|code| !code.is_empty())
-                .map(|code| texts::health(lang, code)),
+            detail_code: findings.first().map(|first| first.code.clone()).unwrap_or_default(),
+            detail: findings.first().map(|first| first.detail.clone()),
+            findings,
             last_ok_at: source.last_ok_at.map(at),
             last_record_at: source.last_record_at.map(at),
             light,

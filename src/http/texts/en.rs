@@ -133,6 +133,18 @@ pub(crate) const TEXTS: Texts = Texts {
         ("unreadable", "The interface's answer cannot be read; tries go on."),
         ("refused", "The hotel's interface refuses to be read; tries go on."),
         ("internal", "What was read could not be stored on our side; tries go on, nothing is lost."),
+        (
+            "pms_time_back",
+            "Fidelio's latest changes are gone: a backup was restored, or its clock was set back. Arrivals near today are read again; compare later bookings with the deals.",
+        ),
+        (
+            "pms_clock_ahead",
+            "Fidelio stamps changes with a time ahead of its server's clock. Nothing is lost, but the clock should be set.",
+        ),
+        (
+            "no_delta",
+            "Fidelio does not let changes be asked for: arrivals of the next two weeks and guests in house are read again every half hour, and nothing else in between. Ask its supplier about the condition LastUpdateTime.",
+        ),
     ],
     causes: &[
         (
@@ -184,6 +196,21 @@ pub(crate) const TEXTS: Texts = Texts {
             "putback.stopped",
             "A field is changed in the portal again and again",
             "Fidelio's value is not put back any more. Find the robot or the person that changes it.",
+        ),
+        (
+            "pms.missing",
+            "Fidelio no longer returns a reservation",
+            "It was looked for by its number twice. Its deal was left as it is: check in Fidelio whether the reservation was deleted, then close or delete the deal by hand.",
+        ),
+        (
+            "pms.missing_many",
+            "Fidelio no longer returns many reservations at once",
+            "Nothing was changed in the portal. Check whether the interface's address is the right property's, and whether a backup was restored.",
+        ),
+        (
+            "pms.unreadable",
+            "A record of the hotel cannot be understood",
+            "The details name the field. Correct the record in Fidelio: it is read again with its next change.",
         ),
         (
             "pms.reinstalled",

@@ -3,5 +3,6 @@
 mod basics;
 mod crashes;
 mod people;
+mod sources;
 mod volume;
 mod world;

@@ -43,6 +43,9 @@ pub struct Truth {
     pub stays: BTreeMap<String, Stay>,
     pub profiles: BTreeMap<String, Profile>,
     pub tick: u32,
+    /// What a read reports besides.
+    pub said: ReadReport,
+    pub trouble: Option<SourceError>,
 }
 
 #[derive(Clone)]
@@ -54,13 +57,22 @@ pub struct Hotel {
 #[async_trait]
 impl Source for Hotel {
     async fn read(&self, what: &Read, _: &serde_json::Value, sink: &mut dyn Sink) -> Result<ReadReport, SourceError> {
-        let (stays, profiles) = {
+        let (stays, profiles, said) = {
             let truth = self.truth.lock().unwrap();
+            if let Some(trouble) = &truth.trouble {
+                return Err(trouble.clone());
+            }
+            let mut said = truth.said.clone();
+            if let Read::Stays { numbers } = what {
+                let numbers = numbers.iter().map(ToString::to_string);
+                said.missing = numbers.filter(|number| !truth.stays.contains_key(number)).collect();
+            }
             let stays: Vec<Stay> = truth
                 .stays
                 .values()
                 .filter(|stay| match what {
                     Read::Arrivals { from, to } => stay.arrival.get().is_some_and(|day| (from..=to).contains(&day)),
+                    Read::Stays { numbers } => numbers.contains(&stay.number),
                     _ => true,
                 })
                 .cloned()
@@ -69,7 +81,7 @@ impl Source for Hotel {
                 stays.iter().flat_map(|stay| stay.guests().into_iter().chain(stay.company.get())).collect();
             let profiles: Vec<Profile> =
                 truth.profiles.values().filter(|profile| named.contains(&profile.number)).cloned().collect();
-            (stays, profiles)
+            (stays, profiles, said)
         };
         let count = stays.len() + profiles.len();
         let at = |pms_time: Option<NaiveDateTime>| Observed {
@@ -88,7 +100,7 @@ impl Source for Hotel {
         for chunk in changes.chunks(500) {
             sink.take(chunk.to_vec(), Some(serde_json::json!({"read": true}))).await?;
         }
-        Ok(ReadReport { records: count, ..ReadReport::default() })
+        Ok(ReadReport { records: count, ..said })
     }
 
     async fn check(&self) -> Vec<Layer> {

@@ -41,13 +41,8 @@ impl Pass<'_> {
         self.near().await?;
         self.save().await?;
         let wait = soonest.and_then(|seconds| u64::try_from(seconds).ok()).map(std::time::Duration::from_secs);
-        let pace = self.hotel.settings.poll;
-        let behind = self.state.span.is_some();
-        self.report.next_in = Some(match wait {
-            _ if behind => std::time::Duration::from_secs(1),
-            Some(wait) => wait.min(pace),
-            None => pace,
-        });
+        let behind = self.state.span.map(|_| std::time::Duration::from_secs(1));
+        self.report.next_in = behind.or(wait);
         Ok(())
     }
 
@@ -77,6 +72,8 @@ impl Pass<'_> {
         let sifted = mark.sift(window.rows, now, settle);
         if sifted.went_back {
             self.note("pms_time_back");
+            // Whatever its clock was ahead before, it is not any more.
+            self.state.ahead = 0;
             self.state.near_at = Some(DateTime::UNIX_EPOCH);
             mark.back_to(newest, window.from);
         }
@@ -195,7 +192,6 @@ impl Pass<'_> {
                         StampForm::Seconds => Some(StampForm::Day),
                         StampForm::Day => {
                             self.state.no_delta = true;
-                            self.note("no_delta");
                             return Ok(None);
                         }
                     };

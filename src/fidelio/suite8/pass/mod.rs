@@ -18,7 +18,7 @@ use super::hotel::{Hotel, Licensed};
 use super::map::Unreadable;
 use super::poll::State;
 use super::request::Query;
-use crate::fidelio::{ReadReport, Sink, SourceError};
+use crate::fidelio::{ReadReport, RecordKind, Sink, SourceError, Unread};
 
 /// Records handed over at once.
 const LOT: usize = 200;
@@ -58,6 +58,9 @@ impl<'a> Pass<'a> {
     pub fn finish(mut self) -> ReadReport {
         for area in self.state.not_licensed() {
             self.area_off(&area);
+        }
+        if self.state.no_delta {
+            self.note("no_delta");
         }
         self.report
     }
@@ -124,9 +127,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    fn unreadable(&mut self, record: Unreadable) {
+    fn unreadable(&mut self, kind: &Kind, record: Unreadable) {
         if self.report.unreadable.len() < REPORTED {
-            self.report.unreadable.push((record.number, record.why));
+            let stay = kind.req_type == RESERVATION.req_type;
+            let kind = if stay { RecordKind::Stay } else { RecordKind::Profile };
+            self.report.unreadable.push(Unread { kind, number: record.number, why: record.why });
         }
     }
 
@@ -156,7 +161,10 @@ impl<'a> Pass<'a> {
     /// Reads stays by number.
     pub async fn stays(&mut self, numbers: &[String]) -> Result<(), SourceError> {
         let rows = self.rows_by_number(&RESERVATION, numbers).await?;
-        self.report.missing.extend(records::missing(&RESERVATION, numbers, &rows));
+        let refused = |number: &String| self.report.unreadable.iter().any(|record| record.number == *number);
+        let missing: Vec<String> =
+            records::missing(&RESERVATION, numbers, &rows).into_iter().filter(|n| !refused(n)).collect();
+        self.report.missing.extend(missing);
         let ready = rows.iter().filter_map(|row| self.ready_stay(row)).collect();
         self.hand_over(ready, false).await?;
         self.save().await

@@ -98,7 +98,7 @@ impl Pass<'_> {
                     {
                         for number in batch.numbers {
                             let why = format!("refused with {}", status.word());
-                            self.unreadable(Unreadable { number, why });
+                            self.unreadable(kind, Unreadable { number, why });
                         }
                     }
                     Err(error) => return Err(error.at(kind.req_type)),
@@ -144,7 +144,7 @@ impl Pass<'_> {
                 Some(Ready { change: self.change(stay.updated_at.get().copied(), Entity::Stay(stay)), number, digest })
             }
             Err(unreadable) => {
-                self.unreadable(unreadable);
+                self.unreadable(&RESERVATION, unreadable);
                 None
             }
         }
@@ -192,7 +192,7 @@ impl Pass<'_> {
                     let stamp = profile.updated_at.get().copied();
                     changes.push(self.change(stamp, Entity::Profile(Box::new(profile))));
                 }
-                Err(unreadable) => self.unreadable(unreadable),
+                Err(unreadable) => self.unreadable(&PROFILE, unreadable),
             }
         }
         Ok(changes)

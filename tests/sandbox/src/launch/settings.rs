@@ -48,6 +48,6 @@ pub fn of(run_dir: &Path, ports: &Ports, portal: &Portal) -> std::io::Result<Vec
         ("FB24__BITRIX__ALLOW_PRIVATE", "*=127.0.0.0/8".to_owned()),
         ("FB24__PMS__ALLOW_PRIVATE", "*=127.0.0.0/8".to_owned()),
         // Livelier than the default, so that a guest checked in is seen at once.
-        ("FB24__PMS__POLL_SECONDS", "5".to_owned()),
+        ("FB24__PMS__POLL_SECONDS", "2".to_owned()),
     ])
 }
