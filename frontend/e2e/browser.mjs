@@ -32,11 +32,14 @@ export async function openBrowser() {
       const troubles = []
       page.on('pageerror', (error) => troubles.push(`page error: ${error.message}`))
       page.on('console', (message) => {
+        // A refused request is an answer like any other; the checks look at what the page makes of it.
         if (message.type() !== 'error' || /Failed to load resource/.test(message.text())) return
         troubles.push(`console: ${message.text()}`)
       })
       return { page, context, troubles, close: () => context.close() }
     },
+    /** What a failed check left open. */
+    closePeople: () => Promise.all(browser.contexts().map((context) => context.close())),
     close: () => browser.close()
   }
 }

@@ -223,6 +223,18 @@ const TABLES: &[&str] = &[
         role TEXT NOT NULL,
         PRIMARY KEY (portal_id, hotel_id, stay, profile, role)
     )",
+    // What happened to a stay, as decided: steps of its status, moves of its dates. No guest's data.
+    "CREATE TABLE stay_step (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        stay TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        old_value TEXT NOT NULL,
+        new_value TEXT NOT NULL,
+        pms_time TEXT,
+        received_at BIGINT NOT NULL
+    )",
     // --- what stands in the portal ---------------------------------------------------------------------
     // A subject is a stay or a profile; it is linked to at most one CRM record, ever.
     "CREATE TABLE link (
@@ -368,6 +380,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX inbox_by_age ON inbox (state, received_at)",
     "CREATE INDEX stay_by_arrival ON stay (portal_id, hotel_id, arrival)",
     "CREATE INDEX stay_profile_by_profile ON stay_profile (portal_id, hotel_id, profile)",
+    "CREATE INDEX stay_step_by_stay ON stay_step (portal_id, hotel_id, stay, id)",
     "CREATE INDEX link_by_record ON link (portal_id, entity, crm_id)",
     "CREATE INDEX crm_index_by_record ON crm_index (portal_id, entity, crm_id)",
     "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, rank, id)",

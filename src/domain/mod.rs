@@ -8,6 +8,7 @@ pub mod crm;
 pub mod decision;
 pub mod desired;
 pub mod fact;
+pub mod history;
 pub mod ids;
 pub mod known;
 pub mod lang;

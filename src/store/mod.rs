@@ -27,6 +27,7 @@ pub mod request_log;
 pub mod roles;
 pub mod sources;
 mod sql;
+pub mod stay_steps;
 pub mod stays;
 pub mod tokens;
 pub mod work;

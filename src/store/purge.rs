@@ -17,6 +17,7 @@ pub const PURGED: &[&str] = &[
     "inbox",
     "outbox",
     "stay_profile",
+    "stay_step",
     "stay",
     "profile",
     "link",

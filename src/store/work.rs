@@ -76,7 +76,8 @@ pub async fn links(db: &Db) -> Result<Vec<Links>, StoreError> {
 }
 
 /// Tables whose growth an operator watches.
-const WATCHED: [&str; 8] = ["portal", "hotel", "inbox", "outbox", "stay", "profile", "link", "request_log"];
+const WATCHED: [&str; 9] =
+    ["portal", "hotel", "inbox", "outbox", "stay", "stay_step", "profile", "link", "request_log"];
 
 pub async fn table_rows(db: &Db) -> Result<Vec<(&'static str, i64)>, StoreError> {
     let mut counts = Vec::with_capacity(WATCHED.len());

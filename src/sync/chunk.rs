@@ -10,13 +10,15 @@ use super::events::{CrmEvent, PAYLOAD};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::decision::{Held, Verdict, decide_profile, decide_stay};
+use crate::domain::history;
 use crate::domain::{Change, CrmEntity, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject};
 use crate::store::inbox::{InboxKind, InboxRow};
 use crate::store::outbox::{Intent, NewIntent};
 use crate::store::problems::NewProblem;
 use crate::store::profiles::ProfileRow;
+use crate::store::stay_steps::StepRow;
 use crate::store::stays::{Role, StayRow};
-use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, profiles, stays};
+use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, profiles, stay_steps, stays};
 
 /// Our own writes come back as events: a short wait lets a burst of them become one look.
 const EVENT_PAUSE_MS: i64 = 2_000;
@@ -30,6 +32,7 @@ pub(super) struct Chunk<'a> {
     failed: Vec<i64>,
     problems: Vec<NewProblem>,
     stays: BTreeMap<(HotelId, StayNumber), StayRow>,
+    steps: Vec<StepRow>,
     profiles: BTreeMap<(HotelId, ProfileNumber), ProfileRow>,
     touched_stays: BTreeMap<(HotelId, StayNumber), Touched>,
     touched_profiles: BTreeMap<(HotelId, ProfileNumber), Touched>,
@@ -57,6 +60,7 @@ impl<'a> Chunk<'a> {
             failed: Vec::new(),
             problems: Vec::new(),
             stays: BTreeMap::new(),
+            steps: Vec::new(),
             profiles: BTreeMap::new(),
             touched_stays: BTreeMap::new(),
             touched_profiles: BTreeMap::new(),
@@ -141,6 +145,14 @@ impl<'a> Chunk<'a> {
                 params: json!({"from": step.from.word(), "to": step.to.word()}),
             });
         }
+        let steps = before.map(|before| history::steps(&before.facts, &facts)).unwrap_or_default();
+        self.steps.extend(steps.into_iter().map(|step| StepRow {
+            hotel: row.hotel,
+            stay: facts.number.clone(),
+            step,
+            pms_time: observed.pms_time,
+            received_at: observed.received_at.timestamp_millis(),
+        }));
         let changed = before.is_none_or(|before| before.facts != facts);
         let finished = |status: Option<&StayStatus>| status == Some(&StayStatus::CheckedOut);
         let others = changed
@@ -197,6 +209,7 @@ impl<'a> Chunk<'a> {
         let profiles: Vec<ProfileRow> =
             self.touched_profiles.keys().filter_map(|key| self.profiles.get(key)).cloned().collect();
         stays::save(tx, self.portal, self.key, &stays).await?;
+        stay_steps::add(tx, self.portal, &self.steps).await?;
         profiles::save(tx, self.portal, self.key, &profiles).await?;
         let mut intents = self.stay_intents(tx, &stays).await?;
         intents.extend(self.profile_intents(tx).await?);

@@ -7,8 +7,12 @@ use super::engine::Engine;
 use super::error::SyncError;
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, HotelCode, HotelId, PortalId, Profile, Stay, StayNumber, StayStatus, Subject};
+use crate::store::stay_steps::StepRow;
 use crate::store::stays::{PageOf, StayRow};
-use crate::store::{crm_records, hotels, inbox, links, outbox, problems, profiles, stays};
+use crate::store::{crm_records, hotels, inbox, links, outbox, problems, profiles, stay_steps, stays};
+
+/// More steps than this no stay of a person has; a robot at the hotel may.
+const STEPS_SHOWN: i64 = 50;
 
 /// A person of a stay.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +41,8 @@ pub struct StayView {
     pub synced_at: Option<i64>,
     /// Something of it is still on its way.
     pub pending: bool,
+    /// The latest steps, the latest first.
+    pub history: Vec<StepRow>,
 }
 
 /// Which stays to list.
@@ -164,6 +170,7 @@ impl Engine {
             None => None,
         };
         let pending = outbox::states(db, portal, std::slice::from_ref(&subject)).await?;
+        let history = stay_steps::of_stay(db, portal, row.hotel, number, STEPS_SHOWN).await?;
         Ok(Some(StayView {
             hotel: row.hotel,
             hotel_code: hotel.code,
@@ -174,6 +181,7 @@ impl Engine {
             deal_id,
             synced_at: record.map(|record| record.synced_at).filter(|at| *at > 0),
             pending: pending.contains_key(&subject),
+            history,
             facts: row.facts,
         }))
     }

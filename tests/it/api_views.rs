@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use fidelio_bitrix24::bitrix::LogEntry;
+use fidelio_bitrix24::domain::history::{Step, StepKind};
 use fidelio_bitrix24::domain::{
     Currency, HotelCode, Known, Money, PortalId, Profile, ProfileKind, ProfileNumber, Stay, StayNumber, StayStatus,
 };
@@ -9,6 +10,7 @@ use fidelio_bitrix24::http::auth::{Grant, Role};
 use fidelio_bitrix24::store::links::{self, LinkRow, Origin};
 use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::profiles::{self, ProfileRow};
+use fidelio_bitrix24::store::stay_steps::{self, StepRow};
 use fidelio_bitrix24::store::stays::{self, StayRow};
 use fidelio_bitrix24::store::{hotels, request_log, sources};
 use serde_json::{Value, json};
@@ -93,6 +95,14 @@ async fn fill(api: &Api, portal: PortalId, count: u32) {
         params: json!({"code": "required_field"}),
     };
     problems::raise(&tx, portal, &key, &[problem], now).await.unwrap();
+    let step = StepRow {
+        hotel: grand.id,
+        stay: StayNumber::parse("1").expect("number"),
+        step: Step { kind: StepKind::Status, from: "confirmed".into(), to: "in_house".into() },
+        pms_time: day("2026-11-21").and_hms_opt(13, 5, 0),
+        received_at: now,
+    };
+    stay_steps::add(&tx, portal, &[step]).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -111,12 +121,14 @@ on_both_engines! {
             ("/room", json!("101")), ("/children", json!({"0-6": 1, "7-12": 2})),
             ("/pms_time", json!("2026-11-21T13:05:00+03:00")), ("/received_at", json!("2026-11-21T10:00:00Z")),
             ("/crm/deal_id", json!(701)), ("/guests/0/name", json!("Пробная Вера")), ("/guests/0/contact_id", json!(31)),
-            ("/guests/0/main", json!(true)), ("/total", Value::Null), ("/history", json!([])),
+            ("/guests/0/main", json!(true)), ("/total", Value::Null), ("/folio", json!(false)),
+            ("/history", json!([{"at": "2026-11-21T10:00:00Z", "pms_time": "2026-11-21T13:05:00+03:00", "code": "status", "from": "confirmed", "to": "in_house"}])),
         ] {
             assert_eq!(stay.pointer(pointer), Some(&value), "{pointer}");
         }
         let cashier = api.bearer(&api.session(portal, 8, false, &[Role::FrontDesk], &[Grant::Folio]).await).get("/api/v1/stays/GRAND:1").await;
         assert_eq!(cashier.body["total"], json!({"amount": "1234.50", "currency": "RUB"}));
+        assert_eq!(cashier.body["folio"], true);
         assert_eq!(viewer.get("/api/v1/deals/701/stay").await.body, *stay);
         let none = viewer.get("/api/v1/deals/999/stay").await;
         assert_eq!((none.status, none.body["code"].as_str()), (404, Some("no_stay")));
@@ -165,7 +177,7 @@ on_both_engines! {
         assert_eq!(admin.once("/api/v1/hotels/GRAND/imports", "k", &body).await.body, started.body);
         let another = admin.post("/api/v1/hotels/GRAND/imports", &json!({})).await;
         assert_eq!((another.status, another.body["code"].as_str()), (409, Some("import_running")));
-        assert_eq!(another.body["detail"], "Другой импорт этой гостиницы ещё не закончен. Дождитесь его или отмените.");
+        assert_eq!(another.body["detail"], "Другой импорт этого отеля ещё не закончен. Дождитесь его или отмените.");
         let wrong = admin.post("/api/v1/hotels/GRAND/imports", &json!({"from": "2026-12-01", "to": "2026-11-01"})).await;
         assert_eq!(wrong.errors(), [("/to", "date_order")]);
 
@@ -220,6 +232,8 @@ on_both_engines! {
             ("/hotels/0/code", json!("GRAND")), ("/hotels/0/light", json!("grey")), ("/hotels/0/sources/0/health", json!("new")),
             ("/problems", json!(1)), ("/last_reconciliation", Value::Null), ("/light", json!("yellow")),
             ("/version", json!(env!("CARGO_PKG_VERSION"))),
+            // What the operator set is shown, and what he did not is not made up.
+            ("/support/phone", json!("+7 495 000-00-00")), ("/support/address", Value::Null),
         ] {
             assert_eq!(status.body.pointer(pointer), Some(&value), "{pointer}");
         }

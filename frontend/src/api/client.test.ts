@@ -50,11 +50,40 @@ describe('client', () => {
 
   test('s49_a_401_renews_with_fresh_credentials_and_repeats_once', async () => {
     const { client, calls, auth, header } = stand([json({}, 401), granted('second'), json({ ok: true })])
-    expect(await client.post('/hotels', { code: 'A' }, 'key-1')).toEqual({ ok: true })
+    expect(await client.post('/hotels', { code: 'A' })).toEqual({ ok: true })
     expect(auth).toHaveBeenCalledWith(true)
-    expect(header(0, 'Idempotency-Key')).toBe('key-1')
-    expect(header(2, 'Idempotency-Key')).toBe('key-1')
+    expect(header(0, 'Idempotency-Key')).toMatch(/^[0-9a-f-]{36}$/)
+    expect(header(2, 'Idempotency-Key')).toBe(header(0, 'Idempotency-Key'))
     expect(calls).toHaveLength(3)
+  })
+
+  test('s49_a_wish_whose_answer_was_lost_keeps_its_key_until_it_is_answered', async () => {
+    const taken = { type: '/problems/conflict', title: 'The code is taken', status: 409 }
+    const { client, header } = stand([
+      new TypeError('connection lost'),
+      new Response('<html>504</html>', { status: 504 }),
+      json({ code: 'A' }),
+      json(taken, 409),
+      json(taken, 409)
+    ])
+    const ask = (code: string) => client.post('/hotels', { code }).catch(() => undefined)
+    for (const code of ['A', 'A', 'A', 'A', 'A']) await ask(code)
+    const keys = [0, 1, 2, 3, 4].map((index) => header(index, 'Idempotency-Key'))
+    expect(keys[1]).toBe(keys[0])
+    expect(keys[2]).toBe(keys[0])
+    // Answered: what comes next is another wish, and so is what follows a refusal.
+    expect(new Set(keys).size).toBe(3)
+  })
+
+  test('s49_a_request_that_hangs_ends', async () => {
+    const timeout = vi.spyOn(AbortSignal, 'timeout')
+    const { client, calls } = stand([json({}), json({})])
+    await client.get('/status')
+    await client.post('/hotels/A/check')
+    expect(calls.map((call) => call.init.signal instanceof AbortSignal)).toEqual([true, true])
+    const [look = 0, work = 0] = timeout.mock.calls.map(([ms]) => ms)
+    expect(look).toBeLessThan(work)
+    timeout.mockRestore()
   })
 
   test('s49_a_second_401_is_an_answer', async () => {
@@ -95,7 +124,7 @@ describe('client', () => {
       new TypeError('refused'),
       new Response('{', { status: 200 })
     ])
-    await expect(client.get('/a')).rejects.toMatchObject({ type: 'local:unreadable', status: 502 })
+    await expect(client.get('/a')).rejects.toMatchObject({ type: 'local:offline', status: 502 })
     await expect(client.get('/b')).rejects.toMatchObject({ type: 'local:offline' })
     await expect(client.get('/c')).rejects.toMatchObject({ type: 'local:unreadable' })
   })

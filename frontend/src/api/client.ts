@@ -1,4 +1,4 @@
-import { localProblem, readProblem } from './problem'
+import { ApiProblem, localProblem, readProblem } from './problem'
 import type { Session } from './session'
 
 export type Query = Record<string, string | number | boolean | null | undefined>
@@ -6,29 +6,45 @@ export type Query = Record<string, string | number | boolean | null | undefined>
 export interface Call {
   query?: Query
   body?: unknown
-  signal?: AbortSignal
   /** For a POST that creates or sends: the same key for a repeat of the same wish. */
   idempotencyKey?: string
 }
 
+/** A page that waits for ever tells nobody anything. The connection test alone may take minutes. */
+const LOOK_MS = 30_000
+const WORK_MS = 180_000
+
 /** Speaks to `/api/v1` as the person in the frame. Every failure comes out as an `ApiProblem`. */
 export class Client {
+  readonly #unanswered = new Map<string, string>()
+
   constructor(
     private readonly session: Session,
     private readonly lang: string,
     private readonly fetcher: typeof fetch = (...args) => fetch(...args)
   ) {}
 
-  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
-    return this.call<T>('GET', path, { ...(query && { query }), ...(signal && { signal }) })
+  get<T>(path: string, query?: Query): Promise<T> {
+    return this.call<T>('GET', path, query ? { query } : {})
   }
 
   put<T>(path: string, body: unknown): Promise<T> {
     return this.call<T>('PUT', path, { body })
   }
 
-  post<T>(path: string, body: unknown = {}, idempotencyKey = newKey()): Promise<T> {
-    return this.call<T>('POST', path, { body, idempotencyKey })
+  /** A wish whose answer got lost keeps its key: asked for again, it is not carried out twice. */
+  async post<T>(path: string, body: unknown = {}): Promise<T> {
+    const wish = `${path} ${JSON.stringify(body)}`
+    const idempotencyKey = this.#unanswered.get(wish) ?? newKey()
+    this.#unanswered.set(wish, idempotencyKey)
+    try {
+      const answer = await this.call<T>('POST', path, { body, idempotencyKey })
+      this.#unanswered.delete(wish)
+      return answer
+    } catch (error) {
+      if (error instanceof ApiProblem && error.answered) this.#unanswered.delete(wish)
+      throw error
+    }
   }
 
   delete(path: string): Promise<void> {
@@ -43,7 +59,9 @@ export class Client {
     }
     if (!response.ok) throw await readProblem(response)
     if (response.status === 204) return undefined as T
-    const text = await response.text()
+    const text = await response.text().catch(() => {
+      throw localProblem('offline')
+    })
     if (text === '') return undefined as T
     try {
       return JSON.parse(text) as T
@@ -62,11 +80,10 @@ export class Client {
     if (call.idempotencyKey) headers['Idempotency-Key'] = call.idempotencyKey
     const init: RequestInit = { method, headers, credentials: 'omit', cache: 'no-store' }
     if (call.body !== undefined) init.body = JSON.stringify(call.body)
-    if (call.signal) init.signal = call.signal
+    init.signal = AbortSignal.timeout(method === 'GET' ? LOOK_MS : WORK_MS)
     try {
       return await this.fetcher(`/api/v1${path}${queryOf(call.query)}`, init)
-    } catch (error) {
-      if (call.signal?.aborted) throw error
+    } catch {
       throw localProblem('offline')
     }
   }

@@ -17,6 +17,11 @@ export class ApiProblem extends Error {
     this.name = 'ApiProblem'
   }
 
+  /** The server has decided. Otherwise the wish may have been carried out, or may still be. */
+  get answered(): boolean {
+    return !this.type.startsWith('local:') && this.status < 500 && this.slug !== 'in-progress'
+  }
+
   /** The stable last part of `type`, whatever prefix it is published under. */
   get slug(): string {
     return this.type.split(/[/:#]/).at(-1) ?? this.type
@@ -40,7 +45,9 @@ export async function readProblem(response: Response): Promise<ApiProblem> {
   try {
     body = await response.json()
   } catch {
-    return localProblem('unreadable', response.status)
+    // A proxy in front of a server that is away answers for it, with a page of its own.
+    const away = response.status >= 502 && response.status <= 504
+    return localProblem(away ? 'offline' : 'unreadable', response.status)
   }
   if (!isRecord(body) || typeof body.title !== 'string') return localProblem('unreadable', response.status)
   return new ApiProblem(

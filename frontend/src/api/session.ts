@@ -15,6 +15,9 @@ export interface FrameAuth {
 /** A session is renewed this long before it ends, so that no request meets its last second. */
 const MARGIN_MS = 60_000
 
+/** The server asks the OAuth host and the portal before it answers. */
+const RENEWAL_MS = 60_000
+
 /** Keeps the session token, in memory only, and renews it: once at a time, however many requests wait for it. */
 export class Session {
   #token: string
@@ -64,7 +67,8 @@ export class Session {
         method: 'POST',
         headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
         body: JSON.stringify(auth),
-        credentials: 'omit'
+        credentials: 'omit',
+        signal: AbortSignal.timeout(RENEWAL_MS)
       })
     } catch {
       throw localProblem('offline')

@@ -67,12 +67,12 @@ export interface Status {
   last_reconciliation: Moment | null
   problems: number
   light: Light
-  support?: Support | null
+  support: Support
 }
 
 export interface Support {
-  address?: string | null
-  phone?: string | null
+  phone: string | null
+  address: string | null
 }
 
 export type StepState = 'waiting' | 'working' | 'done' | 'failed'
@@ -209,6 +209,8 @@ export interface ProblemItem {
   detail: unknown
   count: number
   state: ProblemState
+  /** Why somebody dismissed it. */
+  note?: string | null
   first_at: Moment
   last_at: Moment
 }
@@ -225,44 +227,7 @@ export interface LogItem {
   detail: unknown
 }
 
-export type StayStatus =
-  'offer' | 'tentative' | 'waitlisted' | 'confirmed' | 'in_house' | 'checked_out' | 'cancelled' | 'no_show'
-
-export interface StayPerson {
-  profile: string
-  name: string
-  contact_id: number | null
-  company_id: number | null
-  main: boolean
-  role: string
-}
-
-export interface StayView {
-  hotel: string
-  number: string
-  status: StayStatus | null
-  arrival: StayDate | null
-  departure: StayDate | null
-  nights: number | null
-  room: string | null
-  room_type: string | null
-  rate: string | null
-  adults: number | null
-  /** By the hotel's own age groups. */
-  children: Record<string, number>
-  guests: StayPerson[]
-  company: StayPerson | null
-  travel_agent: StayPerson | null
-  group: { number: string; name: string } | null
-  total: Money | null
-  balance: Money | null
-  notes: { category: string; text: string; guest_may_see: boolean }[]
-  source: string
-  pms_time: Moment | null
-  received_at: Moment
-  crm: { deal_id: number | null; synced_at: Moment | null; pending: boolean | null }
-  history: { at: Moment; code: string }[]
-}
+export type { StayPerson, StayStatus, StayStep, StayView } from './stay'
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'
 export type Grant = 'folio' | 'write_back'

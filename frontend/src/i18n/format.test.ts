@@ -24,7 +24,7 @@ describe('dates and money', () => {
   test('s49_the_hotels_clock_is_shown_as_written', () => {
     for (const name of ['Pacific/Kiritimati', 'America/New_York']) {
       process.env.TZ = name
-      expect(createFormats('en-GB').wall('2026-11-21T23:50:11+10:00'), name).toContain('21 Nov, 23:50:11')
+      expect(createFormats('en-GB').wall('2026-11-21T23:50:11+10:00'), name).toContain('21 Nov 2026, 23:50')
     }
   })
 

@@ -32,7 +32,14 @@ export function createFormats(locale: string): Formats {
   })
   const clock = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' } as const
   const moments = new Intl.DateTimeFormat(locale, clock)
-  const walls = new Intl.DateTimeFormat(locale, { ...clock, timeZone: 'UTC' })
+  const walls = new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZone: 'UTC'
+  })
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
 
   const unit = (value: number, name: 'second' | 'minute' | 'hour') =>

@@ -32,6 +32,9 @@ const stay: StayView = {
   room: '412',
   room_type: 'DLX',
   rate: 'BAR',
+  guarantee: null,
+  booked_on: null,
+  folio: true,
   adults: 2,
   children: { child: 1 },
   guests: [
@@ -100,6 +103,69 @@ describe('deal tab', () => {
     await vi.advanceTimersByTimeAsync(20_000)
     expect(shown.wrapper.find('[role="alert"]').text()).toContain('may be out of date')
     expect(shown.wrapper.text()).toContain('booking 1001')
+  })
+
+  test('s1_history_tells_what_the_hotel_did_and_when_by_its_own_clock', async () => {
+    const at = '2026-11-21T16:20:20Z'
+    const history = [
+      { at, pms_time: '2026-11-21T13:05:00+03:00', code: 'status', from: 'confirmed', to: 'in_house' },
+      { at, pms_time: '2026-11-21T19:20:00+03:00', code: 'dates', from: '../2026-11-22', to: '2026-11-20/2026-11-23' },
+      { at, pms_time: null, code: 'teleported', from: '', to: 'Mars' }
+    ]
+    const { wrapper } = await mountPage(StayPage, {
+      api: { stayOfDeal: async () => ({ ...stay, history }) },
+      boot: dealTab
+    })
+    const lines = wrapper.findAll('.history-step').map((line) => line.text().replace(/\s+/g, ' '))
+    expect(lines[0]).toMatch(/Confirmed.*then.*In house/)
+    expect(lines[0]).toContain('21 Nov 2026, 13:05, hotel time · received')
+    expect(lines[1]).toContain('until Sun')
+    expect(lines[1]).not.toContain('received')
+    expect(lines[2]).toContain('Mars')
+  })
+
+  test('s1_nothing_a_hotel_sends_becomes_markup', async () => {
+    const hostile = '<img src=x onerror="window.hit = 1"><script>window.hit = 1</script>'
+    const everywhere = {
+      ...stay,
+      room: hostile,
+      room_type: hostile,
+      rate: hostile,
+      guarantee: hostile,
+      group: { number: '1', name: hostile },
+      guests: stay.guests.map((guest) => ({ ...guest, name: hostile })),
+      notes: [{ category: hostile, text: hostile, guest_may_see: true }],
+      history: [{ at: stay.received_at, pms_time: null, code: 'status', from: hostile, to: hostile }]
+    }
+    const { wrapper } = await mountPage(StayPage, { api: { stayOfDeal: async () => everywhere }, boot: dealTab })
+    expect(wrapper.findAll('img, script')).toHaveLength(0)
+    expect(wrapper.text().split('onerror').length).toBeGreaterThan(8)
+  })
+
+  test('s1_a_crowd_of_guests_is_shown_on_request', async () => {
+    const guests = Array.from({ length: 40 }, (_, index) => ({
+      ...stay.guests[0],
+      profile: `GRAND:${index}`,
+      name: index === 39 ? '' : `Guest ${index}`
+    }))
+    const { wrapper } = await mountPage(StayPage, {
+      api: { stayOfDeal: async () => ({ ...stay, guests }) },
+      boot: dealTab
+    })
+    expect(wrapper.text()).toContain('Guest 7')
+    expect(wrapper.text()).not.toContain('Guest 8')
+    await button(wrapper, 'Show all 40 guests').trigger('click')
+    expect(wrapper.text()).toContain('Guest 38')
+    expect(wrapper.text()).toContain('Profile GRAND:39')
+  })
+
+  test('s1_money_withheld_and_money_unknown_are_told_apart', async () => {
+    const none = { ...stay, total: null, balance: null }
+    const shown = await mountPage(StayPage, { api: { stayOfDeal: async () => none }, boot: dealTab })
+    expect(shown.wrapper.text()).toContain('The hotel has sent no amounts yet')
+    const closed = { ...none, folio: false }
+    const withheld = await mountPage(StayPage, { api: { stayOfDeal: async () => closed }, boot: dealTab })
+    expect(withheld.wrapper.text()).toContain('people with the right')
   })
 
   test('s1_what_the_hotel_did_not_tell_breaks_nothing', async () => {

@@ -32,7 +32,8 @@ export const status: Status = {
   },
   last_reconciliation: null,
   problems: 0,
-  light: 'green'
+  light: 'green',
+  support: { phone: null, address: null }
 }
 
 export function fakeFrame(over: Partial<PortalFrame> = {}): PortalFrame {

@@ -40,6 +40,17 @@ pub struct Status {
     pub last_reconciliation: Option<DateTime<Utc>>,
     /// Open problems.
     pub problems: i64,
+    pub support: SupportContact,
+}
+
+/// Whom to ask for help; the server's operator says.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SupportContact {
+    #[schema(example = "+7 495 000-00-00")]
+    pub phone: Option<String>,
+    /// E-mail.
+    #[schema(example = "support@example.com")]
+    pub address: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -107,6 +118,13 @@ pub struct Queues {
 /// A queue older than this is worth a look, and worth a person's help.
 const OLD_SECONDS: i64 = 300;
 const STUCK_SECONDS: i64 = 3600;
+
+impl SupportContact {
+    fn of(support: &crate::config::Support) -> Self {
+        let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        Self { phone: said(&support.phone), address: said(&support.address) }
+    }
+}
 
 impl QueueLight {
     fn of(queue: QueueView) -> Self {
@@ -218,5 +236,6 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
         queues: inbox_outbox,
         last_reconciliation: None,
         problems: queues.open_problems,
+        support: SupportContact::of(&state.config.support),
     }))
 }

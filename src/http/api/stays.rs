@@ -18,6 +18,7 @@ use crate::http::HttpState;
 use crate::http::auth::{Principal, Right, may_read_deal, require};
 use crate::http::problem::{Kind, Problem};
 use crate::store::hotels as rows;
+use crate::store::stay_steps::StepRow;
 use crate::sync::views::{GuestView, StayFilter, StayLine, StayView};
 
 /// `{"amount": "1234.50", "currency": "RUB"}`
@@ -70,6 +71,8 @@ pub struct StayDetails {
     pub company: Option<StayGuest>,
     pub travel_agent: Option<StayGuest>,
     pub group: Option<StayGroup>,
+    /// Whether the reader may see money: without it `total` and `balance` are `null` whatever the hotel told.
+    pub folio: bool,
     /// The whole stay. Shown with the grant `folio`.
     pub total: Option<MoneyView>,
     /// What is still owed. Shown with the grant `folio`.
@@ -80,6 +83,7 @@ pub struct StayDetails {
     /// The PMS's own stamp, on the hotel's clock.
     pub pms_time: Option<DateTime<FixedOffset>>,
     pub received_at: DateTime<Utc>,
+    /// The latest first.
     pub history: Vec<StayEvent>,
 }
 
@@ -107,11 +111,21 @@ pub struct StayNote {
     pub guest_may_see: bool,
 }
 
-/// What happened to a stay; later releases fill it.
+/// A step of a stay since we know it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct StayEvent {
+    /// When we received it.
     pub at: DateTime<Utc>,
+    /// The PMS's own stamp of the change, on the hotel's clock.
+    pub pms_time: Option<DateTime<FixedOffset>>,
+    /// `status` or `dates`.
+    #[schema(example = "status")]
     pub code: String,
+    /// A status, or dates as `2026-11-20/2026-11-23` where `..` is an unknown one; empty: nothing was known.
+    #[schema(example = "confirmed")]
+    pub from: String,
+    #[schema(example = "in_house")]
+    pub to: String,
 }
 
 impl MoneyView {
@@ -156,13 +170,26 @@ impl StayDetails {
             company: with_role("company"),
             travel_agent: with_role("travel_agent"),
             group: facts.group.get().map(StayGroup::of),
+            folio,
             total: money(facts.total.get()),
             balance: money(facts.balance.get()),
             notes: notes(facts),
             source: view.source.clone(),
             pms_time: view.pms_time.map(|time| wall(time, zone)),
             received_at: at(view.received_at),
-            history: Vec::new(),
+            history: view.history.iter().map(|row| StayEvent::of(row, zone)).collect(),
+        }
+    }
+}
+
+impl StayEvent {
+    fn of(row: &StepRow, zone: &str) -> Self {
+        Self {
+            at: at(row.received_at),
+            pms_time: row.pms_time.map(|time| wall(time, zone)),
+            code: row.step.kind.word().to_owned(),
+            from: row.step.from.clone(),
+            to: row.step.to.clone(),
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn settings() -> Config {
         ("FB24__SECRETS__MASTER_KEY", key.as_str()),
         ("FB24__BITRIX__CLIENT_ID", "app.test"),
         ("FB24__BITRIX__CLIENT_SECRET", "secret"),
+        ("FB24__SUPPORT__PHONE", "+7 495 000-00-00"),
     ];
     config::load_from(None, pairs.map(|(k, v)| (k.to_owned(), v.to_owned()))).expect("settings")
 }

@@ -2,6 +2,7 @@
 
 mod basics;
 mod crashes;
+mod history;
 mod people;
 mod sources;
 mod volume;

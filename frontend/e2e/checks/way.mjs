@@ -1,46 +1,9 @@
+// The way of an admin from the Market to a moved deal.
 import assert from 'node:assert/strict'
-import { axe, frameOf, inside, overflow, shot } from './browser.mjs'
+import { axe, inside, shot } from '../browser.mjs'
+import { dealOf, field, look, mark, records, until } from '../acts.mjs'
 
-const until = async (what, look, seconds = 60) => {
-  const end = Date.now() + seconds * 1000
-  for (;;) {
-    const seen = await look()
-    if (seen) return seen
-    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain for: ${what}`)
-    await new Promise((done) => setTimeout(done, 250))
-  }
-}
-
-/** Opens the application as the portal does; the place inside it is chosen by hash. */
-async function open({ stand, browser }, { hash, ...who } = {}) {
-  const person = await browser.person(who)
-  await person.page.goto(new URL('/marketplace/app/', stand.links.portal).href)
-  await inside(person.page).locator('#app h1').first().waitFor()
-  if (hash) {
-    const frame = await frameOf(person.page)
-    await frame.evaluate((to) => (location.hash = to), hash)
-  }
-  return person
-}
-
-async function look(person, name, { scope } = {}) {
-  await person.page.waitForTimeout(400)
-  await shot(person.page, name)
-  assert.deepEqual(await axe(person.page, scope), [], `${name}: axe`)
-  assert.ok((await overflow(person.page)) <= 0, `${name}: wider than its window`)
-  assert.deepEqual(person.troubles, [], `${name}: the console`)
-}
-
-const records = (stand, entity, query = '') => stand.portal(`records/${entity}?limit=200${query}`)
-const field = (record, name) => record.fields[`UF_CRM_${name}`] ?? record.fields[`ufCrm_${name}`]
-const mark = (record) => record.fields.originId
-
-async function dealOf(stand, number) {
-  const { items } = await records(stand, 'deal')
-  return items.find((deal) => String(field(deal, 'FB24_RESERVATION')) === String(number))
-}
-
-export const checks = [
+export const way = [
   [
     's49_outside_a_frame_the_page_explains_itself',
     async ({ stand, browser }) => {
@@ -61,7 +24,7 @@ export const checks = [
       await person.page.getByRole('button', { name: 'Установить' }).click()
       const app = inside(person.page)
       // The installer finishes by itself and the portal opens the main page, where the wizard waits.
-      await app.getByRole('heading', { name: 'Кому достаются новые сделки?' }).waitFor({ timeout: 60_000 })
+      await app.getByRole('heading', { name: 'Кому назначать новые сделки?' }).waitFor({ timeout: 60_000 })
       const { app: state, placements } = await stand.portal('state')
       assert.equal(state.finished, true)
       assert.ok(placements.some((one) => one.placement === 'CRM_DEAL_DETAIL_TAB'))
@@ -76,7 +39,7 @@ export const checks = [
       await person.page.goto(new URL('/marketplace/app/', stand.links.portal).href)
       const app = inside(person.page)
 
-      await app.getByRole('heading', { name: 'Кому достаются новые сделки?' }).waitFor()
+      await app.getByRole('heading', { name: 'Кому назначать новые сделки?' }).waitFor()
       await app.getByRole('radio', { name: /Одному сотруднику/ }).check()
       await app.getByRole('button', { name: /Менеджеров/ }).click()
       await app.getByRole('button', { name: 'Далее' }).click()
@@ -187,76 +150,6 @@ export const checks = [
         .locator(`[data-stay="${mark(own)}"]`)
         .waitFor()
       await look(person, 'deal-tab-ordinary')
-      await person.close()
-    }
-  ],
-  ...['ru', 'en'].flatMap((lang) =>
-    [1280, 390].map((width) => [
-      `s49_every_page_in_${lang}_at_${width}`,
-      async ({ stand, browser }) => {
-        await stand.portal('options', { lang })
-        const code = stand.links.interface.hotel_code
-        const pages = [
-          'overview',
-          'hotels',
-          `hotels/${code}`,
-          'hotels/new',
-          'import',
-          'problems',
-          'log',
-          'rules',
-          'roles',
-          'keys',
-          'about'
-        ]
-        const person = await open({ stand, browser }, { width })
-        const frame = await frameOf(person.page)
-        assert.equal(await frame.evaluate(() => document.documentElement.lang), lang)
-        for (const name of pages) {
-          await frame.evaluate((to) => (location.hash = `#/${to}`), name)
-          await frame.locator('main h1').waitFor()
-          await frame
-            .locator('[aria-busy="true"]')
-            .first()
-            .waitFor({ state: 'detached' })
-            .catch(() => undefined)
-          await look(person, `${name.replace('/', '-')}-${lang}-${width}`)
-          const focused = await frame.evaluate(() => document.activeElement?.tagName)
-          assert.equal(focused, 'H1', `${name}: the heading has the focus`)
-        }
-        await person.close()
-        await stand.portal('options', { lang: 'ru' })
-      }
-    ])
-  ),
-  [
-    's3_hotel_settings_are_kept_and_the_password_never_comes_back',
-    async ({ stand, browser }) => {
-      const person = await open({ stand, browser }, { hash: `#/hotels/${stand.links.interface.hotel_code}` })
-      const app = inside(person.page)
-      await app.getByLabel('Название').fill('Гранд Отель на набережной')
-      assert.equal(await app.getByLabel('Пароль').inputValue(), '')
-      await app.getByRole('button', { name: 'Сохранить и проверить' }).click()
-      await app.getByText('Связь работает').waitFor()
-      await app.getByRole('heading', { name: 'Гранд Отель на набережной' }).waitFor()
-      await person.close()
-    }
-  ],
-  [
-    's49_the_way_through_the_settings_by_keyboard',
-    async ({ stand, browser }) => {
-      const person = await open({ stand, browser }, { hash: '#/overview' })
-      const frame = await frameOf(person.page)
-      await frame.locator('nav a[aria-current="page"]').focus()
-      await person.page.keyboard.press('Tab')
-      await person.page.keyboard.press('Enter')
-      await frame.getByRole('heading', { name: 'Отели', level: 1 }).waitFor()
-      await frame.getByRole('button', { name: 'Удалить' }).focus()
-      await person.page.keyboard.press('Enter')
-      await frame.getByRole('alertdialog').waitFor()
-      await person.page.keyboard.press('Escape')
-      await frame.getByRole('alertdialog').waitFor({ state: 'detached' })
-      assert.equal(await frame.evaluate(() => document.activeElement?.textContent?.trim()), 'Удалить')
       await person.close()
     }
   ]

@@ -1,0 +1,58 @@
+import type { Moment, Money, StayDate } from './types'
+
+export type StayStatus =
+  'offer' | 'tentative' | 'waitlisted' | 'confirmed' | 'in_house' | 'checked_out' | 'cancelled' | 'no_show'
+
+export interface StayPerson {
+  profile: string
+  name: string
+  contact_id: number | null
+  company_id: number | null
+  main: boolean
+  role: string
+}
+
+/** A step of a stay since we know it. */
+export interface StayStep {
+  /** When we received it. */
+  at: Moment
+  /** On the hotel's clock. */
+  pms_time: Moment | null
+  /** `status` or `dates`; a newer server may know more. */
+  code: string
+  /** A status's word, or dates as `2026-11-20/2026-11-23` with `..` for an unknown one; empty: nothing was known. */
+  from: string
+  to: string
+}
+
+export interface StayView {
+  hotel: string
+  number: string
+  status: StayStatus | null
+  arrival: StayDate | null
+  departure: StayDate | null
+  nights: number | null
+  room: string | null
+  room_type: string | null
+  rate: string | null
+  guarantee: string | null
+  booked_on: StayDate | null
+  adults: number | null
+  /** By the hotel's own age groups. */
+  children: Record<string, number>
+  guests: StayPerson[]
+  company: StayPerson | null
+  travel_agent: StayPerson | null
+  group: { number: string; name: string } | null
+  /** Whether the reader may see money at all. */
+  folio: boolean
+  total: Money | null
+  balance: Money | null
+  notes: { category: string; text: string; guest_may_see: boolean }[]
+  source: string
+  pms_time: Moment | null
+  received_at: Moment
+  crm: { deal_id: number | null; synced_at: Moment | null; pending: boolean | null }
+  /** The latest first. */
+  history: StayStep[]
+}
