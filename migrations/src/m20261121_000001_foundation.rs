@@ -55,6 +55,14 @@ const TABLES: &[&str] = &[
         refresh_until BIGINT NOT NULL DEFAULT 0,
         updated_at BIGINT NOT NULL
     )",
+    // Installation events that could not be verified when they came; sealed, for an hour at most.
+    "CREATE TABLE late_install (
+        id {id},
+        member_id TEXT NOT NULL,
+        event_sealed {blob} NOT NULL,
+        received_at BIGINT NOT NULL,
+        due_at BIGINT NOT NULL
+    )",
     // Wrapped data keys; kept apart from data backups, so that a destroyed key stays destroyed.
     "CREATE TABLE tenant_key (
         portal_id BIGINT NOT NULL,

@@ -82,7 +82,11 @@ impl App {
         let db = database(&config).await?;
         let unknown = keys::unknown_key_ids(&db, &keyring).await?;
         if !unknown.is_empty() {
-            bail!("rows are sealed under master keys that are not configured: {}", unknown.join(", "));
+            bail!(
+                "the database holds rows sealed under master keys that are not configured: {}. Add them to \
+                 secrets.previous_keys, or restore the database that belongs to this key",
+                unknown.join(", ")
+            );
         }
 
         let bitrix_guard = Guard::parse(&config.bitrix.allow_private).map_err(anyhow::Error::msg)?;

@@ -14,7 +14,6 @@ use super::call::{Answer, Api, Call, Priority};
 use super::error::Error;
 use super::limits::{Permit, Queue};
 use super::list::{Listing, Pager};
-use super::methods::OPERATING_SECONDS;
 use super::oauth::OAuthHosts;
 use super::ports::{AllowanceStore, RequestLog, TokenSource};
 use super::send::Request;
@@ -33,6 +32,8 @@ pub struct PortalAddress {
     /// Requests in one burst and a second: 50 and 2, Enterprise 250 and 5.
     pub burst: u32,
     pub per_second: u32,
+    /// Seconds a method may work within ten minutes before the portal bans it.
+    pub operating_seconds: u32,
     /// After this long an unanswered request cannot commit any more (`bitrix.request_cap_seconds`).
     pub request_cap: Duration,
 }
@@ -44,7 +45,6 @@ pub struct Client(Arc<Shared>);
 struct Shared {
     guard: Guard,
     oauth: OAuthHosts,
-    operating_limit: f64,
     connections: Mutex<HashMap<(String, u64), (reqwest::Client, i64)>>,
     queues: Mutex<HashMap<String, Weak<Queue>>>,
 }
@@ -65,13 +65,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Client {
     /// `guard`: from `bitrix.allow_private`.
     pub fn new(guard: Guard, oauth: OAuthHosts) -> Self {
-        Self::with_operating_limit(guard, oauth, OPERATING_SECONDS)
-    }
-
-    /// With another operating limit than the cloud's 480 seconds a method.
-    pub fn with_operating_limit(guard: Guard, oauth: OAuthHosts, operating_limit: f64) -> Self {
         let (connections, queues) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Shared { guard, oauth, operating_limit, connections, queues }))
+        Self(Arc::new(Shared { guard, oauth, connections, queues }))
     }
 
     pub fn oauth(&self) -> &OAuthHosts {
@@ -92,19 +87,48 @@ impl Client {
         log: Arc<dyn RequestLog>,
         clock: Clock,
     ) -> PortalClient {
-        let queue = self.queue(&address.member_id);
+        let queue = self.queue(&address);
+        self.made(address, tokens, allowance, log, clock, queue)
+    }
+
+    /// A client for somebody who is just being verified. It shares the portal's allowance, but not its queue: whoever
+    /// opens a page in the portal shows that the portal is alive, whatever our workers met a minute ago; and what an
+    /// unproven visitor meets must not stop the work for the portal.
+    pub fn visitor(
+        &self,
+        address: PortalAddress,
+        tokens: Arc<dyn TokenSource>,
+        allowance: Arc<dyn AllowanceStore>,
+        log: Arc<dyn RequestLog>,
+        clock: Clock,
+    ) -> PortalClient {
+        let queue = Arc::new(Queue::new(f64::from(address.operating_seconds)));
+        self.made(address, tokens, allowance, log, clock, queue)
+    }
+
+    fn made(
+        &self,
+        address: PortalAddress,
+        tokens: Arc<dyn TokenSource>,
+        allowance: Arc<dyn AllowanceStore>,
+        log: Arc<dyn RequestLog>,
+        clock: Clock,
+        queue: Arc<Queue>,
+    ) -> PortalClient {
         let endpoint = Mutex::new(address.client_endpoint.clone());
         PortalClient(Arc::new(Inner { shared: self.clone(), address, endpoint, tokens, allowance, log, clock, queue }))
     }
 
-    fn queue(&self, member_id: &str) -> Arc<Queue> {
+    fn queue(&self, address: &PortalAddress) -> Arc<Queue> {
+        let limit = f64::from(address.operating_seconds);
         let mut queues = lock(&self.0.queues);
-        if let Some(queue) = queues.get(member_id).and_then(Weak::upgrade) {
+        if let Some(queue) = queues.get(&address.member_id).and_then(Weak::upgrade) {
+            queue.methods(|methods| methods.set_limit(limit));
             return queue;
         }
         queues.retain(|_, queue| queue.strong_count() > 0);
-        let queue = Arc::new(Queue::new(self.0.operating_limit));
-        queues.insert(member_id.to_owned(), Arc::downgrade(&queue));
+        let queue = Arc::new(Queue::new(limit));
+        queues.insert(address.member_id.clone(), Arc::downgrade(&queue));
         queue
     }
 

@@ -29,6 +29,10 @@ pub enum ErrorKind {
     /// The portal's address could not be reached, or it did not answer in time.
     #[error("no answer from the portal: {0}")]
     Transport(String),
+    /// The portal was reached, but no secure connection stands: its certificate is not trusted, or it speaks no TLS. A
+    /// stable word says which (`certificate_issuer`, `certificate_name`, `certificate_expired` …).
+    #[error("no secure connection to the portal: {0}")]
+    Tls(&'static str),
     /// An answer that is no JSON of the expected shape.
     #[error("an answer that cannot be read (HTTP {status}): {detail}")]
     Unreadable { status: u16, detail: String },
@@ -94,6 +98,12 @@ impl Error {
     /// The request may have arrived; no answer came.
     pub fn unanswered(detail: impl Into<String>) -> Self {
         Self { outcome_unknown: true, ..Self::unsent(detail) }
+    }
+
+    /// The handshake failed: nothing was sent. Somebody has to see to a certificate, so it is tried again rarely.
+    pub fn tls(fault: &'static str) -> Self {
+        let class = Class::Retry { after: Duration::from_secs(60) };
+        Self { kind: ErrorKind::Tls(fault), class, outcome_unknown: false }
     }
 
     pub fn unreadable(status: u16, detail: impl Into<String>) -> Self {

@@ -138,6 +138,8 @@ pub struct FramePost {
     pub auth_id: Option<SecretString>,
     pub refresh_id: Option<SecretString>,
     pub application_token: Option<SecretString>,
+    /// `CA_PEM`, from our own page only: the authority that signed the certificate of a boxed portal.
+    pub authority: Option<String>,
     /// `DEFAULT` on the main page.
     pub placement: String,
     /// An object; empty where the portal sent nothing, `""` or `[]`.
@@ -173,6 +175,7 @@ impl FramePost {
             auth_id: secret_of("AUTH_ID"),
             refresh_id: secret_of("REFRESH_ID"),
             application_token: secret_of("APPLICATION_TOKEN"),
+            authority: Some(owned(Some(&body), "CA_PEM")).filter(|pem| !pem.is_empty()),
             placement: if placement.is_empty() { "DEFAULT".to_owned() } else { placement },
             options,
         })

@@ -68,11 +68,12 @@ pub(super) fn detail(calls: &[&Call], results: &[Result<&Value, Error>]) -> Valu
 
 /// A code of the portal, or a word of ours.
 pub(super) fn error_code(error: &Error) -> String {
-    use super::error::ErrorKind::{Address, Allowance, Internal, NotRun, Refused, Token, Transport, Unreadable};
+    use super::error::ErrorKind::{Address, Allowance, Internal, NotRun, Refused, Tls, Token, Transport, Unreadable};
     match &error.kind {
         // A box may answer with a sentence in place of a code: it could quote a value.
         Refused { code, .. } => name(code).unwrap_or("(a text)").to_owned(),
         Transport(_) => "no_answer".into(),
+        Tls(fault) => (*fault).into(),
         Unreadable { .. } => "unreadable".into(),
         Allowance => "allowance".into(),
         NotRun => "not_run".into(),

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 
 use super::call::Timing;
 
-/// The cloud's limit. A box may set its own, lower one; its ban then teaches us (facts §5).
-pub const OPERATING_SECONDS: f64 = 480.0;
+/// The cloud's limit, in seconds.
+pub const OPERATING_SECONDS: u32 = 480;
+
+/// A box has none until its admin turns one on; then it is this, unless he chose another (facts §5).
+pub const BOX_OPERATING_SECONDS: u32 = 420;
 
 /// Of the limit, how much is used before a method is paused.
 const USABLE: f64 = 0.95;
@@ -64,6 +67,11 @@ impl Method {
 impl Methods {
     pub(super) fn new(limit: f64) -> Self {
         Self { limit, known: HashMap::new() }
+    }
+
+    /// The portal's plan or its admin's word changed it.
+    pub(super) fn set_limit(&mut self, limit: f64) {
+        self.limit = limit;
     }
 
     pub(super) fn load(&mut self, rows: Vec<(String, f64, i64, i64)>) {

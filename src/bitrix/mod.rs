@@ -35,6 +35,6 @@ pub use events::{CrmHint, EventAuth, FramePost, PortalEvent, PostError};
 pub use form::{Form, FormError, Node};
 pub use limits::Permit;
 pub use list::{Listing, PAGE, Pager};
-pub use methods::OPERATING_SECONDS;
+pub use methods::{BOX_OPERATING_SECONDS, OPERATING_SECONDS};
 pub use oauth::{AppInfo, OAuthHosts, TokenPair};
 pub use ports::{AllowanceStore, LogEntry, RequestLog, Take, TokenSource};

@@ -182,7 +182,7 @@ impl PortalClient {
             return outcome;
         };
         match &error.kind {
-            ErrorKind::Transport(_) | ErrorKind::Unreadable { status: 500.., .. } => {
+            ErrorKind::Transport(_) | ErrorKind::Tls(_) | ErrorKind::Unreadable { status: 500.., .. } => {
                 if let (Some(pause), Class::Retry { after }) = (self.0.queue.silent(now), error.class) {
                     error.class = Class::Retry { after: after.max(pause) };
                 }
@@ -309,7 +309,7 @@ fn failure(error: &Error) -> &'static str {
     match &error.kind {
         ErrorKind::Refused { code, .. } if code == "operation_time_limit" => "limited",
         ErrorKind::Refused { .. } => "refused",
-        ErrorKind::Transport(_) => "no_answer",
+        ErrorKind::Transport(_) | ErrorKind::Tls(_) => "no_answer",
         ErrorKind::Unreadable { .. } => "unreadable",
         ErrorKind::Allowance => "limited",
         ErrorKind::NotRun => "not_run",

@@ -61,6 +61,9 @@ pub(super) fn transport(error: &reqwest::Error) -> Error {
         return Error::internal("the request cannot be built");
     }
     if error.is_connect() {
+        if let Some(fault) = crate::net::tls_fault(error) {
+            return Error::tls(fault);
+        }
         return Error::unsent(format!("no connection: {}", root_cause(error)));
     }
     lost(error)

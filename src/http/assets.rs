@@ -27,6 +27,11 @@ fn is_immutable(path: &str) -> bool {
     path.starts_with("assets/")
 }
 
+/// A file's own name and nothing that leads elsewhere: a build that reads the files from disk would follow it.
+fn is_plain(path: &str) -> bool {
+    !path.contains('\\') && path.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
+}
+
 fn media_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("js" | "mjs") => "text/javascript; charset=utf-8",
@@ -65,7 +70,8 @@ fn find(path: &str, accepted: &str) -> Option<(EmbeddedFile, Option<&'static str
 pub async fn serve(req: HttpRequest, path: web::Path<String>) -> HttpResponse {
     // The page itself comes with a boot block only; the compressed copies are answers, not files.
     let path = path.into_inner();
-    if path == "index.html" || path.ends_with(".br") || path.ends_with(".gz") || path.starts_with(".vite") {
+    let hidden = path == "index.html" || path.ends_with(".br") || path.ends_with(".gz");
+    if hidden || !is_plain(&path) {
         return HttpResponse::NotFound().finish();
     }
     let accepted = req.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -74,8 +80,10 @@ pub async fn serve(req: HttpRequest, path: web::Path<String>) -> HttpResponse {
     let tag: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
     let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut response =
-        if known.split(',').any(|one| one.trim() == tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    // RFC 9110 §13.1.2: compared weakly, for a proxy that packs or unpacks makes a tag weak.
+    let same = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
+    let unchanged = known.split(',').map(str::trim).any(same);
+    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((ETAG, tag))
         .insert_header((VARY, "Accept-Encoding"))
@@ -87,6 +95,9 @@ pub async fn serve(req: HttpRequest, path: web::Path<String>) -> HttpResponse {
         .insert_header((CONTENT_TYPE, media_type(&path)));
     if let Some(coding) = coding {
         response.insert_header((CONTENT_ENCODING, coding));
+    }
+    if unchanged {
+        return response.finish();
     }
     match file.data {
         Cow::Borrowed(bytes) => response.body(bytes),

@@ -39,6 +39,8 @@ pub enum Cannot {
     Unverified,
     /// The OAuth host or the portal did not answer: the same page, another status.
     VerifyLater,
+    /// Refused so often that this caller waits.
+    TooMany,
     NoAuth,
     NoAccess,
     RestUnavailable,
@@ -51,7 +53,7 @@ impl Cannot {
     pub fn code(self) -> &'static str {
         match self {
             Self::OutsideFrame => "outside_frame",
-            Self::Unverified | Self::VerifyLater => "unverified",
+            Self::Unverified | Self::VerifyLater | Self::TooMany => "unverified",
             Self::NoAuth => "no_auth",
             Self::NoAccess => "no_access",
             Self::RestUnavailable => "rest_unavailable",
@@ -65,6 +67,7 @@ impl Cannot {
         match self {
             Self::Unverified | Self::NoAccess => StatusCode::FORBIDDEN,
             Self::VerifyLater => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             // The vendor cabinet takes a page for working only with 200 (facts §1.2), and these are ordinary states.
             _ => StatusCode::OK,
         }
@@ -83,6 +86,10 @@ impl Cannot {
             Self::VerifyLater => (
                 "Битрикс24 сейчас не отвечает, поэтому вход не удалось проверить. Откройте приложение ещё раз через минуту.",
                 "Bitrix24 does not answer now, so the sign-in could not be checked. Open the app again in a minute.",
+            ),
+            Self::TooMany => (
+                "Вход слишком часто не подтверждался. Подождите минуту и откройте приложение в портале ещё раз.",
+                "The sign-in was refused too often. Wait a minute and open the app in the portal again.",
             ),
             Self::NoAuth => (
                 "У вас нет доступа к приложению. Попросите администратора портала открыть его для вас.",
@@ -144,15 +151,23 @@ fn html(status: StatusCode, block: &Value, lang: Lang, sentence: &str, portal: O
 
 /// Nobody may frame a page with data but the verified portal; a page without data may say its sentence anywhere.
 fn policy(portal: Option<&Url>) -> String {
-    let origin = portal.map(|url| url.origin().ascii_serialization());
+    let origin = portal.map(origin);
     let (connect, ancestors) = match &origin {
         Some(origin) => (format!("'self' {origin}"), origin.as_str()),
         None => ("'self'".to_owned(), "*"),
     };
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          font-src 'self' data:; connect-src {connect}; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
     )
+}
+
+/// The portal's origin as a directive may name it. An address is the OAuth host's word, but a box's owner chose it:
+/// whatever could end a directive stays out, and then nobody may frame the page.
+pub fn origin(portal: &Url) -> String {
+    let origin = portal.origin().ascii_serialization();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b":/.-_[]".contains(&b);
+    if origin.bytes().all(plain) && origin != "null" { origin } else { "'none'".to_owned() }
 }
 
 /// JSON that cannot end the element it stands in.
@@ -213,6 +228,14 @@ mod tests {
         assert!(
             policy.contains("script-src 'self';") && policy.contains("connect-src 'self' https://hotel.bitrix24.ru;")
         );
+        for hostile in ["https://evil.example;sandbox/rest/", "https://a,b.example/", "https://a'b.example/", "data:x"]
+        {
+            // The parser may refuse it before we do.
+            let Ok(url) = Url::parse(hostile) else { continue };
+            assert_eq!(origin(&url), "'none'", "{hostile}");
+        }
+        let boxed = Url::parse("https://[2001:db8::1]:8443/rest/").expect("url");
+        assert_eq!(origin(&boxed), "https://[2001:db8::1]:8443");
     }
 
     #[test]
@@ -221,6 +244,7 @@ mod tests {
             Cannot::OutsideFrame,
             Cannot::Unverified,
             Cannot::VerifyLater,
+            Cannot::TooMany,
             Cannot::NoAuth,
             Cannot::NoAccess,
             Cannot::RestUnavailable,

@@ -1,10 +1,10 @@
 //! `/bitrix/events`: every event of every portal. Answered fast: a slow handler gets its events late (facts §6.3).
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::HttpState;
+use super::{HttpState, peer};
 use crate::bitrix::{Class, PortalEvent};
 use crate::portal::{PortalError, PortalStatus, is_about_the_app};
 use crate::sync::CrmEvent;
@@ -30,7 +30,7 @@ fn plain(status: StatusCode) -> HttpResponse {
     HttpResponse::build(status).finish()
 }
 
-async fn take(state: web::Data<HttpState>, body: Bytes) -> HttpResponse {
+async fn take(state: web::Data<HttpState>, req: HttpRequest, body: Bytes) -> HttpResponse {
     let event = match PortalEvent::parse(&body) {
         Ok(event) => event,
         Err(error) => {
@@ -39,7 +39,7 @@ async fn take(state: web::Data<HttpState>, body: Bytes) -> HttpResponse {
         }
     };
     let done = if is_about_the_app(&event.event) {
-        state.directory.app_event(&event).await
+        state.directory.app_event(&event, peer::of(&req, &state.config.http.trusted_proxies)).await
     } else {
         hint(&state, &event).await
     };
@@ -74,7 +74,10 @@ fn refusal(event: &PortalEvent, error: &PortalError) -> HttpResponse {
         PortalError::Unverified(_) | PortalError::NotAdmin | PortalError::Unknown => StatusCode::FORBIDDEN,
         PortalError::Bitrix(error) if !matches!(error.class, Class::Retry { .. }) => StatusCode::FORBIDDEN,
         PortalError::NotCallable(_) => StatusCode::OK,
-        PortalError::Store(_) | PortalError::Unreachable(_) | PortalError::Bitrix(_) => StatusCode::SERVICE_UNAVAILABLE,
+        PortalError::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        PortalError::Store(_) | PortalError::Unreachable(_) | PortalError::Untrusted(_) | PortalError::Bitrix(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         PortalError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     if status.is_server_error() {

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::boot::{self, Cannot, Page};
 use super::lang::{self, Lang};
-use super::{HttpState, session};
+use super::{HttpState, authority, peer, session};
 use crate::bitrix::{Class, FramePost};
-use crate::portal::{Opened, PortalError, PortalStatus};
+use crate::portal::{Opened, PortalError, PortalStatus, Untrusted};
 
 /// The longest honest frame is a few kilobytes; `PLACEMENT_OPTIONS` may carry a page's whole query.
 const MOST: usize = 256 * 1024;
@@ -55,8 +55,14 @@ async fn open(state: web::Data<HttpState>, req: HttpRequest, body: Bytes, page: 
         let cannot = if nothing { Cannot::OutsideFrame } else { Cannot::NoAuth };
         return boot::explain(cannot, page, lang, None);
     }
-    match state.directory.open_frame(&frame, page == Page::Install).await {
+    let from = peer::of(&req, &state.config.http.trusted_proxies);
+    match state.directory.open_frame(&frame, page == Page::Install, from).await {
         Ok(opened) => answer(&state, &frame, &opened, page, lang).await,
+        Err(PortalError::Untrusted(untrusted)) => {
+            tracing::info!(fault = untrusted.fault, page = page.word(), "a portal's certificate is not trusted");
+            let may_offer = untrusted.may_offer && matches!(page, Page::Install | Page::App);
+            authority::ask(&Untrusted { may_offer, ..*untrusted }, &body, lang)
+        }
         Err(error) => {
             let cannot = cannot(&error);
             tracing::info!(%error, page = page.word(), "a frame was not let in");
@@ -69,7 +75,8 @@ fn cannot(error: &PortalError) -> Cannot {
     match error {
         PortalError::Unknown => Cannot::NotInstalled,
         PortalError::Unverified(_) | PortalError::NotAdmin | PortalError::NotCallable(_) => Cannot::Unverified,
-        PortalError::Unreachable(_) => Cannot::VerifyLater,
+        PortalError::Unreachable(_) | PortalError::Untrusted(_) => Cannot::VerifyLater,
+        PortalError::TooMany => Cannot::TooMany,
         PortalError::Bitrix(error) => match (error.class, error.code()) {
             (Class::Suspend, "access_denied") => Cannot::RestUnavailable,
             (Class::Suspend, _) => Cannot::Suspended,

@@ -3,11 +3,13 @@
 pub mod api;
 pub mod assets;
 pub mod auth;
+mod authority;
 pub mod boot;
 pub mod events;
 pub mod frames;
 pub mod lang;
 pub mod ops;
+mod peer;
 pub mod problem;
 pub mod session;
 pub mod texts;

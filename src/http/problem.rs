@@ -363,6 +363,8 @@ impl From<PortalError> for Problem {
             PortalError::NotAdmin => Kind::Forbidden.into(),
             PortalError::NotCallable("suspended") => Kind::PortalSuspended.into(),
             PortalError::NotCallable(_) => Kind::PortalNotReady.into(),
+            PortalError::TooMany => Self::from(Kind::TooMany).retry_after(5),
+            PortalError::Untrusted(_) => Self::from(Kind::PortalUnavailable).retry_after(60),
             PortalError::Unreachable(_) => Self::from(Kind::Unavailable).retry_after(5),
             PortalError::Bitrix(error) => error.into(),
             PortalError::Store(error) => error.into(),

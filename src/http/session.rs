@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::{Value, json};
 
-use super::HttpState;
 use super::api::body::Body;
 use super::lang::{self, Lang};
 use super::problem::{Kind, Problem};
+use super::{HttpState, peer};
 use crate::crypto::{CryptoError, Keyring};
 use crate::domain::PortalId;
 use crate::portal::{Grant, Opened, PortalStatus, Role};
@@ -159,14 +159,15 @@ pub async fn renew(state: Data<HttpState>, request: HttpRequest, payload: Payloa
         return Err(problem);
     }
     let access = SecretString::from(auth_id);
-    let opened = match state.directory.reopen(&access, &domain).await {
-        Ok(opened) => opened,
-        Err(crate::portal::PortalError::Unknown) => return Err(Kind::Unverified.into()),
-        Err(crate::portal::PortalError::Bitrix(error)) if error.class != crate::bitrix::Class::Suspend => {
-            return Err(Kind::Unverified.into());
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let opened =
+        match state.directory.reopen(&access, &domain, peer::of(&request, &state.config.http.trusted_proxies)).await {
+            Ok(opened) => opened,
+            Err(crate::portal::PortalError::Unknown) => return Err(Kind::Unverified.into()),
+            Err(crate::portal::PortalError::Bitrix(error)) if error.class != crate::bitrix::Class::Suspend => {
+                return Err(Kind::Unverified.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
     match opened.portal.status {
         PortalStatus::Uninstalling | PortalStatus::Uninstalled | PortalStatus::Gone => {
             return Err(Kind::PortalNotReady.into());

@@ -50,17 +50,24 @@ fn public_tls() -> Result<ClientConfig, Refused> {
     TLS.get_or_init(|| tls(Arc::new(public_roots().clone()))).clone()
 }
 
-fn tls_with(ca_pem: &str) -> Result<ClientConfig, Refused> {
-    let mut roots = public_roots().clone();
+/// Whether this text names at least one authority, and nothing that is none.
+pub fn check_authority(ca_pem: &str) -> Result<(), Refused> {
+    add_authorities(&mut RootCertStore::empty(), ca_pem)
+}
+
+fn add_authorities(roots: &mut RootCertStore, ca_pem: &str) -> Result<(), Refused> {
     let mut found = false;
     for certificate in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
         let certificate = certificate.map_err(|e| Refused::Certificate(e.to_string()))?;
         roots.add(certificate).map_err(|e| Refused::Certificate(e.to_string()))?;
         found = true;
     }
-    if !found {
-        return Err(Refused::Certificate("it holds no certificate".into()));
-    }
+    if found { Ok(()) } else { Err(Refused::Certificate("it holds no certificate".into())) }
+}
+
+fn tls_with(ca_pem: &str) -> Result<ClientConfig, Refused> {
+    let mut roots = public_roots().clone();
+    add_authorities(&mut roots, ca_pem)?;
     tls(Arc::new(roots))
 }
 
@@ -137,6 +144,33 @@ pub fn refusal(error: &reqwest::Error) -> Option<Refused> {
             return Some(refused.clone());
         }
         source = cause.source();
+    }
+    None
+}
+
+/// A stable word for a handshake that failed, if that is why a request did.
+pub fn tls_fault(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use rustls::{CertificateError as Cert, Error as Tls};
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(tls) = error.downcast_ref::<Tls>() {
+            return Some(match tls {
+                Tls::InvalidCertificate(Cert::Expired | Cert::ExpiredContext { .. }) => "certificate_expired",
+                Tls::InvalidCertificate(Cert::NotValidForName | Cert::NotValidForNameContext { .. }) => {
+                    "certificate_name"
+                }
+                Tls::InvalidCertificate(Cert::UnknownIssuer) => "certificate_issuer",
+                Tls::InvalidCertificate(_) => "certificate",
+                Tls::InvalidMessage(_) => "not_tls",
+                _ => "handshake",
+            });
+        }
+        // An I/O error does not name what it wraps as its source, but that one's source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     None
 }

@@ -13,7 +13,8 @@ use super::settings::PortalSettings;
 use super::tokens::{SystemTokens, UserToken};
 use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::{
-    AllowanceStore, AppInfo, Error, LogEntry, PortalAddress, PortalClient, RequestLog, Take, TokenSource,
+    AllowanceStore, AppInfo, BOX_OPERATING_SECONDS, Error, LogEntry, OPERATING_SECONDS, PortalAddress, PortalClient,
+    RequestLog, Take, TokenSource,
 };
 use crate::domain::PortalId;
 use crate::store::portals::{self, PortalRow};
@@ -64,15 +65,22 @@ impl Directory {
         Ok(client)
     }
 
-    /// For somebody who is just being verified; the portal may not be known yet.
+    /// For somebody who is just being verified; the portal may not be known yet. `authority`: to be trusted for this
+    /// client instead of the stored one, and nowhere else.
     pub(super) fn visitor_client(
         &self,
         info: &AppInfo,
         known: Option<&PortalRow>,
         access: SecretString,
+        authority: Option<&str>,
     ) -> Result<PortalClient, PortalError> {
-        let address = self.address(&info.member_id, info.client_endpoint.as_str(), known)?;
-        Ok(self.build(address, Arc::new(UserToken(access)), known.map(|row| row.id)))
+        let mut address = self.address(&info.member_id, info.client_endpoint.as_str(), known)?;
+        if let Some(pem) = authority {
+            address.ca_pem = Some(pem.to_owned());
+        }
+        let parts = &self.0.parts;
+        let (allowance, log) = self.ports(known.map(|row| row.id));
+        Ok(parts.bitrix.visitor(address, Arc::new(UserToken(access)), allowance, log, parts.clock.clone()))
     }
 
     fn address(
@@ -83,6 +91,7 @@ impl Directory {
     ) -> Result<PortalAddress, PortalError> {
         let settings = known.and_then(|row| PortalSettings::read(&row.settings)).unwrap_or_default();
         let (burst, per_second) = if settings.enterprise { ENTERPRISE } else { CLOUD };
+        let edition = if known.is_some_and(|row| row.boxed) { BOX_OPERATING_SECONDS } else { OPERATING_SECONDS };
         let cap = settings.request_cap_seconds.unwrap_or(self.0.parts.config.bitrix.request_cap_seconds);
         Ok(PortalAddress {
             member_id: member_id.to_owned(),
@@ -91,20 +100,26 @@ impl Directory {
             ca_pem: settings.ca_pem,
             burst,
             per_second,
+            operating_seconds: settings.operating_seconds.unwrap_or(edition),
             request_cap: Duration::from_secs(u64::from(cap)),
         })
     }
 
     fn build(&self, address: PortalAddress, tokens: Arc<dyn TokenSource>, known: Option<PortalId>) -> PortalClient {
         let parts = &self.0.parts;
-        let (allowance, log): (Arc<dyn AllowanceStore>, Arc<dyn RequestLog>) = match known {
+        let (allowance, log) = self.ports(known);
+        parts.bitrix.portal(address, tokens, allowance, log, parts.clock.clone())
+    }
+
+    fn ports(&self, known: Option<PortalId>) -> (Arc<dyn AllowanceStore>, Arc<dyn RequestLog>) {
+        let parts = &self.0.parts;
+        match known {
             Some(portal) => (
                 Arc::new(PortalAllowance { db: parts.db.clone(), portal }),
                 Arc::new(PortalLog { db: parts.db.clone(), keyring: parts.keyring.clone(), portal }),
             ),
             None => (Arc::new(Stranger), Arc::new(Stranger)),
-        };
-        parts.bitrix.portal(address, tokens, allowance, log, parts.clock.clone())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::clients::Clients;
 use super::gate::GateCache;
@@ -11,6 +11,8 @@ use super::installation::Installation;
 use super::reading::Readings;
 use super::roles::{self, Assignment, Grant, Role};
 use super::settings::PortalSettings;
+use super::turns::Turns;
+use super::users::Staffs;
 use super::{PortalError, PortalStatus};
 use crate::bitrix::{self, Class};
 use crate::clock::Clock;
@@ -64,8 +66,8 @@ pub(super) struct Inner {
     pub gate: GateCache,
     pub clients: Clients,
     pub readings: Readings,
-    /// Verifications at once: a flood of forged frames must not become a flood at the OAuth host.
-    pub verifications: Semaphore,
+    pub staffs: Staffs,
+    pub turns: Turns,
     /// Wakes the lifecycle worker of this process.
     pub wake: Notify,
     keys: RwLock<HashMap<PortalId, (TenantKey, i64)>>,
@@ -73,8 +75,6 @@ pub(super) struct Inner {
 }
 
 const HOUR_MS: i64 = 3_600_000;
-
-const VERIFICATIONS: usize = 16;
 
 /// A key destroyed by another node is used this long at most.
 const KEY_FRESH_MS: i64 = 5_000;
@@ -122,7 +122,8 @@ impl Directory {
             gate: GateCache::default(),
             clients: Clients::default(),
             readings: Readings::default(),
-            verifications: Semaphore::new(VERIFICATIONS),
+            staffs: Staffs::default(),
+            turns: Turns::default(),
             wake: Notify::new(),
             keys: RwLock::default(),
             flights: Mutex::default(),

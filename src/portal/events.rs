@@ -1,5 +1,7 @@
 //! Events about the app itself. Those about records are hints and go to the inbox; they do not come here.
 
+use std::net::IpAddr;
+
 use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::PortalEvent;
 use crate::domain::PortalId;
@@ -15,10 +17,10 @@ pub fn is_about_the_app(event: &str) -> bool {
 
 impl Directory {
     /// Takes an event about the app. [`PortalError::Unverified`] and [`PortalError::NotAdmin`]: nothing was changed.
-    pub async fn app_event(&self, event: &PortalEvent) -> Result<(), PortalError> {
+    pub async fn app_event(&self, event: &PortalEvent, from: Option<IpAddr>) -> Result<(), PortalError> {
         match event.event.as_str() {
             // Their own tokens are the proof; the application token would let an ordinary user in.
-            "ONAPPINSTALL" | "ONAPPUPDATE" => self.installed_by_event(event).await,
+            "ONAPPINSTALL" | "ONAPPUPDATE" => self.install_arrived(event, from).await,
             "ONAPPUNINSTALL" => {
                 let admitted = self.admit(event).await?;
                 self.uninstall_asked(admitted.portal, event.wants_clean()).await
@@ -28,7 +30,7 @@ impl Directory {
                 Ok(admitted) => self.inbound_works(admitted.portal).await,
                 // Without a token of ours to compare with, its own access token must prove an admin.
                 Err(PortalError::Unverified(_)) => {
-                    let portal = self.token_by_event(event).await?;
+                    let portal = self.token_by_event(event, from).await?;
                     self.inbound_works(portal).await
                 }
                 Err(error) => Err(error),

@@ -1,15 +1,19 @@
 //! A verified frame or installation event: what it may change, and what it heals.
 
+use std::net::IpAddr;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::installation::Installation;
+use super::late::Arrival;
+use super::settings::PortalSettings;
 use super::status::PortalStatus;
-use super::verify::{Presented, Verified};
+use super::verify::{Presented, Verified, plausible_member};
 use super::{Directory, Portal, PortalError};
 use crate::bitrix::{FramePost, PortalEvent};
 use crate::domain::PortalId;
 use crate::store::portals::{self, Identity, PortalRow};
-use crate::store::tokens;
+use crate::store::{StoreError, late_installs, tokens};
 
 /// What an admin may bring besides himself.
 struct Brought<'a> {
@@ -33,7 +37,12 @@ const LOOK_AGAIN_MS: i64 = 600_000;
 
 impl Directory {
     /// A page was opened in a frame. `installing`: it is the installer's.
-    pub async fn open_frame(&self, frame: &FramePost, installing: bool) -> Result<Opened, PortalError> {
+    pub async fn open_frame(
+        &self,
+        frame: &FramePost,
+        installing: bool,
+        from: Option<IpAddr>,
+    ) -> Result<Opened, PortalError> {
         let access = frame.auth_id.as_ref().ok_or(PortalError::Unverified("there is no token"))?;
         let user = self
             .verify(Presented {
@@ -41,6 +50,8 @@ impl Directory {
                 member_id: &frame.member_id,
                 domain: &frame.domain,
                 server_endpoint: &frame.server_endpoint,
+                authority: frame.authority.as_deref(),
+                from,
             })
             .await?;
         let brought = Brought {
@@ -55,53 +66,51 @@ impl Directory {
     }
 
     /// A session asks to go on: verified again, like a frame, but it brings nothing.
-    pub async fn reopen(&self, access: &SecretString, domain: &str) -> Result<Opened, PortalError> {
-        let user = self.verify(Presented { access, member_id: "", domain, server_endpoint: "" }).await?;
+    pub async fn reopen(
+        &self,
+        access: &SecretString,
+        domain: &str,
+        from: Option<IpAddr>,
+    ) -> Result<Opened, PortalError> {
+        let presented = Presented { access, member_id: "", domain, server_endpoint: "", authority: None, from };
+        let user = self.verify(presented).await?;
         let portal = self.recognise(&user).await?;
         Ok(Opened { portal, user })
     }
 
     /// `ONAPPINSTALL` or `ONAPPUPDATE`: believed only if its own token proves to be an admin's.
-    pub(super) async fn installed_by_event(&self, event: &PortalEvent) -> Result<(), PortalError> {
-        let access = event.auth.access_token.as_ref().ok_or(PortalError::Unverified("there is no token"))?;
-        let user = self
-            .verify(Presented {
-                access,
-                member_id: &event.auth.member_id,
-                domain: &event.auth.domain,
-                server_endpoint: &event.auth.server_endpoint,
-            })
-            .await?;
+    pub(super) async fn installed_by(&self, arrival: &Arrival, from: Option<IpAddr>) -> Result<(), PortalError> {
+        let user = self.verify(arrival.presented(from)).await?;
         if !user.admin {
             return Err(PortalError::NotAdmin);
         }
         let brought = Brought {
-            access,
-            refresh: event.auth.refresh_token.as_ref(),
-            application_token: event.auth.application_token.as_ref(),
-            language: event.data.text("LANGUAGE_ID").unwrap_or_default(),
+            access: &arrival.access,
+            refresh: arrival.refresh.as_ref(),
+            application_token: arrival.application_token.as_ref(),
+            language: &arrival.language,
             installing: true,
         };
         self.absorb(&user, &brought).await.map(drop)
     }
 
     /// An event of a portal whose application token we do not hold yet: kept if its own token proves an admin.
-    pub(super) async fn token_by_event(&self, event: &PortalEvent) -> Result<PortalId, PortalError> {
+    pub(super) async fn token_by_event(
+        &self,
+        event: &PortalEvent,
+        from: Option<IpAddr>,
+    ) -> Result<PortalId, PortalError> {
         let unverified = || PortalError::Unverified("the event's application token is not this portal's");
+        if !plausible_member(&event.auth.member_id) {
+            return Err(unverified());
+        }
         let row = portals::by_member(self.db(), &event.auth.member_id).await?.ok_or_else(unverified)?;
         if portals::application_token(self.db(), row.id).await?.is_some() {
             return Err(unverified());
         }
-        let access = event.auth.access_token.as_ref().ok_or_else(unverified)?;
-        let token = event.auth.application_token.as_ref().ok_or_else(unverified)?;
-        let user = self
-            .verify(Presented {
-                access,
-                member_id: &event.auth.member_id,
-                domain: &event.auth.domain,
-                server_endpoint: &event.auth.server_endpoint,
-            })
-            .await?;
+        let arrival = Arrival::of(event).ok_or_else(unverified)?;
+        let token = arrival.application_token.as_ref().ok_or_else(unverified)?;
+        let user = self.verify(arrival.presented(from)).await?;
         if !user.admin {
             return Err(PortalError::NotAdmin);
         }
@@ -165,6 +174,17 @@ impl Directory {
             self.store_pair(&tx, id, brought.access, refresh, user.expires_at).await?;
             portals::set_installer(&tx, id, user.user_id).await?;
         }
+        if let Some(pem) = &user.authority {
+            let mut settings = PortalSettings::read(&row.settings).ok_or(StoreError::Corrupt("portal.settings"))?;
+            settings.ca_pem = Some(pem.clone());
+            let text = settings.write().ok_or_else(|| PortalError::Internal("settings cannot be written".into()))?;
+            portals::set_settings_in(&tx, id, &text).await?;
+            tracing::info!(
+                portal = id.0,
+                user = user.user_id,
+                "an admin named the authority of the portal's certificate"
+            );
+        }
         if let Some(token) = brought.application_token
             && stored_token.as_ref().is_none_or(|old| old.expose_secret() != token.expose_secret())
         {
@@ -178,6 +198,8 @@ impl Directory {
                 portals::bump_generation(&tx, id).await?;
             }
         }
+        // What an event of this installation brought before is not needed any more.
+        late_installs::delete_of(&tx, &user.info.member_id).await?;
         tx.commit().await?;
 
         self.forget(id);

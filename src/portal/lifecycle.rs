@@ -42,10 +42,15 @@ impl Lifecycle {
         if let Err(error) = self.directory.schedule_outdated().await {
             tracing::error!(%error, "portals of another release could not be scheduled");
         }
+        // Hosts that do not answer an installation event must not hold up the portals that are installed.
+        futures_util::future::join(self.portals(&stop), self.late(&stop)).await;
+    }
+
+    async fn portals(&self, stop: &CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                ran = self.tick() => {
+                ran = self.due() => {
                     match ran {
                         Ok(0) => {}
                         // There may be more of the same.
@@ -62,8 +67,29 @@ impl Lifecycle {
         }
     }
 
-    /// Everything due now, once; answers how many portals were moved on.
+    async fn late(&self, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                tried = self.directory.late_installs() => {
+                    if let Err(error) = tried {
+                        tracing::error!(%error, "installation events that wait could not be tried");
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.directory.0.parts.clock.sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// Everything due now, once; answers how much was moved on.
     pub async fn tick(&self) -> Result<usize, PortalError> {
+        Ok(self.directory.late_installs().await? + self.due().await?)
+    }
+
+    async fn due(&self) -> Result<usize, PortalError> {
         let due = portals::due(self.directory.db(), self.directory.now(), BATCH).await?;
         let moved = stream::iter(due)
             .map(|portal| async move {

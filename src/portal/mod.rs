@@ -4,6 +4,7 @@
 
 pub mod allowance;
 mod clients;
+mod currencies;
 mod directory;
 mod ensure;
 mod error;
@@ -11,18 +12,21 @@ mod events;
 mod gate;
 mod install;
 pub mod installation;
+mod late;
 mod lifecycle;
 mod reading;
 pub mod roles;
 pub mod settings;
 mod status;
 mod tokens;
+mod turns;
 mod uninstall;
+mod users;
 mod verify;
 
 pub use directory::{Directory, Parts, Portal};
 pub use ensure::plan;
-pub use error::PortalError;
+pub use error::{PortalError, Untrusted};
 pub use events::is_about_the_app;
 pub use gate::Admitted;
 pub use install::Opened;
@@ -31,6 +35,7 @@ pub use lifecycle::Lifecycle;
 pub use roles::{Assignment, Grant, Role};
 pub use settings::{MultifieldMode, OwnerRule, Pipeline, PortalSettings};
 pub use status::PortalStatus;
+pub use users::Employee;
 pub use verify::{Presented, Verified};
 
 use crate::domain::Lang;

@@ -37,8 +37,12 @@ pub struct PortalSettings {
     /// Full stage ids (`C<n>:…`) by status.
     pub stages: BTreeMap<StayStatus, String>,
     pub request_cap_seconds: Option<u32>,
+    /// Seconds a method may work within ten minutes, where the portal's admin set another limit than its edition's.
+    pub operating_seconds: Option<u32>,
     pub enterprise: bool,
     pub ca_pem: Option<String>,
+    /// Currencies of the portal as it last told them; empty: not told yet.
+    pub currencies: Vec<String>,
     /// Whether `crm.item.batchImport` is allowed to the system user.
     pub can_import: bool,
     pub multifield_mode: MultifieldMode,

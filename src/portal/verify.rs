@@ -1,15 +1,23 @@
 //! Who stands behind a frame or an event: the pinned OAuth host's word first, then the verified portal's (product §7).
 
+use std::net::IpAddr;
+
 use chrono::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::tokens::host_of;
-use super::{Directory, PortalError};
+use super::{Directory, PortalError, Untrusted};
 use crate::bitrix::AppInfo;
-use crate::bitrix::{Call, Class, Error, Priority};
-use crate::store::portals;
+use crate::bitrix::{Call, Class, Error, ErrorKind, Priority};
+use crate::net;
+use crate::store::portals::{self, PortalRow};
+
+/// The one fault of a certificate that naming an authority can mend.
+const UNKNOWN_AUTHORITY: &str = "certificate_issuer";
+/// A chain of a few authorities is far below.
+const AUTHORITY_BYTES: usize = 32 * 1024;
 
 /// What somebody presents. Every member may be a lie.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +28,10 @@ pub struct Presented<'a> {
     pub domain: &'a str,
     /// Chooses among the allow-listed hosts, never beside them.
     pub server_endpoint: &'a str,
+    /// A certificate authority (PEM) to trust for this portal, should its certificate be signed by an unknown one.
+    pub authority: Option<&'a str>,
+    /// Who is asking; `None`: we are, for somebody who asked before.
+    pub from: Option<IpAddr>,
 }
 
 /// What is true about it.
@@ -30,6 +42,8 @@ pub struct Verified {
     pub user_id: i64,
     /// By the verified portal's own answer, not by what the frame says.
     pub admin: bool,
+    /// The offered authority, where the portal could be reached through it only.
+    pub authority: Option<String>,
     /// When the token ends (ms).
     pub expires_at: i64,
 }
@@ -47,10 +61,18 @@ pub(super) fn plausible_member(member_id: &str) -> bool {
     (1..=64).contains(&member_id.len()) && member_id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
+/// Hosts are compared as a browser reads them: without the usual port, in lower case, `портал.рф` in its ASCII form.
 fn same_domain(claimed: &str, info: &AppInfo) -> bool {
-    let claimed = claimed.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
-    let bare = claimed.trim_end_matches(":443").trim_end_matches(":80");
-    [info.domain.clone(), host_of(&info.client_endpoint)].iter().any(|own| own.eq_ignore_ascii_case(bare))
+    let bare = claimed.strip_prefix("https://").or_else(|| claimed.strip_prefix("http://")).unwrap_or(claimed);
+    let bare = bare.strip_suffix('/').unwrap_or(bare);
+    // Whatever else an address may hold (a user, a path, a query) says that this is no host.
+    if bare.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@\\".contains(c)) {
+        return false;
+    }
+    let read = |scheme: &str| Url::parse(&format!("{scheme}://{bare}/")).ok().map(|url| host_of(&url));
+    let own = host_of(&info.client_endpoint);
+    // A usual port stands for its own scheme: `:80` is dropped from http, `:443` from https.
+    [read("https"), read("http")].into_iter().flatten().any(|host| !host.is_empty() && host == own)
 }
 
 fn refused(error: Error) -> PortalError {
@@ -69,12 +91,49 @@ fn refused(error: Error) -> PortalError {
 impl Directory {
     /// Asks the pinned host whose token this is, and the portal whether its user is an admin.
     pub async fn verify(&self, presented: Presented<'_>) -> Result<Verified, PortalError> {
-        let (oauth_host, info) = self.verify_token(presented).await?;
-        let admin = self.ask_who(&info, presented.access).await?;
+        let (oauth_host, info) = match self.verify_token(presented).await {
+            Err(error @ PortalError::Unverified(_)) => {
+                self.0.turns.refused(presented.from, self.now());
+                return Err(error);
+            }
+            other => other?,
+        };
+        let known = portals::by_member(self.db(), &info.member_id).await?;
+        let (admin, authority) = match self.ask_who(&info, known.as_ref(), presented.access, None).await {
+            Err(PortalError::Untrusted(untrusted)) => {
+                let pem = self.offered(*untrusted, known.as_ref(), &info, presented.authority)?;
+                (self.ask_who(&info, known.as_ref(), presented.access, Some(&pem)).await?, Some(pem))
+            }
+            other => (other?, None),
+        };
         let expires_at = DateTime::parse_from_rfc3339(&info.expires)
             .map(|end| end.timestamp_millis())
             .unwrap_or_else(|_| self.now().saturating_add(ASSUMED_MS));
-        Ok(Verified { user_id: info.user_id, info, oauth_host, admin, expires_at })
+        Ok(Verified { user_id: info.user_id, info, oauth_host, admin, authority, expires_at })
+    }
+
+    /// The authority that this visitor may offer and has offered, else why the portal cannot be reached.
+    ///
+    /// Whoever stands between us and the portal could offer an authority of his own and then answer in the portal's
+    /// place. So nothing is taken while the portal can be reached without it, and once a portal is known it is taken
+    /// from the person who installed it only: who he is, the pinned OAuth host says, not the portal.
+    fn offered(
+        &self,
+        untrusted: Untrusted,
+        known: Option<&PortalRow>,
+        info: &AppInfo,
+        authority: Option<&str>,
+    ) -> Result<String, PortalError> {
+        let installer = known.map_or(0, |row| row.installer_user_id);
+        let may_offer = untrusted.fault == UNKNOWN_AUTHORITY && (installer == 0 || installer == info.user_id);
+        let untrusted = Untrusted { may_offer, ..untrusted };
+        match authority.filter(|_| may_offer) {
+            None => Err(PortalError::Untrusted(untrusted.into())),
+            Some(pem) if pem.len() > AUTHORITY_BYTES || net::check_authority(pem).is_err() => {
+                Err(PortalError::Untrusted(Untrusted { fault: "authority", offered: true, ..untrusted }.into()))
+            }
+            Some(pem) => Ok(pem.to_owned()),
+        }
     }
 
     async fn verify_token(&self, presented: Presented<'_>) -> Result<(Url, AppInfo), PortalError> {
@@ -84,9 +143,7 @@ impl Directory {
         if !presented.member_id.is_empty() && !plausible_member(presented.member_id) {
             return Err(PortalError::Unverified("there is no portal of this name"));
         }
-        // A flood of forged frames must not become a flood at the OAuth host.
-        let _turn =
-            self.0.verifications.acquire().await.map_err(|_| PortalError::Internal("verification has ended".into()))?;
+        let _turn = self.0.turns.take(presented.from, self.now()).await?;
         let oauth = self.0.parts.bitrix.oauth();
         let named = oauth.choose(presented.server_endpoint)?.clone();
         let mut hosts = vec![named.clone()];
@@ -116,11 +173,23 @@ impl Directory {
     }
 
     /// `profile` needs no scope and is the cheapest question (facts §9.4). Answers whether the user is an admin.
-    async fn ask_who(&self, info: &AppInfo, access: &SecretString) -> Result<bool, PortalError> {
-        let known = portals::by_member(self.db(), &info.member_id).await?;
-        let client = self.visitor_client(info, known.as_ref(), access.clone())?;
+    async fn ask_who(
+        &self,
+        info: &AppInfo,
+        known: Option<&PortalRow>,
+        access: &SecretString,
+        authority: Option<&str>,
+    ) -> Result<bool, PortalError> {
+        let client = self.visitor_client(info, known, access.clone(), authority)?;
         let answer = client.call(Priority::Person, &Call::new("profile", json!({}))).await;
         let answer = answer.map_err(|error| match error.class {
+            _ if let ErrorKind::Tls(fault) = error.kind => {
+                let endpoint = info.client_endpoint.clone();
+                let offered = authority.is_some();
+                PortalError::Untrusted(
+                    Untrusted { fault, endpoint, may_offer: offered && fault == UNKNOWN_AUTHORITY, offered }.into(),
+                )
+            }
             _ if matches!(error.code(), "expired_token" | "invalid_token") => {
                 PortalError::Unverified("the token has ended")
             }
@@ -155,9 +224,31 @@ mod tests {
         for good in ["hotel.bitrix24.ru", "HOTEL.bitrix24.ru", "hotel.bitrix24.ru:443", "https://hotel.bitrix24.ru/"] {
             assert!(same_domain(good, &info), "{good}");
         }
-        for bad in ["hotel.bitrix24.ru.evil.example", "evil.example", "hotel.bitrix24.ru:8443", "bitrix24.ru"] {
+        for bad in [
+            "hotel.bitrix24.ru.evil.example",
+            "evil.example",
+            "hotel.bitrix24.ru:8443",
+            "bitrix24.ru",
+            "u@hotel.bitrix24.ru",
+            "u:p@hotel.bitrix24.ru:443",
+            "evil.example#@hotel.bitrix24.ru",
+            "hotel.bitrix24.ru/evil",
+            "hotel.bitrix24.ru\\evil",
+            "hotel.bitrix24.ru:443:443",
+            "hotel.bitrix24.ru\r\nX-Evil: 1",
+            "hotel.bitrix24.ru\u{0}",
+            "hоtel.bitrix24.ru", // a Cyrillic о
+            "https://https://hotel.bitrix24.ru",
+            "/",
+        ] {
             assert!(!same_domain(bad, &info), "{bad}");
         }
+        let boxed =
+            AppInfo { client_endpoint: Url::parse("https://xn--80aswg.xn--p1ai:8443/rest/").expect("url"), ..info };
+        for good in ["сайт.рф:8443", "САЙТ.рф:8443", "xn--80aswg.xn--p1ai:8443"] {
+            assert!(same_domain(good, &boxed), "{good}");
+        }
+        assert!(!same_domain("сайт.рф", &boxed), "another port");
     }
 
     #[test]

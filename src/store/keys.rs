@@ -86,9 +86,24 @@ pub async fn unknown_key_ids(db: &Db, ring: &Keyring) -> Result<Vec<String>, Sto
             }
         }
     }
+    // The log is long, and written in the order of time: its ends tell under which keys it was written.
+    for end in ["ASC", "DESC"] {
+        let sql = format!("SELECT detail_sealed FROM request_log ORDER BY id {end} LIMIT 1");
+        for row in db.rows(&sql, vec![]).await? {
+            let sealed: Vec<u8> = row.get("detail_sealed")?;
+            let id = Keyring::key_id(&sealed).ok_or(StoreError::Corrupt("request_log.detail_sealed"))?;
+            if !ring.knows(id) {
+                unknown.insert(id.to_owned());
+            }
+        }
+    }
     Ok(unknown.into_iter().collect())
 }
 
-/// Every column sealed under a master key directly.
-const MASTER_SEALED: &[(&str, &str)] =
-    &[("portal", "application_token_sealed"), ("portal_token", "access_sealed"), ("portal_token", "refresh_sealed")];
+/// Every column sealed under a master key directly, but the request log's.
+const MASTER_SEALED: &[(&str, &str)] = &[
+    ("portal", "application_token_sealed"),
+    ("portal_token", "access_sealed"),
+    ("portal_token", "refresh_sealed"),
+    ("late_install", "event_sealed"),
+];

@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod inbox;
 pub mod keys;
+pub mod late_installs;
 pub mod leases;
 pub mod limits;
 pub mod links;

@@ -272,6 +272,12 @@ pub async fn set_settings(db: &Db, portal: PortalId, settings: &str, now: i64) -
     Ok(())
 }
 
+/// [`set_settings`] in the caller's transaction, over the row it read there.
+pub async fn set_settings_in(tx: &Tx, portal: PortalId, settings: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE portal SET settings = $2 WHERE id = $1", args![portal.0, settings]).await?;
+    Ok(())
+}
+
 /// Replaces the settings only if nobody changed them since they were read.
 pub async fn swap_settings(db: &Db, portal: PortalId, old: &str, new: &str, now: i64) -> Result<bool, StoreError> {
     let touched = db

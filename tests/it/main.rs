@@ -18,6 +18,7 @@ mod api_openapi;
 mod api_store;
 mod api_texts;
 mod api_views;
+mod assets;
 mod bitrix;
 mod end_to_end;
 mod kill;

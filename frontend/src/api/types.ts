@@ -110,6 +110,7 @@ export type OwnerRule =
 export interface Settings {
   owner_rule: OwnerRule
   request_cap_seconds: number | null
+  operating_seconds: number | null
   ca_pem_set: boolean
   pipeline: { category_id: number; own: boolean } | null
   stages: Record<string, string>
@@ -120,6 +121,8 @@ export interface SettingsChange {
   owner_rule?: OwnerRule
   /** 0: as on the server. */
   request_cap_seconds?: number
+  /** 0: as usual for the portal's edition. */
+  operating_seconds?: number
   /** Empty: none. */
   ca_pem?: string
 }

@@ -345,6 +345,9 @@ export const en = {
   'limits.cap': 'Longest request, seconds',
   'limits.cap.help': "How long the portal's server may work on one request (max_execution_time). In the cloud: 60.",
   'limits.cap.default': 'by default',
+  'limits.operating': 'Working time of a method, seconds in 10 minutes',
+  'limits.operating.help':
+    'After that the portal bans a method for a while. In the cloud: 480; on a boxed portal 420, unless its administrator chose another limit.',
   'limits.ca': "Your certificate authority's certificate (PEM)",
   'limits.ca.help': "If the portal's certificate is issued inside the company",
   'limits.ca.set': 'A certificate is saved. Paste another one to replace it.',

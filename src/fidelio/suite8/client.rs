@@ -112,7 +112,7 @@ fn transport(error: &reqwest::Error) -> WireError {
             refused => WireError::Address(refused),
         };
     }
-    if let Some(tls) = tls_fault(error) {
+    if let Some(tls) = crate::net::tls_fault(error) {
         return WireError::Tls(tls);
     }
     if error.is_timeout() {
@@ -122,30 +122,6 @@ fn transport(error: &reqwest::Error) -> WireError {
     } else {
         WireError::Broken
     }
-}
-
-/// A stable word for a failed handshake.
-fn tls_fault(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    use rustls::{CertificateError as Cert, Error as Tls};
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref());
-        let tls = error.downcast_ref::<Tls>().or_else(|| inner.and_then(|inner| inner.downcast_ref::<Tls>()));
-        if let Some(tls) = tls {
-            return Some(match tls {
-                Tls::InvalidCertificate(Cert::Expired | Cert::ExpiredContext { .. }) => "certificate_expired",
-                Tls::InvalidCertificate(Cert::NotValidForName | Cert::NotValidForNameContext { .. }) => {
-                    "certificate_name"
-                }
-                Tls::InvalidCertificate(Cert::UnknownIssuer) => "certificate_issuer",
-                Tls::InvalidCertificate(_) => "certificate",
-                Tls::InvalidMessage(_) => "not_tls",
-                _ => "handshake",
-            });
-        }
-        cause = error.source();
-    }
-    None
 }
 
 struct Pieces {

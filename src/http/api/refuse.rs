@@ -33,6 +33,11 @@ pub fn invalid(pointer: impl Into<String>, code: &'static str) -> Problem {
     invalid_at(At::Pointer(pointer.into()), code)
 }
 
+/// One wrong member, with the numbers or names of its sentence.
+pub fn invalid_with(pointer: impl Into<String>, code: &'static str, name: &'static str, value: String) -> Problem {
+    vec![Invalid { at: At::Pointer(pointer.into()), code, params: vec![(name, value)] }].into()
+}
+
 /// One wrong thing, wherever it stands.
 pub fn invalid_at(at: At, code: &'static str) -> Problem {
     vec![Invalid { at, code, params: vec![] }].into()

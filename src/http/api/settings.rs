@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::Body;
-use super::input::{Bad, Object, boolean, integer, list};
+use super::input::{At, Bad, Invalid, Object, boolean, integer, list};
 use super::refuse::{internal, invalid};
 use crate::domain::{HotelCode, StayStatus};
 use crate::http::HttpState;
-use crate::http::auth::{Principal, Right, require};
+use crate::http::auth::{Principal, PrincipalKind, Right, require};
 use crate::http::problem::Problem;
+use crate::net;
 use crate::portal::{Pipeline, PortalSettings};
 use crate::store::hotels;
 
@@ -26,6 +27,8 @@ pub struct Settings {
     pub owner_rule: Value,
     /// `null`: the deployment's.
     pub request_cap_seconds: Option<u32>,
+    /// Seconds a method may work within ten minutes; `null`: as usual for the portal's edition.
+    pub operating_seconds: Option<u32>,
     /// A boxed portal's own certificate authority is known. The certificate itself is write-only.
     pub ca_pem_set: bool,
     pub pipeline: Option<PipelineView>,
@@ -51,6 +54,9 @@ pub struct SettingsBody {
     /// `null` or `0` goes back to the deployment's.
     #[schema(minimum = 0, maximum = 3600)]
     request_cap_seconds: Option<u32>,
+    /// `null` or `0`: as usual for the portal's edition (cloud 480, boxed 420).
+    #[schema(minimum = 0, maximum = 3600)]
+    operating_seconds: Option<u32>,
     /// PEM; `null` or an empty text forgets it.
     #[schema(write_only)]
     ca_pem: Option<String>,
@@ -62,6 +68,7 @@ pub struct SettingsBody {
 struct Input {
     owner_rule: Option<Value>,
     request_cap_seconds: Option<Option<i64>>,
+    operating_seconds: Option<Option<i64>>,
     ca_pem: Option<Option<String>>,
     pipeline: Option<(i64, bool)>,
     stages: Option<BTreeMap<StayStatus, String>>,
@@ -72,6 +79,7 @@ impl Settings {
         Ok(Self {
             owner_rule: serde_json::to_value(&settings.owner_rule).map_err(|error| internal(&error))?,
             request_cap_seconds: settings.request_cap_seconds,
+            operating_seconds: settings.operating_seconds,
             ca_pem_set: settings.ca_pem.is_some(),
             pipeline: settings
                 .pipeline
@@ -127,6 +135,10 @@ fn read(body: &mut Object) -> Option<Input> {
         Some(0) => Ok(0),
         _ => integer(5, 3600)(value),
     });
+    let operating_seconds = body.told("operating_seconds", |value| match value.as_i64() {
+        Some(0) => Ok(0),
+        _ => integer(30, 3600)(value),
+    });
     let ca_pem = body.told("ca_pem", |value| {
         let pem = value.as_str().filter(|pem| pem.len() <= 32 * 1024).ok_or("pem")?.trim();
         if pem.is_empty() || pem.starts_with("-----BEGIN CERTIFICATE-----") { Ok(pem.to_owned()) } else { Err("pem") }
@@ -142,6 +154,7 @@ fn read(body: &mut Object) -> Option<Input> {
     Some(Input {
         owner_rule,
         request_cap_seconds,
+        operating_seconds,
         ca_pem,
         pipeline,
         stages: stages.map(|stages| stages.into_iter().map(|(_, pair)| pair).collect()),
@@ -168,12 +181,18 @@ pub async fn put(
     require(&who, Right::ChangeSettings)?;
     let input = Body::read(&request, payload).await?.parse(read)?;
     let before = state.directory.settings(who.portal).await?;
-    let mut after = before.clone();
+    let mut checked = before.clone();
     check_hotels(&state, &who, input.owner_rule.as_ref()).await?;
-    apply(&state, &who, input, &mut after)?;
-    if after != before {
-        state.directory.set_settings(who.portal, &after).await?;
-    }
+    check_owners(&state, &who, input.owner_rule.as_ref(), &before).await?;
+    apply(&input, &mut checked)?;
+    // The set-up writes what it learns into the same settings: only what was asked for is changed, over the newest.
+    let change = |settings: &mut PortalSettings| {
+        let mut changed = settings.clone();
+        if apply(&input, &mut changed).is_ok() {
+            *settings = changed;
+        }
+    };
+    let after = state.directory.update_settings(who.portal, change).await?;
     if after.pipeline != before.pipeline || after.stages != before.stages {
         // The set-up looks whether the chosen pipeline and its stages are there.
         state.directory.retry_installation(who.portal).await?;
@@ -191,18 +210,61 @@ async fn check_hotels(state: &HttpState, who: &Principal, rule: Option<&Value>) 
     }
 }
 
-fn apply(state: &HttpState, who: &Principal, input: Input, settings: &mut PortalSettings) -> Result<(), Problem> {
-    if let Some(rule) = input.owner_rule {
-        settings.owner_rule = serde_json::from_value(rule).map_err(|error| internal(&error))?;
+/// A new rule names people who work at the portal now: records given to anybody else would be seen by nobody.
+async fn check_owners(
+    state: &HttpState,
+    who: &Principal,
+    rule: Option<&Value>,
+    before: &PortalSettings,
+) -> Result<(), Problem> {
+    let Some(rule) = rule else { return Ok(()) };
+    if serde_json::to_value(&before.owner_rule).is_ok_and(|stored| stored == *rule) {
+        return Ok(());
     }
+    let named = owners(rule);
+    if named.is_empty() {
+        return Ok(());
+    }
+    let access = match &who.kind {
+        PrincipalKind::User { access, .. } => Some(access),
+        PrincipalKind::Key { .. } => None,
+    };
+    let ids = named.iter().map(|(_, id)| *id).collect();
+    let employed = state.directory.employed(who.portal, access, &ids).await?;
+    let strangers = named.into_iter().filter(|(_, id)| !employed.contains(id));
+    let wrong: Vec<Invalid> = strangers
+        .map(|(pointer, _)| Invalid { at: At::Pointer(pointer), code: "user_unknown", params: vec![] })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
+}
+
+/// Everybody a rule names, with where.
+fn owners(rule: &Value) -> Vec<(String, i64)> {
+    let id = |value: &Value| value.as_i64();
+    let mut named: Vec<(String, i64)> =
+        rule.get("user_id").and_then(id).map(|id| ("/owner_rule/user_id".to_owned(), id)).into_iter().collect();
+    let list = rule.get("user_ids").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let listed = list.iter().enumerate();
+    named.extend(listed.filter_map(|(n, value)| Some((format!("/owner_rule/user_ids/{n}"), id(value)?))));
+    let hotels = rule.get("hotels").and_then(Value::as_object).into_iter().flatten();
+    named.extend(hotels.filter_map(|(code, value)| Some((format!("/owner_rule/hotels/{code}"), id(value)?))));
+    named
+}
+
+fn apply(input: &Input, settings: &mut PortalSettings) -> Result<(), Problem> {
+    if let Some(rule) = &input.owner_rule {
+        settings.owner_rule = serde_json::from_value(rule.clone()).map_err(|error| internal(&error))?;
+    }
+    let or_usual = |seconds: Option<i64>| seconds.and_then(|seconds| u32::try_from(seconds).ok()).filter(|n| *n > 0);
     if let Some(seconds) = input.request_cap_seconds {
-        settings.request_cap_seconds =
-            seconds.and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
+        settings.request_cap_seconds = or_usual(seconds);
     }
-    if let Some(pem) = input.ca_pem {
-        let pem = pem.filter(|pem| !pem.is_empty());
-        let probe = &state.config.http.public_url;
-        if pem.is_some() && state.pms_guard.client(&who.member_id, probe, pem.as_deref()).is_err() {
+    if let Some(seconds) = input.operating_seconds {
+        settings.operating_seconds = or_usual(seconds);
+    }
+    if let Some(pem) = &input.ca_pem {
+        let pem = pem.clone().filter(|pem| !pem.is_empty());
+        if pem.as_deref().is_some_and(|pem| net::check_authority(pem).is_err()) {
             return Err(invalid("/ca_pem", "pem"));
         }
         settings.ca_pem = pem;
@@ -215,8 +277,8 @@ fn apply(state: &HttpState, who: &Principal, input: Input, settings: &mut Portal
         }
         settings.pipeline = Some(pipeline);
     }
-    match input.stages {
-        Some(stages) if stages == settings.stages && !moved => {}
+    match &input.stages {
+        Some(stages) if *stages == settings.stages && !moved => {}
         Some(stages) => {
             let complete = StayStatus::ALL.iter().find(|status| !stages.contains_key(status));
             if let Some(missing) = complete {
@@ -230,7 +292,7 @@ fn apply(state: &HttpState, who: &Principal, input: Input, settings: &mut Portal
             if let Some((status, _)) = stages.iter().find(|(_, stage)| !of_pipeline(stage)) {
                 return Err(invalid(format!("/stages/{}", status.word()), "stage"));
             }
-            settings.stages = stages;
+            settings.stages.clone_from(stages);
         }
         None if moved => return Err(invalid("/stages", "required")),
         None => {}

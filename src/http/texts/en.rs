@@ -24,6 +24,10 @@ pub(crate) const TEXTS: Texts = Texts {
         ("immutable", "A hotel's code does not change: it is part of the marks of CRM records."),
         ("timezone", "An IANA time zone is needed, such as Europe/Moscow."),
         ("currency", "A current ISO 4217 currency code is needed, such as RUB."),
+        (
+            "currency_missing",
+            "The portal does not have this currency. It has: {known}. Add it in Bitrix24 (CRM, Settings, Currencies) or choose another.",
+        ),
         ("source_kind", "The kind of a source is suite8_xml."),
         ("source_not_yet", "This kind of source is not supported yet; suite8_xml is."),
         ("source_via", "A source is reached directly: direct."),

@@ -14,8 +14,8 @@ use super::settings::PortalSettings;
 use super::{Directory, PortalError, PortalStatus, VERSION};
 use crate::bitrix::{Class, Error, PortalClient, Priority, setup};
 use crate::domain::{Lang, PortalId};
-use crate::store::StoreError;
 use crate::store::portals::{self, PortalRow};
+use crate::store::{StoreError, hotels};
 use survey::Survey;
 
 const RETRY_MS: i64 = 30_000;
@@ -165,12 +165,23 @@ impl Work<'_> {
         )
         .await?;
         self.report.installed = survey.installed;
+        if !survey.currencies.is_empty() {
+            // A hotel may have been connected while the portal could not be asked.
+            for hotel in hotels::list(self.directory.db(), self.portal).await? {
+                let currency = hotel.currency.to_string();
+                if !survey.currencies.contains(&currency) {
+                    self.report.lack("currency", format!("{}: {currency}", hotel.code), false);
+                }
+            }
+        }
         let (enterprise, can_import) = (survey.enterprise, survey.can_import);
+        let currencies = survey.currencies.clone();
         let missing = survey.missing_methods.clone();
         self.change_settings(move |settings| {
             settings.enterprise = enterprise;
             settings.can_import = can_import;
             settings.missing_methods.clone_from(&missing);
+            settings.currencies.clone_from(&currencies);
         })
         .await
     }

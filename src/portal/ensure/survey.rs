@@ -8,7 +8,7 @@ use super::plan;
 use crate::bitrix::crm::{self, Entity};
 use crate::bitrix::setup;
 use crate::bitrix::{Answer, Call, Class, Error, PortalClient, Priority, de};
-use crate::portal::Installation;
+use crate::portal::{Installation, currencies};
 
 /// What stands on the portal.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Survey {
     pub placements: Vec<(String, String)>,
     pub missing_methods: Vec<String>,
     pub can_import: bool,
+    /// Empty: the portal does not say.
+    pub currencies: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,7 @@ fn calls() -> Vec<Call> {
         setup::placement_get(),
         // Imports nothing; a missing right is refused before the list is looked at.
         crm::batch_import(Entity::Deal, &[]),
+        setup::currency_list(),
     ];
     calls.extend(Entity::ALL.map(crm::item_fields));
     calls.extend(plan::METHODS.iter().chain([&plan::IMPORT_METHOD]).map(|method| setup::method_get(method)));
@@ -78,8 +81,8 @@ impl Survey {
                 return Err(error.clone());
             }
         }
-        let methods = results.split_off(11);
-        let fields = results.split_off(8);
+        let methods = results.split_off(12);
+        let fields = results.split_off(9);
         let mut results = results.into_iter();
         let mut next = || results.next().unwrap_or_else(|| Err(Error::internal("an answer is missing")));
         let mut survey = Self::default();
@@ -94,6 +97,7 @@ impl Survey {
         survey.placements =
             pairs(placements.as_ref().ok(), "placement", report, placements.as_ref().err(), "placement.get");
         let import = next();
+        survey.currencies = next().map(|answer| currencies::read(&answer)).unwrap_or_default();
         survey.read_methods(methods, report);
         survey.can_import =
             !survey.missing_methods.iter().any(|method| method == plan::IMPORT_METHOD) && may_import(&import);

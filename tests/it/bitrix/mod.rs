@@ -6,3 +6,4 @@ mod portal;
 mod redirect;
 pub mod scripted;
 mod store;
+pub mod tls;

@@ -54,7 +54,7 @@ struct Stand {
     _db: TestDb,
 }
 
-async fn stand_at(options: PortalOptions, clock: Clock, operating: f64) -> Stand {
+async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) -> Stand {
     let portal = Portal::start(options);
     portal.set_installed();
     let db = db::sqlite().await;
@@ -72,24 +72,19 @@ async fn stand_at(options: PortalOptions, clock: Clock, operating: f64) -> Stand
         ca_pem: None,
         burst: 50,
         per_second: 2,
+        operating_seconds,
         request_cap: Duration::from_secs(5),
     };
     let pair =
         Pair { hosts: hosts.clone(), pair: tokio::sync::Mutex::new((tokens.access.into(), tokens.refresh.into())) };
     let allowance = PortalAllowance { db: db.db.clone(), portal: PortalId(1) };
     let log = Arc::new(Log::default());
-    let client = Client::with_operating_limit(guard, hosts, operating).portal(
-        address,
-        Arc::new(pair),
-        Arc::new(allowance),
-        log.clone(),
-        clock,
-    );
+    let client = Client::new(guard, hosts).portal(address, Arc::new(pair), Arc::new(allowance), log.clone(), clock);
     Stand { portal, client, log, _db: db }
 }
 
 async fn stand(options: PortalOptions) -> Stand {
-    stand_at(options, Clock::system(), 480.0).await
+    stand_at(options, Clock::system(), 480).await
 }
 
 fn fields(value: Value) -> Map<String, Value> {
@@ -195,7 +190,7 @@ async fn s1_a_hundred_calls_of_every_priority_are_never_rejected_by_the_bucket()
     let start = DateTime::from_timestamp(1_763_730_000, 0).expect("a moment");
     let (clock, hand) = Clock::manual(start);
     let options = PortalOptions { clock: PortalClock::fixed(start), ..PortalOptions::default() };
-    let stand = Arc::new(stand_at(options, clock.clone(), 480.0).await);
+    let stand = Arc::new(stand_at(options, clock.clone(), 480).await);
     let mut tasks = vec![];
     for priority in [Priority::Person, Priority::Live, Priority::Import, Priority::Reconciliation] {
         let stand = stand.clone();
@@ -231,7 +226,7 @@ async fn s1_a_method_is_paused_before_the_portal_bans_it() {
     let mut options = PortalOptions { clock: PortalClock::fixed(start), ..PortalOptions::default() };
     options.limits.operating = Duration::from_secs(20);
     options.cost = Cost { operating_per_call: Duration::from_millis(500), ..Cost::default() };
-    let stand = stand_at(options, clock, 20.0).await;
+    let stand = stand_at(options, clock, 20).await;
     let mut added = 0;
     let mut paused = 0;
     for round in 0..40 {

@@ -234,6 +234,7 @@ pub fn bench(portal_url: &str, oauth_url: &str, clock: Clock) -> Bench {
         ca_pem: None,
         burst: 50,
         per_second: 2,
+        operating_seconds: 480,
         request_cap: Duration::from_millis(300),
     };
     let client =

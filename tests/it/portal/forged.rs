@@ -170,4 +170,46 @@ on_both_engines! {
         assert!(stand.found().await.is_none());
         assert!(stand.hints().await.is_empty());
     }
+
+    s3_a_flood_of_forged_frames_starves_neither_honest_people_nor_the_oauth_host(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        stand.sandbox.clear_requests();
+        let flood = async |n: usize, path: &str| {
+            let form = stand.frame(1).with("AUTH_ID", &format!("{n:032x}"));
+            let url = format!("{}{path}?{}", stand.node.url, form.query_string());
+            let request = stand.http.post(url).header("X-Forwarded-For", "203.0.113.66, 198.51.100.7");
+            let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form.body_string());
+            request.send().await.unwrap().status().as_u16()
+        };
+        let mut seen = std::collections::BTreeMap::<u16, usize>::new();
+        for n in 0..60 {
+            *seen.entry(flood(n, ["/bitrix/app", "/bitrix/install"][n % 2]).await).or_default() += 1;
+        }
+        assert_eq!(seen, [(403, 31), (429, 29)].into(), "refused, then not even asked about");
+        assert_eq!(stand.sandbox.requests_of("oauth/app.info").len(), 31);
+        // Renewing a session is the same door.
+        let renew = stand.http.post(format!("{}/api/v1/session", stand.node.url)).header("X-Forwarded-For", "198.51.100.7");
+        let renew = renew.json(&json!({"auth_id": "0123456789abcdef", "domain": stand.sandbox.domain()})).send().await.unwrap();
+        assert_eq!(renew.status(), 429);
+        assert_eq!(Stand::boot(&stand.open("/bitrix/app", &stand.frame(1)).await)["page"], "app", "others are served");
+        stand.pass(10);
+        assert_eq!(flood(99, "/bitrix/app").await, 403, "the caller may try again after a while");
+    }
+
+    s3_an_event_s_member_that_cannot_be_one_asks_nobody(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        stand.sandbox.clear_requests();
+        for member in ["\0", "a\0b", "' OR 1=1 --", "м", &"a".repeat(200)] {
+            for event in ["ONAPPTEST", "ONAPPINSTALL", "ONAPPPAYMENT", "ONAPPUNINSTALL", "ONCRMDEALADD"] {
+                let body = [
+                    ("event", event), ("auth[member_id]", member), ("auth[access_token]", "0123456789abcdef"),
+                    ("auth[domain]", &stand.sandbox.domain()),
+                ];
+                assert_eq!(stand.event(&body.map(|(k, v)| (k.to_owned(), v.to_owned()))).await, 403, "{event} {member:?}");
+            }
+        }
+        assert!(stand.sandbox.requests().is_empty());
+    }
 }

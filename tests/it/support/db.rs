@@ -1,12 +1,22 @@
 //! A fresh, migrated database per test, on each engine.
 
-use fidelio_bitrix24::store::Db;
+use fidelio_bitrix24::store::{Db, Engine};
 
 /// A database that is gone after the test (SQLite) or left in the throw-away server (PostgreSQL).
 pub struct TestDb {
     pub db: Db,
     pub url: String,
     _folder: Option<tempfile::TempDir>,
+}
+
+impl TestDb {
+    /// A fresh one on the same engine.
+    pub async fn another(&self) -> Self {
+        match self.db.engine() {
+            Engine::Sqlite => sqlite().await,
+            Engine::Postgres => postgres().await.expect("a server that made one makes another"),
+        }
+    }
 }
 
 pub async fn sqlite() -> TestDb {

@@ -59,6 +59,7 @@ pub fn settings(sandbox: &Sandbox, public_url: &str, key: &str) -> Config {
         ("FB24__BITRIX__CLIENT_SECRET", sandbox.client_secret()),
         ("FB24__BITRIX__OAUTH_HOSTS", sandbox.oauth_url()),
         ("FB24__BITRIX__ALLOW_PRIVATE", "*=127.0.0.0/8".to_owned()),
+        ("FB24__HTTP__TRUSTED_PROXIES", "127.0.0.1/32".to_owned()),
     ];
     config::load_from(None, pairs.map(|(k, v)| (k.to_owned(), v))).expect("settings")
 }

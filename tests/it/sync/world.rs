@@ -206,6 +206,7 @@ fn client(portal: &Portal, db: Option<&Db>, clock: Clock) -> PortalClient {
         ca_pem: None,
         burst: 50,
         per_second: 2,
+        operating_seconds: 480,
         request_cap: CAP,
     };
     let allowance: Arc<dyn AllowanceStore> = match db {

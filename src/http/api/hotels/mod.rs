@@ -68,6 +68,7 @@ pub async fn create(
         Some((hotel.code.clone()?, hotel))
     })?;
     save::check_addresses(&state, &who, &hotel)?;
+    save::check_currency(&state, &who, &hotel).await?;
     let portal = who.portal;
     let context = state.clone();
     once(&state, &who, &request, &body.raw, async move {
@@ -111,6 +112,7 @@ pub async fn put(
         return Err(invalid("/code", "immutable"));
     }
     save::check_addresses(&state, &who, &input)?;
+    save::check_currency(&state, &who, &input).await?;
     save::change(&state, &hotel, &input).await?;
     let hotel = find(&state, &who, &code).await?;
     Ok(HttpResponse::Ok().json(show(&state, &hotel).await?))

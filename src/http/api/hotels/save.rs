@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::super::refuse::{conflict, invalid};
+use super::super::refuse::{conflict, invalid, invalid_with};
 use super::input::{HotelInput, SourceInput};
 use crate::domain::{HotelCode, PortalId};
 use crate::http::HttpState;
@@ -22,6 +22,14 @@ pub fn check_addresses(state: &HttpState, who: &Principal, hotel: &HotelInput) -
         }
     }
     Ok(())
+}
+
+/// An amount of a deal can stand only in a currency that the portal has.
+pub async fn check_currency(state: &HttpState, who: &Principal, hotel: &HotelInput) -> Result<(), Problem> {
+    match state.directory.lacks_currency(who.portal, &hotel.facts.currency).await? {
+        None => Ok(()),
+        Some(known) => Err(invalid_with("/currency", "currency_missing", "known", known.join(", "))),
+    }
 }
 
 /// A new hotel, or a removed one that takes its code again.
