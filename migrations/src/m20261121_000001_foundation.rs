@@ -266,8 +266,7 @@ const TABLES: &[&str] = &[
         updated_by BIGINT NOT NULL DEFAULT 0,
         closed_by_person BOOLEAN NOT NULL DEFAULT FALSE,
         deleted BOOLEAN NOT NULL DEFAULT FALSE,
-        putbacks INTEGER NOT NULL DEFAULT 0,
-        putbacks_since BIGINT NOT NULL DEFAULT 0,
+        putbacks TEXT NOT NULL DEFAULT '{}',
         synced_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, entity, crm_id)
     )",

@@ -39,6 +39,8 @@ pub struct Timing {
     /// Unix seconds.
     pub operating_reset_at: Option<i64>,
     pub duration: Option<f64>,
+    /// When the portal began, by its own clock (ms).
+    pub started_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

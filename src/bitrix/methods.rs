@@ -150,7 +150,12 @@ mod tests {
     use super::*;
 
     fn timing(operating: f64, reset_at: i64, duration: f64) -> Timing {
-        Timing { operating: Some(operating), operating_reset_at: Some(reset_at), duration: Some(duration) }
+        Timing {
+            operating: Some(operating),
+            operating_reset_at: Some(reset_at),
+            duration: Some(duration),
+            ..Timing::default()
+        }
     }
 
     #[test]

@@ -121,6 +121,10 @@ pub(super) fn timing(time: Option<&Value>) -> Timing {
         operating: get("operating").and_then(de::float),
         operating_reset_at: get("operating_reset_at").and_then(de::int),
         duration: get("duration").and_then(de::float),
+        started_at: get("start").and_then(de::float).and_then(|seconds| {
+            let since = std::time::Duration::try_from_secs_f64(seconds).ok()?;
+            i64::try_from(since.as_millis()).ok()
+        }),
     }
 }
 
@@ -174,11 +178,17 @@ mod tests {
     #[test]
     fn s48_timing_and_paging_are_read_tolerantly() {
         let answer = answer(json!({"result": {"items": []}, "total": "7", "next": 50,
-            "time": {"operating": "1.5", "operating_reset_at": 1_763_730_600, "duration": 0.2}}));
+            "time": {"operating": "1.5", "operating_reset_at": 1_763_730_600, "duration": 0.2,
+            "start": "1763730000.25"}}));
         assert_eq!((answer.total, answer.next), (Some(7), Some(50)));
         assert_eq!(
             answer.timing,
-            Timing { operating: Some(1.5), operating_reset_at: Some(1_763_730_600), duration: Some(0.2) }
+            Timing {
+                operating: Some(1.5),
+                operating_reset_at: Some(1_763_730_600),
+                duration: Some(0.2),
+                started_at: Some(1_763_730_000_250)
+            }
         );
         assert_eq!(timing(Some(&json!([]))), Timing::default());
     }

@@ -171,6 +171,22 @@ pub async fn scan(db: &Db, portal: PortalId, entity: CrmEntity) -> Result<ScanRo
     })
 }
 
+/// Whether what changed of some kind is to be read again.
+pub async fn scan_is_due(db: &Db, portal: PortalId, now: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM crm_scan WHERE portal_id = $1 AND phase = 'delta' AND next_at <= $2 LIMIT 1";
+    Ok(!db.rows(sql, args![portal.0, now]).await?.is_empty())
+}
+
+/// Puts off what is due.
+pub async fn scan_later(db: &Db, portal: PortalId, until: i64) -> Result<(), StoreError> {
+    db.execute(
+        "UPDATE crm_scan SET next_at = $2 WHERE portal_id = $1 AND phase = 'delta' AND next_at < $2",
+        args![portal.0, until],
+    )
+    .await?;
+    Ok(())
+}
+
 pub async fn save_scan(tx: &Tx, portal: PortalId, entity: CrmEntity, scan: &ScanRow) -> Result<(), StoreError> {
     insert(
         tx,

@@ -7,9 +7,11 @@ use sea_orm::Value;
 use super::bulk::{Via, chunk_of, insert, list};
 use super::{StoreError, Tx, args};
 use crate::crypto::TenantKey;
+use crate::domain::putback::PutBacks;
 use crate::domain::{CrmEntity, Fields, PortalId};
 
 const FIELDS: &str = "crm_record.fields";
+const PUTBACKS: &str = "crm_record.putbacks";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordRow {
@@ -21,9 +23,8 @@ pub struct RecordRow {
     /// A person closed the deal: its stage is left alone.
     pub closed_by_person: bool,
     pub deleted: bool,
-    /// How often a person's edit was put back since `putbacks_since`.
-    pub putbacks: i32,
-    pub putbacks_since: i64,
+    /// How often people's edits were put back, by field.
+    pub putbacks: PutBacks,
     pub synced_at: i64,
 }
 
@@ -37,8 +38,7 @@ impl RecordRow {
             updated_by: 0,
             closed_by_person: false,
             deleted: false,
-            putbacks: 0,
-            putbacks_since: 0,
+            putbacks: PutBacks::default(),
             synced_at: now,
         }
     }
@@ -58,8 +58,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             record.updated_by,
             record.closed_by_person,
             record.deleted,
-            record.putbacks,
-            record.putbacks_since,
+            serde_json::to_string(&record.putbacks).map_err(|_| StoreError::Corrupt(PUTBACKS))?,
             record.synced_at
         ]);
     }
@@ -77,15 +76,13 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             "closed_by_person",
             "deleted",
             "putbacks",
-            "putbacks_since",
             "synced_at",
         ],
         rows,
         "ON CONFLICT (portal_id, entity, crm_id) DO UPDATE SET hash = excluded.hash,
             fields_sealed = excluded.fields_sealed, updated_time = excluded.updated_time,
             updated_by = excluded.updated_by, closed_by_person = excluded.closed_by_person,
-            deleted = excluded.deleted, putbacks = excluded.putbacks, putbacks_since = excluded.putbacks_since,
-            synced_at = excluded.synced_at",
+            deleted = excluded.deleted, putbacks = excluded.putbacks, synced_at = excluded.synced_at",
     )
     .await?;
     Ok(())
@@ -104,8 +101,7 @@ pub async fn load(
         let mut values = args![portal.0, entity.type_id()];
         values.extend(chunk.iter().map(|id| Value::from(*id)));
         let sql = format!(
-            "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, deleted, putbacks,
-                putbacks_since, synced_at
+            "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, deleted, putbacks, synced_at
              FROM crm_record WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})",
             list(2, chunk.len())
         );
@@ -122,8 +118,8 @@ pub async fn load(
                     updated_by: row.get("updated_by")?,
                     closed_by_person: row.get("closed_by_person")?,
                     deleted: row.get("deleted")?,
-                    putbacks: row.get("putbacks")?,
-                    putbacks_since: row.get("putbacks_since")?,
+                    putbacks: serde_json::from_str(&row.get::<String>("putbacks")?)
+                        .map_err(|_| StoreError::Corrupt(PUTBACKS))?,
                     synced_at: row.get("synced_at")?,
                 },
             );

@@ -5,8 +5,8 @@ use std::time::Duration;
 use fb24_migrations::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 
 use secrecy::ExposeSecret;
@@ -21,7 +21,7 @@ pub enum Engine {
     Postgres,
 }
 
-/// Why the store could not do it. `Database` may pass by itself (retry); the others do not.
+/// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("database: {0}")]
@@ -40,6 +40,41 @@ pub enum StoreError {
     Url(&'static str),
     #[error("the database has migrations this release does not know; run a newer release")]
     NewerSchema,
+}
+
+impl StoreError {
+    /// Whether it tells nothing of what was to be stored: the database was away, busy, full or read-only (while another
+    /// server takes over), and the same may pass next time.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Stopped | Self::Database(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => true,
+            Self::Database(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) => {
+                transient(error)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn transient(error: &sqlx::Error) -> bool {
+    use sqlx::Error;
+    match error {
+        Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::PoolTimedOut | Error::PoolClosed => true,
+        Error::WorkerCrashed | Error::BeginFailed => true,
+        Error::Database(said) => said.code().is_some_and(|code| transient_code(&code)),
+        _ => false,
+    }
+}
+
+fn transient_code(code: &str) -> bool {
+    // SQLite: its number, the least byte of which is the kind: busy, locked, read-only, interrupted, I/O, full, cannot open.
+    if let Ok(number) = code.parse::<u32>()
+        && code.len() != 5
+    {
+        return matches!(number & 0xff, 5 | 6 | 8 | 9 | 10 | 13 | 14);
+    }
+    // PostgreSQL: connection, read-only, roll-back by conflict, resources, not in the needed state, operator, system.
+    code == "25006" || ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
 /// The database of this deployment.
@@ -193,5 +228,25 @@ impl Tx {
 
     pub(crate) async fn execute(&self, text: &str, args: Vec<sea_orm::Value>) -> Result<u64, StoreError> {
         sql::execute(&self.0, text, args).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s1_what_a_database_says_of_itself_is_told_from_what_it_says_of_a_row() {
+        // busy, read-only, full; connection lost, deadlock, read-only, disk full, lock, shutdown
+        for code in ["5", "517", "8", "13", "08006", "40P01", "40001", "25006", "53100", "55P03", "57P01"] {
+            assert!(transient_code(code), "{code}");
+        }
+        // constraint, type; unique, not null, bad number, too big
+        for code in ["19", "2067", "20", "23505", "23502", "22003", "54000"] {
+            assert!(!transient_code(code), "{code}");
+        }
+        assert!(StoreError::from(DbErr::ConnectionAcquire(sea_orm::error::ConnAcquireErr::Timeout)).is_transient());
+        assert!(!StoreError::from(DbErr::Type("x".into())).is_transient());
+        assert!(!StoreError::Corrupt("x").is_transient());
     }
 }

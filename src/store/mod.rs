@@ -52,6 +52,17 @@ pub mod testing {
         Ok(())
     }
 
+    /// PostgreSQL's server hands over to another one (`on`), which is read-only until it is its turn. `url`: the database's.
+    pub async fn hand_over(url: &str, on: bool) -> Result<(), StoreError> {
+        let (server, name) = url.rsplit_once('/').ok_or(StoreError::Url("names no database"))?;
+        let server = Db::connect(&format!("{server}/postgres")).await?;
+        let word = if on { "on" } else { "off" };
+        server.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = {word}"), vec![]).await?;
+        let end = "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE datname = $1";
+        server.rows(end, args![name]).await?;
+        Ok(())
+    }
+
     /// How many rows of a tenant each table has.
     pub async fn tenant_rows(db: &Db, portal: PortalId) -> Result<Vec<(String, i64)>, StoreError> {
         let mut counted = Vec::new();

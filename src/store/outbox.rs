@@ -90,8 +90,9 @@ pub(super) fn read(row: &Row) -> Result<OutboxRow, StoreError> {
     })
 }
 
-/// Adds intents; one that waits already becomes as urgent as the more urgent of the two, one that only waited for news is
-/// due now, and a rejected or failed one gets a new chance because something changed.
+/// Adds intents; one that waits already becomes as urgent as the more urgent of the two and is due when the new one is,
+/// whatever it waited for, and a rejected or failed one gets a new chance because something changed. What was sent and
+/// not heard of stays held.
 pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(), StoreError> {
     // One statement cannot touch a row twice: of several for one subject the most urgent stays.
     let mut once: std::collections::BTreeMap<String, NewIntent> = std::collections::BTreeMap::new();
@@ -134,8 +135,7 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
             rank = excluded.rank,
             seq = outbox.seq + 1,
             attempts = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.attempts END,
-            not_before = CASE WHEN outbox.state IN (2, 3) OR outbox.attempts = 0 THEN excluded.not_before
-                ELSE outbox.not_before END,
+            not_before = CASE WHEN outbox.state = 1 THEN outbox.not_before ELSE excluded.not_before END,
             state = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.state END",
     )
     .await?;

@@ -336,6 +336,27 @@ pub async fn rechecked(
     Ok(touched > 0)
 }
 
+/// Nothing of the hotel is read any more before a person decides.
+pub async fn stop_hotel(tx: &Tx, portal: PortalId, hotel: HotelId, detail: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE source SET health = 'stopped', health_detail = $3 WHERE portal_id = $1 AND hotel_id = $2",
+        args![portal.0, hotel.0, detail],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A person decided: what was stopped for this reason is read again.
+pub async fn resume_hotel(tx: &Tx, portal: PortalId, hotel: HotelId, detail: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE source SET health = 'new', health_detail = '', failures = 0, next_poll_at = 0
+         WHERE portal_id = $1 AND hotel_id = $2 AND health = 'stopped' AND health_detail = $3",
+        args![portal.0, hotel.0, detail],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Asks for a look as soon as possible (a person pressed a button, an import starts).
 pub async fn hurry(db: &Db, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
     db.execute("UPDATE source SET next_poll_at = 0 WHERE portal_id = $1 AND hotel_id = $2", args![portal.0, hotel.0])

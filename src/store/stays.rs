@@ -205,6 +205,14 @@ pub async fn load(
     Ok(found)
 }
 
+/// A few known stays, always the same ones: the order of keyed hashes is as good as chance.
+pub async fn sample(db: &Db, portal: PortalId, hotel: HotelId, limit: i64) -> Result<Vec<StayNumber>, StoreError> {
+    let sql = "SELECT number FROM stay WHERE portal_id = $1 AND hotel_id = $2 ORDER BY hash LIMIT $3";
+    let rows = db.rows(sql, args![portal.0, hotel.0, limit]).await?;
+    let number = |row: &Row| StayNumber::parse(&row.get::<String>("number")?).map_err(|_| StoreError::Corrupt(FACTS));
+    rows.iter().map(number).collect()
+}
+
 /// Content hashes by number, without opening anything.
 pub async fn hashes(
     via: impl Into<Via<'_>>,

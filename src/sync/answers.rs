@@ -103,6 +103,10 @@ impl Delivery {
             }
         };
         for (command, answer) in commands.iter().zip(answers) {
+            if let Ok(answer) = &answer {
+                let speeds = &self.engine.0.speeds;
+                speeds.answered(self.portal, command.kind, command.writes.len(), &answer.timing);
+            }
             match (command.kind, answer) {
                 (CommandKind::Update, Ok(_)) => {
                     for at in &command.writes {
@@ -115,7 +119,6 @@ impl Delivery {
                     }
                 }
                 (CommandKind::Import, Ok(answer)) => {
-                    self.learn_pace(&answer, command.writes.len());
                     for (at, row) in command.writes.iter().zip(imported(&answer, command.writes.len())) {
                         set(*at, row.map_or_else(outcome, Outcome::Done));
                     }
@@ -144,12 +147,6 @@ impl Delivery {
         } else {
             lanes.single.extend(writes.map(|write| write.subject.to_string()));
         }
-    }
-
-    fn learn_pace(&self, answer: &Answer, rows: usize) {
-        let (Some(seconds), Ok(rows)) = (answer.timing.duration, u32::try_from(rows.max(1))) else { return };
-        let mut lanes = self.lanes();
-        lanes.row_seconds = 0.7 * lanes.row_seconds + 0.3 * seconds / f64::from(rows);
     }
 
     /// Writes down what became of a request's writes; answers how many were confirmed.

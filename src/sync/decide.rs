@@ -39,21 +39,27 @@ impl Engine {
         let Some(lease) = HeldLease::take(&deps.db, &deps.clock, &name, &self.0.node, deps.lease).await? else {
             return Err(SyncError::Elsewhere(name));
         };
+        let result = self.decide_all(portal, &key, &lease).await;
+        lease.ended(&result).await;
+        result
+    }
+
+    async fn decide_all(&self, portal: PortalId, key: &TenantKey, lease: &HeldLease) -> Result<usize, SyncError> {
         let mut decided = 0;
         loop {
-            let count = match self.decide_chunk(portal, &key, &lease, CHUNK).await {
+            let count = match self.decide_chunk(portal, key, lease, CHUNK).await {
                 Ok(count) => count,
-                Err(SyncError::Store(error)) => self.decide_singly(portal, &key, &lease, error).await?,
+                Err(SyncError::Store(error)) if !error.is_transient() => {
+                    self.decide_singly(portal, key, lease, error).await?
+                }
                 Err(error) => return Err(error),
             };
             decided += count;
             if count == 0 {
-                break;
+                return Ok(decided);
             }
             self.wake();
         }
-        lease.release().await;
-        Ok(decided)
     }
 
     async fn decide_chunk(
@@ -93,16 +99,13 @@ impl Engine {
         lease: &HeldLease,
         cause: StoreError,
     ) -> Result<usize, SyncError> {
-        let deps = &self.0.deps;
-        deps.db.ping().await?;
         tracing::warn!(%portal, error = %cause, "a chunk of the inbox could not be decided; its rows are tried one by one");
         let mut decided = 0;
         for _ in 0..CHUNK {
             match self.decide_chunk(portal, key, lease, 1).await {
                 Ok(0) => break,
                 Ok(count) => decided += count,
-                Err(SyncError::Store(error)) => {
-                    deps.db.ping().await?;
+                Err(SyncError::Store(error)) if !error.is_transient() => {
                     self.set_aside(portal, key, &error).await?;
                     decided += 1;
                 }

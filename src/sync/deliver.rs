@@ -1,6 +1,7 @@
 //! Outbox → portal: a few requests in flight, live changes before imports, each write recorded as sent before it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -16,7 +17,7 @@ use crate::bitrix::multifield::Way;
 use crate::bitrix::{COMMANDS, Class, Error, Priority};
 use crate::domain::PortalId;
 use crate::store::outbox::{OutboxRow, Sending};
-use crate::store::{inbox, outbox, problems};
+use crate::store::{inbox, outbox};
 
 /// Requests of one portal under way at once; imports leave one for what people do now.
 const IN_FLIGHT: usize = 4;
@@ -50,17 +51,22 @@ impl Engine {
     pub(super) async fn deliver_due(&self, portal: PortalId) -> Result<(usize, bool), SyncError> {
         let turn = self.turn(format!("portal:{portal}"));
         let _turn = turn.lock().await;
-        let lease = self.portal_lease(portal).await?;
-        let delivery = Arc::new(Delivery::begin(self, portal, lease).await?);
-        let result = delivery.work().await;
-        if !matches!(result, Err(SyncError::Stopped(_))) {
-            delivery.remember_way().await;
-            delivery.lease.release().await;
-        }
+        let lease = Arc::new(self.portal_lease(portal).await?);
+        let result = self.deliver_under(portal, lease.clone()).await;
+        lease.ended(&result).await;
         if let Err(SyncError::Portal { error, .. }) = &result
             && of_portal(error)
         {
             self.0.deps.portals.failed(portal, error).await;
+        }
+        result
+    }
+
+    async fn deliver_under(&self, portal: PortalId, lease: Arc<HeldLease>) -> Result<(usize, bool), SyncError> {
+        let delivery = Arc::new(Delivery::begin(self, portal, lease).await?);
+        let result = delivery.work().await;
+        if !matches!(result, Err(SyncError::Stopped(_))) {
+            delivery.remember_way().await;
         }
         result
     }
@@ -96,12 +102,13 @@ impl Delivery {
                 }
                 anything |= moved;
             }
-            let look = self.engine.0.deps.clock.sleep(std::time::Duration::from_millis(LOOK_MS));
+            let look = self.engine.0.deps.clock.sleep(Duration::from_millis(LOOK_MS));
             let ended = tokio::select! {
                 biased;
                 ended = jobs.join_next() => ended,
                 () = look, if !stop && failed.is_none() && !jobs.is_empty() => {
-                    all = false;
+                    // Beside a scan alone everything may start.
+                    all = jobs.len() <= usize::from(self.lanes().scanning);
                     continue;
                 }
             };
@@ -129,9 +136,27 @@ impl Delivery {
         jobs: &mut JoinSet<Result<Ended, SyncError>>,
         all: bool,
     ) -> Result<bool, SyncError> {
+        let scanning = self.scan_is_due().await?;
+        if scanning {
+            self.spawn_scan(jobs);
+        }
         let settled = all && self.settle().await?;
         let lanes = if all { LANES.as_slice() } else { LANES.get(..1).unwrap_or_default() };
-        Ok(self.start(jobs, lanes).await? || settled)
+        Ok(self.start(jobs, lanes).await? || settled || scanning)
+    }
+
+    fn spawn_scan(self: &Arc<Self>, jobs: &mut JoinSet<Result<Ended, SyncError>>) {
+        self.lanes().scanning = true;
+        let delivery = self.clone();
+        jobs.spawn(async move {
+            let result = delivery.scan_beside().await;
+            delivery.lanes().scanning = false;
+            match result {
+                Ok(_) => Ok(Ended::Went(0)),
+                Err(SyncError::Portal { error, .. }) => Ok(Ended::Refused(error)),
+                Err(error) => Err(error),
+            }
+        });
     }
 
     /// Starts as many jobs as there is work and room for; answers whether anything moved.
@@ -312,8 +337,14 @@ impl Delivery {
         }
         let commands = self.commands(&writes);
         let calls: Vec<_> = commands.iter().map(|command| command.call.clone()).collect();
+        let leaves_at = self.now();
         let answers = self.client.batch_with(permit.leaving_by(marked_at + LEAVES_WITHIN_MS), &calls).await;
         self.engine.step("deliver.answered")?;
+        let answers = match answers {
+            // What the portal says to a command that travels as a request of its own, it says of that command.
+            Err(error) if calls.len() == 1 && error.class == Class::Permanent => Ok(vec![Err(error)]),
+            answers => answers,
+        };
         let (outcomes, refused) = match answers {
             Ok(answers) => {
                 let refused =
@@ -321,6 +352,11 @@ impl Delivery {
                 (self.outcomes(&writes, &commands, answers), refused)
             }
             Err(error) => {
+                if error.outcome_unknown {
+                    let kinds: Vec<_> = commands.iter().map(|command| command.kind).collect();
+                    let waited = Duration::from_millis(u64::try_from(self.now() - leaves_at).unwrap_or_default());
+                    self.engine.0.speeds.unanswered(self.portal, &kinds, writes.len(), waited.as_secs_f64());
+                }
                 let outcome =
                     if error.outcome_unknown { Outcome::Unknown } else { Outcome::Again { after_ms: ms(&error) } };
                 (writes.iter().map(|_| outcome.clone()).collect(), Some(error))
@@ -356,13 +392,5 @@ impl Delivery {
         tx.commit().await?;
         let marked: std::collections::HashSet<i64> = marked.into_iter().collect();
         Ok((job.iter().filter(|write| marked.contains(&write.row)).cloned().collect(), now))
-    }
-
-    /// Nobody answers for new records, yet: said once a portal, taken back when a rule is chosen.
-    pub(super) async fn owner_is_set(&self) -> Result<(), SyncError> {
-        if self.terms.owner_rule != crate::domain::OwnerRule::Unset {
-            problems::clear(self.db(), self.portal, "portal", "owner.unset").await?;
-        }
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::error::SyncError;
 use super::ports::{Portals, SourceFactory, StepObserver};
+use super::speed::Speeds;
 use crate::clock::Clock;
 use crate::store::Db;
 
@@ -35,6 +36,8 @@ pub(super) struct Inner {
     /// This process among all nodes; new at each start, so that a restarted one knows it has forgotten.
     pub node: String,
     pub wake: Notify,
+    /// What is known of the portals' speed.
+    pub speeds: Speeds,
     stopping: AtomicBool,
     /// One task of this process at a time works on each of these; other processes are kept off by leases.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -46,6 +49,7 @@ impl Engine {
             deps,
             node: uuid::Uuid::new_v4().to_string(),
             wake: Notify::new(),
+            speeds: Speeds::default(),
             stopping: AtomicBool::new(false),
             turns: Mutex::default(),
         }))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use serde_json::json;
 
 use super::engine::Engine;
@@ -10,13 +11,16 @@ use super::error::SyncError;
 use super::imports::{Cursor, windows};
 use super::intake::Intake;
 use super::lease::HeldLease;
+use super::strangers::{Guarded, REINSTALLED};
 use crate::domain::{Change, Entity, PortalId};
-use crate::fidelio::{Read, ReadReport, Sink, Source, SourceError};
+use crate::fidelio::{Read, Sink, Source, SourceError};
 use crate::store::imports::{self, JobRow};
 use crate::store::sources;
 
 /// Failed reads in a row after which an import gives up and says why.
 const GIVE_UP: u32 = 20;
+/// For so long empty windows are read one after another; then polls have their turn.
+const EMPTY_FOR_MS: i64 = 2_000;
 
 /// Counts what an import would bring; keeps nothing.
 #[derive(Default)]
@@ -64,73 +68,101 @@ impl Engine {
         Ok(false)
     }
 
-    async fn import_window(&self, portal: PortalId, job: &JobRow, mut cursor: Cursor) -> Result<(), SyncError> {
-        let deps = &self.0.deps;
+    async fn import_window(&self, portal: PortalId, job: &JobRow, cursor: Cursor) -> Result<(), SyncError> {
         let windows = windows(job.from, job.to, cursor.today.unwrap_or(job.from));
         if cursor.window >= windows.len() && !job.dry_run {
             return self.finish_import(portal, job).await;
         }
-        let key = deps.portals.key(portal).await?;
         let turn = self.turn(format!("hotel:{}", job.hotel));
         let Ok(_turn) = turn.try_lock() else { return Err(SyncError::Elsewhere(format!("hotel:{}", job.hotel))) };
         let lease = self.hotel_lease(job.hotel).await?;
+        let result = self.import_under(portal, job, cursor, &windows, &lease).await;
+        lease.ended(&result).await;
+        self.wake();
+        result
+    }
+
+    async fn import_under(
+        &self,
+        portal: PortalId,
+        job: &JobRow,
+        mut cursor: Cursor,
+        windows: &[(NaiveDate, NaiveDate)],
+        lease: &HeldLease,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
         let sources = sources::of_hotel(&deps.db, portal, &key, job.hotel).await?;
         let Some(row) = sources.into_iter().find(|row| row.kind != "fias") else {
-            lease.release().await;
             return self.fail_import(portal, job, cursor, "no_source").await;
         };
-        let read = match (deps.sources)(&row) {
-            Err(error) => Err(error),
-            Ok(source) if job.dry_run => {
-                self.count(portal, job, source.as_ref(), &lease, &windows).await.map(|()| ReadReport::default())
-            }
-            Ok(source) => {
-                let mut intake = Intake {
-                    db: &deps.db,
-                    clock: &deps.clock,
-                    lease: &lease,
-                    key: key.clone(),
-                    portal,
-                    hotel: job.hotel,
-                    priority: Self::import_priority(),
-                    position: None,
-                    taken: 0,
-                };
-                match windows.get(cursor.window) {
-                    Some((from, to)) => {
-                        let what = Read::Arrivals { from: *from, to: *to };
-                        source.read(&what, &serde_json::Value::Null, &mut intake).await
-                    }
-                    None => Ok(ReadReport::default()),
-                }
-            }
+        let source = match (deps.sources)(&row) {
+            Ok(source) => source,
+            Err(error) => return self.put_off(portal, job, cursor, error).await,
         };
-        lease.release().await;
-        self.step("import.read")?;
-        self.wake();
-        match read {
-            Ok(report) => {
-                self.unread(portal, &key, job.hotel, &report.unreadable).await?;
-                cursor.window += 1;
-                cursor.failures = 0;
-                cursor.not_before = 0;
-                imports::advance(&deps.db, portal, &job.id, &json!(cursor), None, deps.clock.now_ms()).await?;
-                Ok(())
+        if job.dry_run {
+            return match self.count(portal, job, source.as_ref(), lease, windows).await {
+                Ok(()) => Ok(()),
+                Err(error) => self.put_off(portal, job, cursor, error).await,
+            };
+        }
+        let begun = deps.clock.now_ms();
+        while let Some((from, to)) = windows.get(cursor.window).copied() {
+            let mut intake = Intake {
+                db: &deps.db,
+                clock: &deps.clock,
+                lease,
+                key: key.clone(),
+                portal,
+                hotel: job.hotel,
+                priority: Self::import_priority(),
+                position: None,
+                taken: 0,
+                trusting: false,
+                met_stranger: false,
+            };
+            let what = Read::Arrivals { from, to };
+            let read = self.read_guarded(source.as_ref(), &what, &serde_json::Value::Null, &mut intake).await?;
+            self.step("import.read")?;
+            match read {
+                Guarded::Strangers => return self.fail_import(portal, job, cursor, REINSTALLED).await,
+                Guarded::Read(Err(error)) => return self.put_off(portal, job, cursor, error).await,
+                Guarded::Read(Ok(report)) => self.unread(portal, &key, job.hotel, &report.unreadable).await?,
             }
-            Err(SourceError::Credentials) => self.fail_import(portal, job, cursor, "credentials").await,
-            Err(SourceError::Address(_)) => self.fail_import(portal, job, cursor, "address").await,
-            Err(error) => {
-                cursor.failures += 1;
-                if cursor.failures >= GIVE_UP {
-                    return self.fail_import(portal, job, cursor, "unreachable").await;
-                }
-                tracing::warn!(%portal, hotel = %job.hotel, %error, "a window of an import could not be read");
-                let now = deps.clock.now_ms();
-                cursor.not_before = now + 5_000 * i64::from(cursor.failures.min(12));
-                imports::advance(&deps.db, portal, &job.id, &json!(cursor), None, now).await?;
-                Ok(())
+            (cursor.failures, cursor.not_before) = (0, 0);
+            cursor.window += 1;
+            let now = deps.clock.now_ms();
+            let goes_on = imports::advance(&deps.db, portal, &job.id, &json!(cursor), None, now).await?;
+            // Windows that brought nothing need no step of their own; what was brought may be decided meanwhile.
+            if !goes_on || intake.taken > 0 || now - begun >= EMPTY_FOR_MS || lease.lost() || self.stopping() {
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// A read failed: tried again later, or given up with its reason.
+    async fn put_off(
+        &self,
+        portal: PortalId,
+        job: &JobRow,
+        mut cursor: Cursor,
+        error: SourceError,
+    ) -> Result<(), SyncError> {
+        match error {
+            SourceError::Credentials => return self.fail_import(portal, job, cursor, "credentials").await,
+            SourceError::Address(_) => return self.fail_import(portal, job, cursor, "address").await,
+            _ => {}
+        }
+        cursor.failures += 1;
+        if cursor.failures >= GIVE_UP {
+            return self.fail_import(portal, job, cursor, "unreachable").await;
+        }
+        tracing::warn!(%portal, hotel = %job.hotel, %error, "a window of an import could not be read");
+        let now = self.0.deps.clock.now_ms();
+        cursor.not_before = now + 5_000 * i64::from(cursor.failures.min(12));
+        imports::advance(&self.0.deps.db, portal, &job.id, &json!(cursor), None, now).await?;
+        Ok(())
     }
 
     async fn count(
@@ -139,7 +171,7 @@ impl Engine {
         job: &JobRow,
         source: &dyn Source,
         lease: &HeldLease,
-        windows: &[(chrono::NaiveDate, chrono::NaiveDate)],
+        windows: &[(NaiveDate, NaiveDate)],
     ) -> Result<(), SourceError> {
         let deps = &self.0.deps;
         let mut counting = Counting::default();
@@ -154,7 +186,7 @@ impl Engine {
         let can_import = deps.portals.terms(portal).await.map(|terms| terms.can_import).unwrap_or(true);
         let size = |set: &BTreeSet<String>| i64::try_from(set.len()).unwrap_or(i64::MAX);
         let estimate =
-            self.estimate(size(&counting.stays), size(&counting.guests), size(&counting.companies), can_import);
+            self.estimate(portal, size(&counting.stays), size(&counting.guests), size(&counting.companies), can_import);
         let now = deps.clock.now_ms();
         imports::advance(&deps.db, portal, &job.id, &job.progress, Some(&json!(estimate)), now)
             .await
@@ -175,7 +207,7 @@ impl Engine {
             let guests = imports::tally_profiles(db, portal, job.hotel, range, "guest").await?.total;
             let companies = imports::tally_profiles(db, portal, job.hotel, range, "company").await?.total;
             let can_import = deps.portals.terms(portal).await?.can_import;
-            let estimate = self.estimate(stays, guests, companies, can_import);
+            let estimate = self.estimate(portal, stays, guests, companies, can_import);
             imports::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
         }
         let lane = super::lane(Self::import_priority());

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::engine::Engine;
 use super::error::SyncError;
+use super::writes::CommandKind;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::{COMMANDS, Priority};
 use crate::domain::{HotelId, PortalId};
@@ -140,6 +141,11 @@ pub(super) fn requests(counts: [i64; 3], can_import: bool) -> i64 {
     commands.div_euclid(most) + i64::from(commands % most > 0) + 1
 }
 
+fn whole(seconds: f64) -> i64 {
+    let duration = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    i64::try_from(duration.as_secs()).unwrap_or_default()
+}
+
 impl Engine {
     /// `from` defaults to 30 days back, `to` to all that is booked. `Conflict` while another import of the hotel runs.
     pub async fn create_import(
@@ -198,7 +204,7 @@ impl Engine {
         Ok(views)
     }
 
-    /// `Conflict` where the state does not allow it.
+    /// Nothing more is read or sent until it goes on. `Conflict` where the state does not allow it.
     pub async fn pause_import(&self, portal: PortalId, id: &str) -> Result<(), SyncError> {
         self.move_import(portal, id, &["queued", "running"], ImportState::Paused).await
     }
@@ -207,6 +213,8 @@ impl Engine {
         self.move_import(portal, id, &["paused"], ImportState::Running).await
     }
 
+    /// Nothing more is read. What was read before is kept and still sent: a stay that we know and the portal does not
+    /// would be neither here nor there. Its progress goes on to be shown.
     pub async fn cancel_import(&self, portal: PortalId, id: &str) -> Result<(), SyncError> {
         self.move_import(portal, id, &["queued", "running", "paused"], ImportState::Cancelled).await
     }
@@ -250,10 +258,11 @@ impl Engine {
         let float = |number: i64| f64::from(i32::try_from(number).unwrap_or(i32::MAX));
         let seconds = float((until - job.created_at).max(1_000)) / 1_000.0;
         let rate = float(done) / seconds;
-        let eta = (state == ImportState::Running && rate > 0.0).then(|| {
-            let eta = std::time::Duration::try_from_secs_f64(float(left) / rate).unwrap_or_default();
-            i64::try_from(eta.as_secs()).unwrap_or_default()
-        });
+        // While it is being read nobody knows how much there is.
+        let read = cursor.window >= windows(job.from, job.to, cursor.today.unwrap_or(job.from)).len();
+        let by_portal = self.0.speeds.seconds(portal, CommandKind::Import, left);
+        let left_seconds = by_portal.or((rate > 0.0).then(|| float(left) / rate));
+        let eta = left_seconds.filter(|_| read && state == ImportState::Running).map(|seconds| whole(seconds.ceil()));
         Ok(ImportView {
             id: job.id,
             hotel: job.hotel,
@@ -270,11 +279,21 @@ impl Engine {
         })
     }
 
-    /// What it costs: requests at two a second (the portal's allowance once its burst is used), rows at what they took.
-    pub(super) fn estimate(&self, stays: i64, guests: i64, companies: i64, can_import: bool) -> Estimate {
+    /// What it costs: requests at two a second (the portal's allowance once its burst is used), rows at what they took
+    /// this portal so far, else at what they take most.
+    pub(super) fn estimate(
+        &self,
+        portal: PortalId,
+        stays: i64,
+        guests: i64,
+        companies: i64,
+        can_import: bool,
+    ) -> Estimate {
         let requests = requests([stays, guests, companies], can_import);
-        let rows = (stays + guests + companies) / 40;
-        Estimate { stays, guests, companies, requests, seconds: (requests / 2).max(rows) + 1 }
+        let kind = if can_import { CommandKind::Import } else { CommandKind::Add };
+        let rows = stays + guests + companies;
+        let working = self.0.speeds.seconds(portal, kind, rows).map_or(rows / 40, whole);
+        Estimate { stays, guests, companies, requests, seconds: (requests / 2).max(working) + 1 }
     }
 
     pub(super) const fn import_priority() -> Priority {

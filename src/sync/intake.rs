@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::error::SyncError;
 use super::events::PAYLOAD;
 use super::lease::HeldLease;
+use super::strangers::any_stranger;
 use crate::bitrix::Priority;
 use crate::clock::Clock;
 use crate::crypto::TenantKey;
@@ -29,6 +30,10 @@ pub struct Intake<'a> {
     pub position: Option<(i64, i64)>,
     /// Records that were new or changed.
     pub taken: usize,
+    /// Somebody else behind a known number has been looked into.
+    pub trusting: bool,
+    /// A known number came with somebody else: nothing was kept of the lot.
+    pub met_stranger: bool,
 }
 
 /// The keyed hash of what a record says, apart from when it was touched.
@@ -76,14 +81,24 @@ impl Intake<'_> {
 
     async fn keep(&mut self, changes: Vec<Change>, state: Option<serde_json::Value>) -> Result<(), SyncError> {
         let mut known = self.known(&changes).await?;
-        let mut rows = Vec::new();
+        let mut fresh = Vec::new();
         for change in changes {
             let hash = content_hash(&self.key, &change)?;
             let subject = subject(self.hotel, &change).to_string();
-            if known.get(&subject) == Some(&hash) {
-                continue;
+            if known.get(&subject) != Some(&hash) {
+                known.insert(subject.clone(), hash.clone());
+                fresh.push((subject, hash, change));
             }
-            known.insert(subject.clone(), hash.clone());
+        }
+        if !self.trusting {
+            let changes: Vec<&Change> = fresh.iter().map(|(.., change)| change).collect();
+            if any_stranger(self.db, self.portal, &self.key, self.hotel, &changes).await? {
+                self.met_stranger = true;
+                return Err(SyncError::Conflict("somebody else came with a known number"));
+            }
+        }
+        let mut rows = Vec::with_capacity(fresh.len());
+        for (subject, hash, change) in fresh {
             let plain = serde_json::to_vec(&change).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
             rows.push(NewRow {
                 hotel: self.hotel,

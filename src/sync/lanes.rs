@@ -1,7 +1,7 @@
 //! What one delivery of one portal knows while it runs: who it works for, and what of it is under way.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::engine::Engine;
 use super::error::SyncError;
@@ -24,7 +24,7 @@ pub(super) struct Delivery {
     pub key: TenantKey,
     pub client: PortalClient,
     pub terms: PortalTerms,
-    pub lease: HeldLease,
+    pub lease: Arc<HeldLease>,
     pub hotels: HashMap<HotelId, HotelRow>,
     pub mappings: HashMap<HotelId, Mapping>,
     /// Results are recorded one after another, so that a deal and its guest never miss each other's news.
@@ -58,12 +58,12 @@ pub(super) struct Lanes {
     pub way: Way,
     /// Subjects whose phones were written in a way not known to work.
     pub tried: HashSet<String>,
-    /// Seconds one imported row took the portal, smoothed.
-    pub row_seconds: f64,
+    /// The scan of what changed is under way.
+    pub scanning: bool,
 }
 
 impl Delivery {
-    pub async fn begin(engine: &Engine, portal: PortalId, lease: HeldLease) -> Result<Self, SyncError> {
+    pub async fn begin(engine: &Engine, portal: PortalId, lease: Arc<HeldLease>) -> Result<Self, SyncError> {
         let deps = &engine.0.deps;
         let (key, client) = (deps.portals.key(portal).await?, deps.portals.client(portal).await?);
         let terms = deps.portals.terms(portal).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::error::SyncError;
 use crate::clock::Clock;
 use crate::store::leases::{self, Lease};
 use crate::store::{Db, StoreError, Tx};
@@ -57,8 +58,12 @@ impl HeldLease {
         leases::holds(tx, &self.lease, self.clock.now_ms()).await
     }
 
-    pub async fn release(&self) {
+    /// Gives it back at the end of the work, whichever way it ended. A test's crash leaves it as a crash does.
+    pub async fn ended<T>(&self, result: &Result<T, SyncError>) {
         self.renewing.abort();
+        if matches!(result, Err(SyncError::Stopped(_))) {
+            return;
+        }
         if let Err(error) = leases::release(&self.db, &self.lease).await {
             tracing::warn!(lease = self.lease.name, %error, "a lease could not be given back; it runs out by itself");
         }

@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::error::SyncError;
 use super::intake::Intake;
 use super::lease::HeldLease;
+use super::strangers::Guarded;
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, StayNumber, Subject};
@@ -41,18 +42,18 @@ fn named(hotel: HotelId, number: &str) -> Option<String> {
 }
 
 impl Engine {
-    /// Looks for known stays when it is time; the hotel's lease is held.
+    /// Looks for known stays when it is time; the hotel's lease is held. `false`: it is another hotel, and was stopped.
     pub(super) async fn look_for_known(
         &self,
         row: &SourceRow,
         key: &TenantKey,
         lease: &HeldLease,
         reader: &dyn Source,
-    ) -> Result<(), SyncError> {
+    ) -> Result<bool, SyncError> {
         let deps = &self.0.deps;
         let now = deps.clock.now_ms();
         if now < row.recheck.at {
-            return Ok(());
+            return Ok(true);
         }
         let again = !row.recheck.absent.is_empty();
         let reported = problems::subjects(&deps.db, row.portal, row.hotel, MISSING).await?;
@@ -67,17 +68,21 @@ impl Engine {
             priority: Priority::Live,
             position: None,
             taken: 0,
+            trusting: false,
+            met_stranger: false,
         };
         let numbers: Vec<StayNumber> = numbers.iter().filter_map(|number| StayNumber::parse(number).ok()).collect();
         let mut absent = Vec::new();
         if !numbers.is_empty() {
             // What is there is taken in like any other news: a change that went unnoticed is found here too.
             let what = Read::Stays { numbers: numbers.clone() };
-            match reader.read(&what, &row.state, &mut intake).await {
-                Ok(report) => absent = report.missing,
-                Err(error) => {
+            match self.read_guarded(reader, &what, &row.state, &mut intake).await? {
+                Guarded::Strangers => return Ok(false),
+                Guarded::Read(Ok(report)) => absent = report.missing,
+                Guarded::Read(Err(error)) => {
                     tracing::warn!(portal = %row.portal, hotel = %row.hotel, %error, "known stays could not be looked for");
-                    return self.put_off(row, now + LATER_MS).await;
+                    self.look_later(row, now + LATER_MS).await?;
+                    return Ok(true);
                 }
             }
         }
@@ -91,9 +96,12 @@ impl Engine {
         absent.retain(|number| named(row.hotel, number).is_some_and(|subject| !reported.contains(&subject)));
         if again || absent.is_empty() {
             let problems = problems_of(row.hotel, &absent);
-            return self.recheck(row, key, &back, &problems, Recheck { at: now + EVERY_MS, absent: Vec::new() }).await;
+            let next = Recheck { at: now + EVERY_MS, absent: Vec::new() };
+            self.recheck(row, key, &back, &problems, next).await?;
+        } else {
+            self.recheck(row, key, &back, &[], Recheck { at: now + AGAIN_MS, absent }).await?;
         }
-        self.recheck(row, key, &back, &[], Recheck { at: now + AGAIN_MS, absent }).await
+        Ok(true)
     }
 
     /// Open stays of the near future and whoever is in house, and what was reported missing before.
@@ -113,7 +121,7 @@ impl Engine {
         Ok(numbers.into_iter().collect())
     }
 
-    async fn put_off(&self, row: &SourceRow, at: i64) -> Result<(), SyncError> {
+    async fn look_later(&self, row: &SourceRow, at: i64) -> Result<(), SyncError> {
         let tx = self.0.deps.db.begin().await?;
         let next = Recheck { at, absent: row.recheck.absent.clone() };
         sources::rechecked(&tx, row.portal, row.id, row.version, &next).await?;

@@ -26,9 +26,12 @@ mod plan_people;
 mod poll;
 pub mod ports;
 mod reread;
+mod retry;
 mod run;
 mod scan;
 mod settle;
+mod speed;
+mod strangers;
 pub mod views;
 mod writes;
 

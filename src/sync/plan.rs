@@ -1,12 +1,13 @@
 //! From due outbox rows to what must be read and what can be written. What turns out to need nothing is dropped, what
 //! cannot be sent is put aside; both at once, before anything is sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::error::SyncError;
 use super::lanes::Delivery;
 use crate::domain::change_set::CommStep;
-use crate::domain::{CrmEntity, Fields, Subject};
+use crate::domain::identity::Sample;
+use crate::domain::{CrmEntity, Fields, HotelId, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow};
 use crate::store::outbox::{self, OutboxRow};
@@ -50,6 +51,10 @@ pub(super) struct Plan {
     pub(super) links: Vec<LinkRow>,
     /// Records that hold what is desired already, with what of it is ours.
     pub(super) known: Vec<RecordRow>,
+    /// Records found by our mark and never written since, by hotel: whether they are who the hotel says they are.
+    pub(super) marks: HashMap<HotelId, Sample>,
+    /// Those that are not: nobody stands behind them.
+    pub(super) strange: Vec<(CrmEntity, i64)>,
     pub(super) hints: Vec<(String, i32, Vec<i64>, &'static str)>,
 }
 
@@ -71,10 +76,15 @@ impl Plan {
         self.read_for.push((due.row.id, due.row.subject.clone()));
     }
 
-    /// Nothing to write. What of the record's shared lists is ours may still be news.
-    pub fn nothing(&mut self, due: &Due, record: &RecordRow, after: Fields) {
+    /// Nothing to write. What of the record's shared lists is ours may still be news, or that a quarrel is over.
+    pub fn nothing(&mut self, due: &Due, record: &RecordRow, desired: &Fields, after: Fields, now: i64) {
         self.dropped.push(due.pair());
         let mut row = record.clone();
+        // A record that was found again and holds all that is desired is as good as written.
+        if row.synced_at == 0 {
+            row.synced_at = now;
+        }
+        row.putbacks.settle(desired, &record.fields);
         row.fields.extend(after);
         if row != *record {
             self.known.push(row);
@@ -126,6 +136,7 @@ impl Delivery {
         if !nothing {
             let _recording = self.recording.lock().await;
             let tx = self.db().begin().await?;
+            self.stop_strangers(&tx, plan).await?;
             if !self.lease.holds(&tx).await? {
                 return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
             }

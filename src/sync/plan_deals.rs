@@ -84,7 +84,7 @@ impl Delivery {
                 Some(link) => match records.get(&link.crm_id) {
                     None => plan.read(CrmEntity::Deal, link.crm_id, &due),
                     Some(record) if record.deleted => plan.dropped.push(due.pair()),
-                    Some(record) => self.plan_known_deal(plan, &due, row, record, &around),
+                    Some(record) => self.plan_known_deal(plan, &due, link, row, record, &around),
                 },
                 None => {
                     match marked.get(&due.row.subject).map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
@@ -217,7 +217,15 @@ impl Delivery {
         Guests::Ready { links, named, name }
     }
 
-    fn plan_known_deal(&self, plan: &mut Plan, due: &Due, row: &StayRow, record: &RecordRow, around: &Around) {
+    fn plan_known_deal(
+        &self,
+        plan: &mut Plan,
+        due: &Due,
+        link: &LinkRow,
+        row: &StayRow,
+        record: &RecordRow,
+        around: &Around,
+    ) {
         let (links, named, name) = match self.guests(due, row, around) {
             Guests::Ready { links, named, name } => (links, named, name),
             Guests::Wait => {
@@ -235,6 +243,9 @@ impl Delivery {
             return;
         }
         let mut desired = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &self.terms.place());
+        if self.is_stranger(plan, due, link, record, &desired) {
+            return;
+        }
         let elsewhere =
             matches!(record.fields.get("categoryId"), Some(CrmValue::Int(id)) if *id != self.terms.category_id);
         // A deal that a person closed stays closed; one moved to another pipeline lives by that pipeline's stages.
@@ -246,9 +257,9 @@ impl Delivery {
             let birth = deal_birth(mapping, &hotel.code, &row.facts, &self.terms.place(), 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        let set = change_set(&desired, &record.fields);
+        let set = change_set(&record.putbacks.uncontested(desired.clone()), &record.fields);
         if set.is_empty() {
-            plan.nothing(due, record, set.after);
+            plan.nothing(due, record, &desired, set.after, self.now());
             return;
         }
         if set.write.contains_key("stageId") && self.fresh(CrmEntity::Deal, record.crm_id).is_none() {

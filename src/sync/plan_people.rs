@@ -146,6 +146,9 @@ impl Delivery {
             return;
         };
         let mut desired = desired_person(mapping, entity, &profile.facts, &sum, &marks);
+        if self.is_stranger(plan, due, link, record, &desired) {
+            return;
+        }
         if first.origin == Origin::Adopted {
             keep_what_stands(&mut desired, &record.fields);
         }
@@ -154,10 +157,10 @@ impl Delivery {
             let birth = person_birth(&hotel.code, &profile.facts, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        let set = change_set(&desired, &record.fields);
+        let set = change_set(&record.putbacks.uncontested(desired.clone()), &record.fields);
         if set.is_empty() {
             self.learn_way(&due.row.subject);
-            plan.nothing(due, record, set.after);
+            plan.nothing(due, record, &desired, set.after, self.now());
             return;
         }
         if !set.comms.is_empty() && self.fresh(entity, link.crm_id).is_none() {

@@ -6,8 +6,10 @@ use super::engine::Engine;
 use super::error::SyncError;
 use super::intake::Intake;
 use super::lease::HeldLease;
+use super::strangers::Guarded;
 use super::{findings, pace};
 use crate::bitrix::Priority;
+use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId};
 use crate::fidelio::{Read, ReadReport, SourceError};
 use crate::store::sources::{self, Health, Looked, SourceRow};
@@ -28,33 +30,50 @@ impl Engine {
         let turn = self.turn(format!("hotel:{}", row.hotel));
         let Ok(_turn) = turn.try_lock() else { return Err(SyncError::Elsewhere(format!("hotel:{}", row.hotel))) };
         let lease = self.hotel_lease(row.hotel).await?;
+        let result = self.poll_under(portal, source, key, &lease).await;
+        lease.ended(&result).await;
+        result
+    }
+
+    async fn poll_under(
+        &self,
+        portal: PortalId,
+        source: i64,
+        key: TenantKey,
+        lease: &HeldLease,
+    ) -> Result<usize, SyncError> {
+        let deps = &self.0.deps;
         // Read again under the lease: another node may have moved the position meanwhile.
         let row = sources::by_id(&deps.db, portal, &key, source).await?.ok_or(SyncError::NotFound)?;
         let mut intake = Intake {
             db: &deps.db,
             clock: &deps.clock,
-            lease: &lease,
+            lease,
             key: key.clone(),
             portal,
             hotel: row.hotel,
             priority: Priority::Live,
             position: Some((row.id, row.version)),
             taken: 0,
+            trusting: false,
+            met_stranger: false,
         };
         let reader = (deps.sources)(&row);
         let read = match &reader {
-            Ok(reader) => reader.read(&Read::Changes, &row.state, &mut intake).await,
-            Err(error) => Err(error.clone()),
+            Ok(reader) => self.read_guarded(reader.as_ref(), &Read::Changes, &row.state, &mut intake).await?,
+            Err(error) => Guarded::Read(Err(error.clone())),
         };
         let taken = intake.taken;
         self.step("poll.read")?;
+        let Guarded::Read(read) = read else { return Ok(taken) };
         if let (Ok(reader), Ok(report)) = (&reader, &read) {
             self.unread(portal, &key, row.hotel, &report.unreadable).await?;
-            self.look_for_known(&row, &key, &lease, reader.as_ref()).await?;
+            if !self.look_for_known(&row, &key, lease, reader.as_ref()).await? {
+                return Ok(taken);
+            }
         }
         let looked = self.looked(&row, &read, taken);
         sources::looked(&deps.db, portal, row.id, row.version, &looked).await?;
-        lease.release().await;
         if taken > 0 {
             self.wake();
         }

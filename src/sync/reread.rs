@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
+use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::people::index_rows;
@@ -12,7 +12,7 @@ use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
 use crate::domain::change_set::ours;
 use crate::domain::crm::{read_id, read_item};
-use crate::domain::{CrmEntity, CrmValue, Fields};
+use crate::domain::{CrmEntity, CrmValue, Fields, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::problems::{self, NewProblem};
@@ -21,10 +21,11 @@ use crate::store::{Tx, crm_index, links};
 /// Records one request can read.
 pub(super) const READ_MOST: usize = COMMANDS * PAGE;
 
-/// A PMS-owned field that a person (or a robot) keeps changing is put back so often …
-const PUTBACKS: i32 = 3;
-/// … within this time; then it is a problem for people, not a war (product §2.6).
-const PUTBACK_WINDOW_MS: i64 = 24 * 3_600_000;
+/// After so long a record is looked at again whose look was older than a write of ours.
+const LOOK_AGAIN_MS: i64 = 1_000;
+
+/// The cause of the problem of a field that is not put back any more.
+pub(super) const PUTBACK_STOPPED: &str = "putback.stopped";
 
 /// Fields of ours besides those the mapping names.
 const ALWAYS: [(CrmEntity, &[&str]); 3] = [
@@ -55,6 +56,7 @@ const ALWAYS: [(CrmEntity, &[&str]); 3] = [
 /// A record as an answer shows it.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
+    pub entity: CrmEntity,
     pub id: i64,
     pub fields: Fields,
     pub closed: bool,
@@ -91,6 +93,7 @@ impl Delivery {
     pub(super) fn see(&self, entity: CrmEntity, item: &Value, tracked: &BTreeSet<String>) -> Option<Seen> {
         let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Some(Seen {
+            entity,
             id: item.get("id").and_then(read_id)?,
             fields: read_item(item, tracked.iter().map(String::as_str)),
             closed: entity == CrmEntity::Deal && matches!(text("stageSemanticId").as_str(), "S" | "F"),
@@ -179,15 +182,37 @@ impl Delivery {
             // What is being written right now is about to be confirmed, or was after we asked; an older look must not
             // undo that.
             let written_since = held.get(&record.id).is_some_and(|row| row.synced_at > asked_at);
+            let merged = merge(held.get(&record.id), sent.get(&record.id), record, now);
             if written_since || self.lanes().records.contains(&(entity, record.id)) {
+                if merged.differs {
+                    intents.push(NewIntent {
+                        subject: Subject::Crm(entity, record.id).to_string(),
+                        intent: Intent::Reread,
+                        priority: super::lane(Priority::Live),
+                        rank: RANK_REREAD,
+                        not_before: now + LOOK_AGAIN_MS,
+                        seen_at: now,
+                    });
+                }
                 continue;
             }
-            let (mut row, differs) = merge(held.get(&record.id), sent.get(&record.id), entity, record, now);
+            let Merged { mut row, differs, stopped } = merged;
             // Found again after a time we know nothing of: closed at a stage that is not its stay's, by a person.
             if record.closed && !held.contains_key(&record.id) {
                 row.closed_by_person = !self.closed_by_us(&record.fields);
             }
             self.read_now(entity, record.id, record.stored.clone());
+            if !stopped.is_empty() {
+                problems.extend(subjects.iter().map(|subject| NewProblem {
+                    hotel: subject.parse::<Subject>().ok().and_then(|subject| subject.hotel()),
+                    subject: subject.clone(),
+                    cause: PUTBACK_STOPPED.to_owned(),
+                    kind: "doubtful",
+                    params: json!({
+                        "entity": entity.word(), "id": record.id, "fields": &stopped, "editor": record.updated_by,
+                    }),
+                }));
+            }
             if differs {
                 changed += 1;
                 let rank = match entity {
@@ -195,25 +220,14 @@ impl Delivery {
                     CrmEntity::Contact => RANK_CONTACT,
                     CrmEntity::Company => RANK_COMPANY,
                 };
-                if row.putbacks > PUTBACKS && held.get(&record.id).is_none_or(|before| before.putbacks != row.putbacks)
-                {
-                    problems.extend(subjects.iter().map(|subject| NewProblem {
-                        hotel: None,
-                        subject: subject.clone(),
-                        cause: "putback.stopped".to_owned(),
-                        kind: "doubtful",
-                        params: json!({"entity": entity.word(), "id": record.id, "editor": record.updated_by}),
-                    }));
-                } else {
-                    intents.extend(subjects.iter().map(|subject| NewIntent {
-                        subject: subject.clone(),
-                        intent: Intent::Sync,
-                        priority: super::lane(Priority::Live),
-                        rank,
-                        not_before: 0,
-                        seen_at: now,
-                    }));
-                }
+                intents.extend(subjects.iter().map(|subject| NewIntent {
+                    subject: subject.clone(),
+                    intent: Intent::Sync,
+                    priority: super::lane(Priority::Live),
+                    rank,
+                    not_before: 0,
+                    seen_at: now,
+                }));
             }
             if held.get(&record.id) != Some(&row) {
                 saved.push(row);
@@ -277,35 +291,41 @@ impl Delivery {
     }
 }
 
-/// The record as it stands now, and whether a field we had confirmed was changed by someone else. What we sent ourselves
-/// without having heard the outcome is no one else's change.
-fn merge(
-    held: Option<&RecordRow>,
-    sent: Option<&Fields>,
-    entity: CrmEntity,
-    seen: &Seen,
-    now: i64,
-) -> (RecordRow, bool) {
+/// A record as held and as seen, taken together.
+struct Merged {
+    /// As it stands now.
+    row: RecordRow,
+    /// A field that we had confirmed was changed by someone else. What we sent ourselves without having heard the outcome
+    /// is no one else's change; a field that is not put back any more does not count.
+    differs: bool,
+    /// Fields that were put back for the last time.
+    stopped: Vec<String>,
+}
+
+fn merge(held: Option<&RecordRow>, sent: Option<&Fields>, seen: &Seen, now: i64) -> Merged {
     let Some(held) = held else {
-        let mut row = RecordRow::new(entity, seen.id, seen.fields.clone(), 0);
+        let mut row = RecordRow::new(seen.entity, seen.id, seen.fields.clone(), 0);
         row.updated_time.clone_from(&seen.updated_time);
         row.updated_by = seen.updated_by;
-        return (row, false);
+        return Merged { row, differs: false, stopped: Vec::new() };
     };
     let mut row = held.clone();
-    let (mut differs, mut counts) = (false, false);
+    let (mut differs, mut stopped) = (false, Vec::new());
     for (name, value) in &seen.fields {
         let ours = |fields: &Fields| fields.get(name).is_some_and(|known| alike(known, value));
-        let foreign = held.fields.contains_key(name) && !ours(&held.fields) && !sent.is_some_and(ours);
-        if foreign {
-            differs = true;
+        if held.fields.contains_key(name) && !ours(&held.fields) && !sent.is_some_and(ours) {
+            // Lists are shared with people: what they add is theirs. A deal that a person closed stays closed.
+            let counts = match name.as_str() {
+                "stageId" => !seen.closed,
+                _ => !matches!(value, CrmValue::Comms(_) | CrmValue::Ids(_) | CrmValue::Texts(_)),
+            };
             if name == "stageId" {
                 row.closed_by_person = seen.closed;
-                counts |= !seen.closed;
-            } else {
-                // Lists are shared with people: what they add is theirs.
-                counts |= !matches!(value, CrmValue::Comms(_) | CrmValue::Ids(_) | CrmValue::Texts(_));
             }
+            if counts && row.putbacks.count(name, now) {
+                stopped.push(name.clone());
+            }
+            differs |= !row.putbacks.contested(name);
         }
         row.fields.insert(name.clone(), value.clone());
     }
@@ -318,13 +338,7 @@ fn merge(
     row.deleted = false;
     row.updated_time.clone_from(&seen.updated_time);
     row.updated_by = seen.updated_by;
-    if counts {
-        if now - row.putbacks_since > PUTBACK_WINDOW_MS {
-            (row.putbacks, row.putbacks_since) = (0, now);
-        }
-        row.putbacks += 1;
-    }
-    (row, differs)
+    Merged { row, differs, stopped }
 }
 
 /// Portals reformat phones and reorder links; that is no edit.

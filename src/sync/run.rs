@@ -29,7 +29,6 @@ const COUNT_EVERY_MS: i64 = 60_000;
 enum Kind {
     Decide,
     Deliver,
-    Scan,
     Import,
     Poll,
 }
@@ -101,7 +100,8 @@ impl Engine {
         let of = |kind, portals: Vec<PortalId>| portals.into_iter().map(move |portal| ((kind, portal.0), portal));
         jobs.extend(of(Kind::Decide, work::to_decide(db, now).await?));
         jobs.extend(of(Kind::Deliver, work::to_deliver(db, now).await?));
-        jobs.extend(of(Kind::Scan, work::to_scan(db, now).await?));
+        // What changed in the portal is read beside what is sent.
+        jobs.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
         jobs.extend(of(Kind::Import, work::to_import(db).await?));
         let limit = i64::try_from(AT_ONCE).unwrap_or(64);
         jobs.extend(sources::due(db, now, limit).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)));
@@ -118,7 +118,6 @@ impl Engine {
                 let result = match job.0 {
                     Kind::Decide => engine.decide(portal).await.map(|_| true),
                     Kind::Deliver => engine.deliver_due(portal).await.map(|(_, moved)| moved),
-                    Kind::Scan => engine.scan(portal).await.map(|_| true),
                     Kind::Import => engine.import_step(portal).await.map(|_| true),
                     Kind::Poll => engine.poll_source(portal, job.1).await.map(|_| true),
                 };

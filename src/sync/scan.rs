@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use super::answers::{ms, of_portal};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::lanes::Delivery;
@@ -16,11 +17,14 @@ use crate::bitrix::{PAGE, Priority};
 use crate::domain::crm::read_id;
 use crate::domain::{CrmEntity, PortalId};
 use crate::store::crm_index::{self, ScanRow};
+use crate::store::problems;
 
 /// How often what changed is read.
 pub(super) const SCAN_EVERY_MS: i64 = 300_000;
-/// Clocks differ and transactions end late: so much is read twice.
-const OVERLAP_MS: i64 = 300_000;
+/// A record is stamped before its transaction ends, which may take as long as a request: so much is read twice.
+const OVERLAP_MS: i64 = 120_000;
+/// A portal that does not tell its time may be behind ours by so much.
+const UNTOLD_MS: i64 = 24 * 3_600_000;
 
 /// What the index needs of a record.
 const INDEXED: [(CrmEntity, &[&str]); 3] = [
@@ -29,15 +33,27 @@ const INDEXED: [(CrmEntity, &[&str]); 3] = [
     (CrmEntity::Company, &["*", "id", "UF_CRM_FB24_PROFILE"]),
 ];
 
+/// What a scan reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Kinds whose index is not whole.
+    Incomplete,
+    /// Kinds whose next look is due.
+    Due,
+    All,
+}
+
 impl Engine {
     /// Reads what changed in the portal since the last scan; answers how many records differed from what we knew.
     pub async fn scan(&self, portal: PortalId) -> Result<usize, SyncError> {
         let turn = self.turn(format!("portal:{portal}"));
         let _turn = turn.lock().await;
-        let lease = self.portal_lease(portal).await?;
-        let delivery = Arc::new(Delivery::begin(self, portal, lease).await?);
-        let result = delivery.scan(Priority::Reconciliation, false).await;
-        delivery.lease.release().await;
+        let lease = Arc::new(self.portal_lease(portal).await?);
+        let result = match Delivery::begin(self, portal, lease.clone()).await {
+            Ok(delivery) => delivery.scan(Priority::Reconciliation, Of::All).await,
+            Err(error) => Err(error),
+        };
+        lease.ended(&result).await;
         self.wake();
         result
     }
@@ -50,16 +66,47 @@ impl Delivery {
             return Ok(());
         }
         self.owner_is_set().await?;
-        self.scan(Priority::Live, true).await?;
+        self.scan(Priority::Live, Of::Incomplete).await?;
         self.lanes().indexed = true;
         Ok(())
     }
 
-    async fn scan(&self, priority: Priority, only_incomplete: bool) -> Result<usize, SyncError> {
+    /// Nobody answers for new records, yet: said once a portal, taken back when a rule is chosen.
+    async fn owner_is_set(&self) -> Result<(), SyncError> {
+        if self.terms.owner_rule != crate::domain::OwnerRule::Unset {
+            problems::clear(self.db(), self.portal, "portal", "owner.unset").await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn scan_is_due(&self) -> Result<bool, SyncError> {
+        Ok(!self.lanes().scanning && crm_index::scan_is_due(self.db(), self.portal, self.now()).await?)
+    }
+
+    /// The scan beside deliveries. What keeps the portal from it keeps only the scan waiting, unless it concerns the
+    /// whole portal.
+    pub(super) async fn scan_beside(&self) -> Result<usize, SyncError> {
+        match self.scan(Priority::Reconciliation, Of::Due).await {
+            Err(SyncError::Portal { error, .. }) if !of_portal(&error) => {
+                tracing::warn!(portal = %self.portal, %error, "what changed in the portal cannot be read now");
+                let until = self.now() + ms(&error).max(5_000);
+                crm_index::scan_later(self.db(), self.portal, until).await?;
+                Ok(0)
+            }
+            result => result,
+        }
+    }
+
+    async fn scan(&self, priority: Priority, of: Of) -> Result<usize, SyncError> {
         let mut due = Vec::new();
         for entity in CrmEntity::ALL {
             let scan = crm_index::scan(self.db(), self.portal, entity).await?;
-            if !scan.complete || !only_incomplete {
+            let wanted = match of {
+                Of::Incomplete => !scan.complete,
+                Of::Due => scan.complete && scan.next_at <= self.now(),
+                Of::All => true,
+            };
+            if wanted {
                 due.push((entity, scan));
             }
         }
@@ -67,12 +114,8 @@ impl Delivery {
             return Ok(0);
         }
         let portal = |error| SyncError::Portal { portal: self.portal, error };
-        let started = stamp(self.now() - OVERLAP_MS);
         let mut calls = Vec::new();
-        for (entity, scan) in &mut due {
-            if scan.started.is_empty() {
-                scan.started.clone_from(&started);
-            }
+        for (entity, scan) in &due {
             let (select, mut filter) = self.question(*entity, scan);
             filter.insert(">id".into(), json!(scan.after_id));
             let select: Vec<&str> = select.iter().map(String::as_str).collect();
@@ -84,6 +127,14 @@ impl Delivery {
         let mut changed = 0;
         for ((entity, mut scan), answer) in due.into_iter().zip(answers) {
             let answer = answer.map_err(portal)?;
+            if scan.started.is_empty() {
+                // By the portal's clock, which stamps its records; ours may be ahead of it.
+                scan.started = match answer.timing.started_at {
+                    Some(at) => stamp(at - OVERLAP_MS),
+                    None if scan.complete => scan.watermark.clone(),
+                    None => stamp(self.now() - UNTOLD_MS),
+                };
+            }
             let rows: Vec<Value> = items_of(&answer).into_iter().cloned().collect();
             let mut more = rows.len() >= PAGE;
             changed += self.take_page(entity, &mut scan, &rows, asked_at).await?;

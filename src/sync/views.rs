@@ -302,46 +302,6 @@ impl Engine {
         Ok(Page { items, next })
     }
 
-    /// Tries the problem's record again at once.
-    pub async fn retry_problem(&self, portal: PortalId, id: i64) -> Result<(), SyncError> {
-        let deps = &self.0.deps;
-        let key = deps.portals.key(portal).await?;
-        let problem = problems::by_id(&deps.db, portal, &key, id).await?.ok_or(SyncError::NotFound)?;
-        let tx = deps.db.begin().await?;
-        inbox::revive(&tx, portal, &problem.subject).await?;
-        if outbox::retry(&tx, portal, &problem.subject).await? == 0
-            && let Ok(subject @ (Subject::Stay(..) | Subject::Profile(..))) = problem.subject.parse::<Subject>()
-        {
-            let rank = if matches!(subject, Subject::Stay(..)) {
-                super::decide::RANK_DEAL
-            } else {
-                super::decide::RANK_CONTACT
-            };
-            let intent = outbox::NewIntent {
-                subject: problem.subject.clone(),
-                intent: outbox::Intent::Sync,
-                priority: 0,
-                rank,
-                not_before: 0,
-                seen_at: deps.clock.now_ms(),
-            };
-            outbox::add(&tx, portal, vec![intent]).await?;
-        }
-        problems::set_state(&tx, portal, id, "retried", "").await?;
-        tx.commit().await?;
-        self.wake();
-        Ok(())
-    }
-
-    pub async fn dismiss_problem(&self, portal: PortalId, id: i64, note: &str) -> Result<(), SyncError> {
-        let tx = self.0.deps.db.begin().await?;
-        if !problems::set_state(&tx, portal, id, "dismissed", note).await? {
-            return Err(SyncError::NotFound);
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
     pub async fn merge_hints(
         &self,
         portal: PortalId,

@@ -21,7 +21,7 @@ pub(super) struct Command {
     pub writes: Vec<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum CommandKind {
     Add,
     Import,
@@ -64,7 +64,13 @@ impl Delivery {
         let (mut commands, mut seconds) = (0_usize, 0.0_f64);
         let mut open: std::collections::HashMap<CrmEntity, usize> = std::collections::HashMap::new();
         for (count, write) in writes.iter().enumerate() {
-            let needs = if imports(write, &lanes) {
+            let importing = imports(write, &lanes);
+            let kind = match write.target {
+                _ if importing => CommandKind::Import,
+                0 => CommandKind::Add,
+                _ => CommandKind::Update,
+            };
+            let needs = if importing {
                 let rows = open.entry(write.entity).or_default();
                 let new = rows.is_multiple_of(IMPORT_ROWS);
                 *rows += 1;
@@ -74,7 +80,7 @@ impl Delivery {
             } else {
                 2
             };
-            seconds += lanes.row_seconds;
+            seconds += self.engine.0.speeds.row(self.portal, kind);
             if commands + needs > COMMANDS || (count > 0 && seconds > cap) {
                 return count;
             }

@@ -41,6 +41,35 @@ on_both_engines! {
         assert_eq!(waiting.len(), 1, "the newer change goes out");
         assert_eq!((waiting[0].attempts, waiting[0].target), (0, 0));
     }
+
+    s1_a_newer_change_is_tried_at_once_whatever_the_older_one_waited_for(db) {
+        let db = db.db;
+        change(&db).await;
+        let first = outbox::due(&db, PORTAL, (0, 9), 10, 10).await.unwrap().remove(0);
+        let six_hours = 6 * 3_600_000;
+        let tx = db.begin().await.unwrap();
+        let sending =
+            Sending { id: first.id, seq: first.seq, entity: 2, target: 7, kind: "update", write: vec![1] };
+        outbox::mark_sent(&tx, PORTAL, 1, 10, 75, vec![sending]).await.unwrap();
+        let failed = Setback { id: first.id, seq: first.seq, state: 0, not_before: six_hours, counts: true };
+        outbox::set_back(&tx, PORTAL, 1, &[failed]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap().is_empty(), "tried again by the schedule");
+
+        change(&db).await;
+        let due = outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap();
+        assert_eq!(due.len(), 1, "the newer change does not wait for the older one's schedule");
+        assert_eq!(due[0].attempts, 1, "and gets no further tries by it");
+
+        // What was sent and not heard of stays held, however much changes.
+        let tx = db.begin().await.unwrap();
+        let sending = Sending { id: due[0].id, seq: due[0].seq, entity: 2, target: 7, kind: "update", write: vec![1] };
+        outbox::mark_sent(&tx, PORTAL, 1, 20, 85, vec![sending]).await.unwrap();
+        tx.commit().await.unwrap();
+        change(&db).await;
+        assert!(outbox::due(&db, PORTAL, (0, 9), 84, 10).await.unwrap().is_empty());
+        assert_eq!(outbox::to_settle(&db, PORTAL, 85, 10).await.unwrap().len(), 1);
+    }
 }
 
 const PORTAL: PortalId = PortalId(1);

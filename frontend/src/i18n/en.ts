@@ -270,7 +270,7 @@ export const en = {
   'import.cancel': 'Cancel the import',
   'import.cancel.title': 'Cancel the import?',
   'import.cancel.text':
-    'Records already created stay. The rest arrives when it changes at the hotel, or with the next import.',
+    'Nothing more is read. What was read already still arrives; the rest comes when it changes at the hotel, or with the next import.',
   'import.cancel.yes': 'Cancel the import',
   'import.history': 'Earlier imports',
   'import.history.when': 'Started',

@@ -234,7 +234,7 @@ pub async fn resume(
     order(state, who, id.into_inner(), request, payload, Order::Resume).await
 }
 
-/// Ends an import; what was carried over stays
+/// Reads no more; what was read before still arrives
 #[utoipa::path(post, path = "/api/v1/imports/{id}/cancel", tag = "imports", operation_id = "cancelImport",
     params(("id" = String, Path)), responses((status = 200, body = Import)))]
 pub async fn cancel(

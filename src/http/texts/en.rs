@@ -136,6 +136,10 @@ pub(crate) const TEXTS: Texts = Texts {
         ("unreachable", "The hotel's interface does not answer; tries go on."),
         ("unreadable", "The interface's answer cannot be read; tries go on."),
         ("refused", "The hotel's interface refuses to be read; tries go on."),
+        (
+            "reinstalled",
+            "Known numbers came back with other people: Fidelio seems to have been reinstalled. Reading has stopped, nothing was overwritten. Remove this hotel and add it under a new code.",
+        ),
         ("internal", "What was read could not be stored on our side; tries go on, nothing is lost."),
         (
             "pms_time_back",
@@ -172,6 +176,11 @@ pub(crate) const TEXTS: Texts = Texts {
             "Open both, keep or merge the right one, clear the FB24 fields of the other, and retry.",
         ),
         (
+            "crm.foreign_mark",
+            "A record with our mark stands for somebody else",
+            "Neither name nor telephone nor dates agree, so nothing was overwritten. If Fidelio was reinstalled, add the hotel under a new code. If it is the same person, correct the record in the portal, or clear its FB24 fields and its source, and retry.",
+        ),
+        (
             "crm.deleted",
             "A person deleted the record in the portal",
             "It is not made again by itself. To make it again, retry.",
@@ -199,7 +208,7 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "putback.stopped",
             "A field is changed in the portal again and again",
-            "Fidelio's value is not put back any more. Find the robot or the person that changes it.",
+            "Fidelio's value is not put back any more; the record's other fields go on. Find the robot or the person that changes it, then retry: Fidelio's value is written again.",
         ),
         (
             "pms.missing",
@@ -219,7 +228,7 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "pms.reinstalled",
             "Known numbers came back with other people",
-            "Fidelio seems to have been reinstalled: reading has stopped. Add the hotel under a new code.",
+            "Fidelio seems to have been reinstalled: reading has stopped, nothing was overwritten. Remove the hotel and add it under a new code. If the data in Fidelio is right again, retry.",
         ),
     ],
     lacks: &[

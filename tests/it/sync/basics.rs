@@ -136,6 +136,22 @@ on_both_engines! {
         assert!(open.is_empty(), "{open:?}");
     }
 
+    s1_a_poisoned_record_that_travels_alone_lands_in_the_error_inbox_too(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.portal.fault(Fault::error("crm.item.update", 400, "CRM_FIELD_ERROR_VALUE_NOT_VALID"));
+        world.round(&engine).await;
+        let problems = engine.problems(world.id, &ProblemFilter::default(), None, 10).await.unwrap().items;
+        assert_eq!((problems.len(), problems[0].cause.as_str()), (1, "crm.rejected"));
+        let requests = world.requests();
+        world.pass(Duration::from_secs(200));
+        engine.deliver(world.id).await.unwrap();
+        assert_eq!(world.requests(), requests, "it is not tried again by itself");
+    }
+
     s1_a_failure_that_may_pass_is_tried_again_by_the_schedule(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");

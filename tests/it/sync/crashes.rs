@@ -134,13 +134,7 @@ on_both_engines! {
         world.book("2", "8");
         world.round(&world.engine()).await;
         one_of_each(&world, "first install");
-        // Everything we knew is gone; the hotel and the portal are not.
-        let fresh = match world.db.engine() {
-            fidelio_bitrix24::store::Engine::Sqlite => crate::support::db::sqlite().await,
-            fidelio_bitrix24::store::Engine::Postgres => crate::support::db::postgres().await.unwrap(),
-        };
-        let again = World::on(fresh, world.portal.clone(), world.clock.clone(), world.time.clone()).await;
-        *again.hotel.truth.lock().unwrap() = std::mem::take(&mut *world.hotel.truth.lock().unwrap());
+        let again = world.reinstalled().await;
         again.edit_stay("1", |stay| stay.room = Known::Is("501".into()));
         again.round(&again.engine()).await;
         one_of_each(&again, "reinstalled");

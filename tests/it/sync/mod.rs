@@ -3,7 +3,14 @@
 mod basics;
 mod crashes;
 mod history;
+mod hotel;
+mod imports;
+mod late;
+mod looks;
 mod people;
+mod putbacks;
 mod sources;
+mod states;
+mod strangers;
 mod volume;
 mod world;

@@ -1,12 +1,11 @@
 //! One portal of the sandbox, one hotel whose truth a test holds, and as many engines as it wants.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use fb24_sandbox::portal::{Entity as Kind, Portal, PortalClock, PortalOptions, Record};
 use fidelio_bitrix24::bitrix::crm::Entity as CrmKind;
 use fidelio_bitrix24::bitrix::{
@@ -16,96 +15,27 @@ use fidelio_bitrix24::bitrix::{
 use fidelio_bitrix24::clock::{Clock, ManualClock};
 use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::{
-    Change, Currency, Email, Entity, HotelCode, HotelId, Known, Money, Observed, OwnerRule, Phone, PhoneEntry,
-    PortalId, Profile, ProfileKind, ProfileNumber, Stay, StayNumber, StayStatus,
+    Currency, HotelCode, HotelId, Known, OwnerRule, PortalId, Profile, ProfileNumber, Stay, StayStatus,
 };
-use fidelio_bitrix24::fidelio::{Layer, Read, ReadReport, Sink, Source, SourceError};
+use fidelio_bitrix24::fidelio::Source;
 use fidelio_bitrix24::net::Guard;
 use fidelio_bitrix24::portal::allowance::PortalAllowance;
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
 use fidelio_bitrix24::store::portals::{self, Identity};
 use fidelio_bitrix24::store::sources::{self, SourceConfig};
 use fidelio_bitrix24::store::{Db, StoreError};
+use fidelio_bitrix24::sync::views::{ProblemFilter, ProblemView};
 use fidelio_bitrix24::sync::{Deps, Engine, PortalTerms, Portals, SyncError};
 use secrecy::SecretString;
 
+use super::hotel::Hotel;
+pub use super::hotel::{new_profile, new_stay, phone};
 use crate::support::db::TestDb;
 
 pub const CAP: Duration = Duration::from_secs(60);
 
 pub fn start_time() -> DateTime<Utc> {
     "2026-11-21T10:00:00Z".parse().unwrap()
-}
-
-/// What the hotel would answer.
-#[derive(Default)]
-pub struct Truth {
-    pub stays: BTreeMap<String, Stay>,
-    pub profiles: BTreeMap<String, Profile>,
-    pub tick: u32,
-    /// What a read reports besides.
-    pub said: ReadReport,
-    pub trouble: Option<SourceError>,
-}
-
-#[derive(Clone)]
-pub struct Hotel {
-    pub truth: Arc<Mutex<Truth>>,
-    clock: Clock,
-}
-
-#[async_trait]
-impl Source for Hotel {
-    async fn read(&self, what: &Read, _: &serde_json::Value, sink: &mut dyn Sink) -> Result<ReadReport, SourceError> {
-        let (stays, profiles, said) = {
-            let truth = self.truth.lock().unwrap();
-            if let Some(trouble) = &truth.trouble {
-                return Err(trouble.clone());
-            }
-            let mut said = truth.said.clone();
-            if let Read::Stays { numbers } = what {
-                let numbers = numbers.iter().map(ToString::to_string);
-                said.missing = numbers.filter(|number| !truth.stays.contains_key(number)).collect();
-            }
-            let stays: Vec<Stay> = truth
-                .stays
-                .values()
-                .filter(|stay| match what {
-                    Read::Arrivals { from, to } => stay.arrival.get().is_some_and(|day| (from..=to).contains(&day)),
-                    Read::Stays { numbers } => numbers.contains(&stay.number),
-                    _ => true,
-                })
-                .cloned()
-                .collect();
-            let named: BTreeSet<&ProfileNumber> =
-                stays.iter().flat_map(|stay| stay.guests().into_iter().chain(stay.company.get())).collect();
-            let profiles: Vec<Profile> =
-                truth.profiles.values().filter(|profile| named.contains(&profile.number)).cloned().collect();
-            (stays, profiles, said)
-        };
-        let count = stays.len() + profiles.len();
-        let at = |pms_time: Option<NaiveDateTime>| Observed {
-            source: "suite8_xml".into(),
-            pms_time,
-            received_at: self.clock.now(),
-        };
-        let changes: Vec<Change> = stays
-            .into_iter()
-            .map(|stay| Change { observed: at(stay.updated_at.get().copied()), entity: Entity::Stay(Box::new(stay)) })
-            .chain(profiles.into_iter().map(|profile| Change {
-                observed: at(profile.updated_at.get().copied()),
-                entity: Entity::Profile(Box::new(profile)),
-            }))
-            .collect();
-        for chunk in changes.chunks(500) {
-            sink.take(chunk.to_vec(), Some(serde_json::json!({"read": true}))).await?;
-        }
-        Ok(ReadReport { records: count, ..said })
-    }
-
-    async fn check(&self) -> Vec<Layer> {
-        Vec::new()
-    }
 }
 
 struct Token(String);
@@ -136,6 +66,8 @@ pub struct Node {
     pub key: TenantKey,
     pub terms: Mutex<PortalTerms>,
     pub failures: AtomicUsize,
+    /// Its settings cannot be had.
+    pub unready: AtomicBool,
 }
 
 #[async_trait]
@@ -146,7 +78,10 @@ impl Portals for Node {
     async fn client(&self, _: PortalId) -> Result<PortalClient, SyncError> {
         Ok(self.client.clone())
     }
-    async fn terms(&self, _: PortalId) -> Result<PortalTerms, SyncError> {
+    async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError> {
+        if self.unready.load(Ordering::SeqCst) {
+            return Err(SyncError::NotReady(portal));
+        }
         Ok(self.terms.lock().unwrap().clone())
     }
     async fn key(&self, _: PortalId) -> Result<TenantKey, StoreError> {
@@ -319,7 +254,7 @@ impl World {
         };
         let source = sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", &config).await.unwrap();
         tx.commit().await.unwrap();
-        let hotel = Hotel { truth: Arc::default(), clock: clock.clone() };
+        let hotel = Hotel::new(clock.clone());
         Self { portal, db: db.db.clone(), clock, time, hotel, id, hotel_id, source, key, terms: terms(), _db: db }
     }
 
@@ -329,6 +264,7 @@ impl World {
             key: self.key.clone(),
             terms: Mutex::new(self.terms.clone()),
             failures: AtomicUsize::new(0),
+            unready: AtomicBool::new(false),
         })
     }
 
@@ -347,6 +283,32 @@ impl World {
             poll: Duration::from_secs(15),
             observer,
         })
+    }
+
+    /// Everything we knew is gone; the hotel and the portal are not.
+    pub async fn reinstalled(&self) -> Self {
+        let fresh = match self.db.engine() {
+            fidelio_bitrix24::store::Engine::Sqlite => crate::support::db::sqlite().await,
+            fidelio_bitrix24::store::Engine::Postgres => crate::support::db::postgres().await.unwrap(),
+        };
+        let again = Self::on(fresh, self.portal.clone(), self.clock.clone(), self.time.clone()).await;
+        *again.hotel.truth.lock().unwrap() = std::mem::take(&mut *self.hotel.truth.lock().unwrap());
+        again
+    }
+
+    /// Lets our clock run while requests are under way, until what is given back is dropped.
+    pub fn ticking(&self) -> Ticking {
+        let time = self.time.clone();
+        Ticking(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                time.advance(Duration::from_millis(1));
+            }
+        }))
+    }
+
+    pub async fn problems(&self, engine: &Engine) -> Vec<ProblemView> {
+        engine.problems(self.id, &ProblemFilter::default(), None, 50).await.unwrap().items
     }
 
     /// Poll, decide, deliver.
@@ -406,28 +368,10 @@ impl World {
     }
 }
 
-pub fn new_stay(number: &str) -> Stay {
-    let mut stay = Stay::new(StayNumber::parse(number).unwrap());
-    stay.status = Known::Is(StayStatus::Confirmed);
-    stay.arrival = Known::Is("2026-11-22".parse().unwrap());
-    stay.departure = Known::Is("2026-11-25".parse().unwrap());
-    stay.room_type = Known::Is("DBL".into());
-    stay.adults = Known::Is(2);
-    stay.total = Known::Is(Money { amount: "30000".parse().unwrap(), currency: Currency::parse("RUB").unwrap() });
-    stay
-}
+pub struct Ticking(tokio::task::JoinHandle<()>);
 
-pub fn new_profile(number: &str) -> Profile {
-    let mut profile = Profile::new(ProfileNumber::parse(number).unwrap());
-    profile.kind = Known::Is(ProfileKind::Guest);
-    profile.last_name = Known::Is(format!("Иванова{number}"));
-    profile.first_name = Known::Is("Анна".into());
-    profile.phones = Known::Is(vec![phone(&format!("+7900{:0>7}", number))]);
-    profile.emails =
-        Known::Is(vec![Email { address: format!("anna{number}@example.ru"), kind: String::new(), primary: true }]);
-    profile
-}
-
-pub fn phone(number: &str) -> PhoneEntry {
-    PhoneEntry { phone: Phone::read(number, Some("RU")), kind: "PBM".into(), primary: true }
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

@@ -1,0 +1,178 @@
+//! First imports: what overtakes them, what stops them, and what a portal may forbid.
+
+use std::time::Duration;
+
+use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
+use fidelio_bitrix24::domain::{Known, ProfileNumber};
+use fidelio_bitrix24::fidelio::Read;
+use fidelio_bitrix24::sync::SyncError;
+use fidelio_bitrix24::sync::imports::{ImportState, ImportView};
+use serde_json::json;
+
+use super::world::{World, new_profile, new_stay};
+use crate::on_both_engines;
+
+/// So many bookings, thirty days apart from each other, each in a window of its own.
+fn booked(world: &World, count: u64) {
+    let mut truth = world.hotel.truth.lock().unwrap();
+    for n in 0..count {
+        let (number, guest) = (format!("{n}"), format!("{}", 100 + n));
+        let mut stay = new_stay(&number);
+        let day = "2026-11-21".parse::<chrono::NaiveDate>().unwrap() + chrono::Days::new(30 * n);
+        stay.arrival = Known::Is(day);
+        stay.departure = Known::Is(day + chrono::Days::new(1));
+        stay.main_guest = Known::Is(ProfileNumber::parse(&guest).unwrap());
+        truth.stays.insert(number, stay);
+        truth.profiles.insert(guest.clone(), new_profile(&guest));
+    }
+}
+
+async fn started(world: &World) -> String {
+    world.engine().create_import(world.id, world.hotel_id, None, None, false, 1).await.unwrap()
+}
+
+/// One step by a process that has just started.
+async fn step(world: &World) {
+    let engine = world.engine();
+    engine.import_step(world.id).await.unwrap();
+    engine.decide(world.id).await.unwrap();
+    engine.deliver(world.id).await.unwrap();
+}
+
+async fn view(world: &World, id: &str) -> ImportView {
+    world.engine().import(world.id, id).await.unwrap().unwrap()
+}
+
+on_both_engines! {
+    s1_a_live_change_overtakes_an_import_and_is_not_undone_by_it(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        engine.create_import(world.id, world.hotel_id, None, None, false, 1).await.unwrap();
+        engine.import_step(world.id).await.unwrap();
+        // Read by the import, not yet decided; then the desk acts and the poll sees it.
+        world.pass(Duration::from_secs(5));
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!(world.deals().len(), 1);
+        assert_eq!(world.deals()[0].text("UF_CRM_FB24_ROOM"), "205");
+        assert_eq!(world.portal.requests_of("crm.item.batchimport").len(), 0, "it went at once, not as history");
+
+        // And an older record of it that is read later: ranges are read for long.
+        world.pass(Duration::from_secs(60));
+        world.edit_stay("1", |stay| stay.room = Known::Is("101".into()));
+        world.hotel.truth.lock().unwrap().stays.get_mut("1").unwrap().updated_at =
+            Known::Is("2026-11-21T12:00:00".parse().unwrap());
+        for _ in 0..40 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        let again = engine.create_import(world.id, world.hotel_id, None, None, false, 1).await.unwrap();
+        for _ in 0..40 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        engine.decide(world.id).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        engine.import_step(world.id).await.unwrap();
+        assert_eq!(view(&world, &again).await.state, ImportState::Completed);
+        assert_eq!(world.deals()[0].text("UF_CRM_FB24_ROOM"), "205");
+    }
+
+    s1_an_import_is_paused_and_resumed_over_a_restart_and_reads_each_window_once(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 6);
+        let id = started(&world).await;
+        step(&world).await;
+        step(&world).await;
+        assert_eq!(world.deals().len(), 2);
+        let now = view(&world, &id).await;
+        assert_eq!((now.state, now.eta_seconds), (ImportState::Running, None), "how much there is nobody knows yet");
+        let engine = world.engine();
+        engine.import_step(world.id).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        engine.pause_import(world.id, &id).await.unwrap();
+        for _ in 0..3 {
+            step(&world).await;
+        }
+        assert_eq!(world.deals().len(), 2, "nothing is read and nothing of it sent");
+        assert_eq!(view(&world, &id).await.state, ImportState::Paused);
+        world.engine().resume_import(world.id, &id).await.unwrap();
+        for _ in 0..20 {
+            step(&world).await;
+        }
+        let end = view(&world, &id).await;
+        assert_eq!((end.state, end.progress.stays.done, end.progress.guests.done), (ImportState::Completed, 6, 6));
+        assert_eq!((world.deals().len(), world.contacts().len()), (6, 6));
+        let mut windows: Vec<_> = {
+            let truth = world.hotel.truth.lock().unwrap();
+            truth.asked.iter().filter_map(|read| match read { Read::Arrivals { from, .. } => Some(*from), _ => None }).collect()
+        };
+        let read = windows.len();
+        windows.dedup();
+        windows.sort();
+        windows.dedup();
+        assert_eq!(windows.len(), read, "no window twice");
+    }
+
+    s1_windows_without_arrivals_cost_no_step_of_their_own(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 1);
+        let id = started(&world).await;
+        let engine = world.engine();
+        let mut steps = 0;
+        while view(&world, &id).await.state != ImportState::Completed {
+            engine.import_step(world.id).await.unwrap();
+            engine.decide(world.id).await.unwrap();
+            engine.deliver(world.id).await.unwrap();
+            steps += 1;
+            assert!(steps < 10, "{:?}", view(&world, &id).await);
+        }
+        assert!(world.hotel.truth.lock().unwrap().asked.len() > 20, "two years ahead are many windows");
+        assert!(steps <= 3, "{steps}: what there is, the rest, the end");
+    }
+
+    s1_a_cancelled_import_reads_no_more_and_what_it_had_read_arrives(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 6);
+        let id = started(&world).await;
+        let engine = world.engine();
+        for _ in 0..2 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        engine.decide(world.id).await.unwrap();
+        engine.cancel_import(world.id, &id).await.unwrap();
+        let now = view(&world, &id).await;
+        assert_eq!((now.state, now.progress.stays.done, now.progress.stays.total), (ImportState::Cancelled, 0, 2));
+        for _ in 0..5 {
+            step(&world).await;
+        }
+        let end = view(&world, &id).await;
+        assert_eq!((end.state, end.progress.stays.done, end.progress.stays.total), (ImportState::Cancelled, 2, 2));
+        assert_eq!((world.deals().len(), world.contacts().len()), (2, 2));
+        let resumed = world.engine().resume_import(world.id, &id).await;
+        assert!(matches!(resumed, Err(SyncError::Conflict("import_state"))), "{resumed:?}");
+        // The rest comes with another one, and nothing twice.
+        let id = started(&world).await;
+        for _ in 0..20 {
+            step(&world).await;
+        }
+        assert_eq!(view(&world, &id).await.state, ImportState::Completed);
+        assert_eq!((world.deals().len(), world.contacts().len()), (6, 6));
+    }
+
+    s1_without_the_import_right_records_are_added_one_by_one(db) {
+        let mut world = World::new(db, PortalOptions { import_right: false, ..PortalOptions::default() }).await;
+        booked(&world, 6);
+        // Whether it was known beforehand or is found out by the refusal.
+        world.terms.can_import = false;
+        started(&world).await;
+        step(&world).await;
+        assert_eq!(world.portal.requests_of("crm.item.batchimport").len(), 0);
+        world.terms.can_import = true;
+        for _ in 0..20 {
+            step(&world).await;
+        }
+        assert_eq!((world.portal.count(Kind::Deal), world.portal.count(Kind::Contact)), (6, 6));
+        assert!(world.problems(&world.engine()).await.is_empty());
+        assert!(world.deals().iter().all(|deal| deal.fields["contactIds"] != json!([])));
+    }
+}
