@@ -4,9 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::guard::{Guard, Refused, origin};
@@ -129,6 +132,19 @@ impl Guard {
             .build()
             .map_err(|e| Refused::Client(e.to_string()))
     }
+}
+
+/// A TLS handshake with the host of `url` on a connection that stands, and nothing else; trusts what [`Guard::client`] trusts.
+pub async fn handshake(stream: TcpStream, url: &Url, ca_pem: Option<&str>) -> std::io::Result<()> {
+    let unusable = |why: String| std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+    let config = ca_pem.map_or_else(public_tls, tls_with).map_err(|refused| unusable(refused.to_string()))?;
+    let (host, ..) = origin(url).map_err(|refused| unusable(refused.to_string()))?;
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
+    let name = ServerName::try_from(bare.to_owned()).map_err(|error| unusable(error.to_string()))?;
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    // It stood; how its end goes says nothing.
+    let _ = stream.shutdown().await;
+    Ok(())
 }
 
 /// A client for addresses out of the operator's own settings (OAuth hosts): no guard, but no redirect and no proxy.

@@ -5,5 +5,5 @@ mod client;
 mod guard;
 mod ranges;
 
-pub use client::{USER_AGENT, check_authority, install_crypto, operator_client, refusal, tls_fault};
+pub use client::{USER_AGENT, check_authority, handshake, install_crypto, operator_client, refusal, tls_fault};
 pub use guard::{Guard, Refused};

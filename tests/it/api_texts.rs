@@ -61,10 +61,21 @@ fn s49_every_cause_lack_and_conflict_in_use_has_its_sentence() {
 
 #[test]
 fn s49_every_finding_of_the_check_has_its_sentence() {
-    let mut findings = codes("fidelio/suite8/client.rs", &["=>", "=> {"]);
+    let mut findings = codes("net/client.rs", &["=>", "=> {"]);
     findings.extend(codes(
         "fidelio/suite8/check.rs",
-        &["=> return (", "=>", "SECONDS {", "(days)) {", "} else {", "self.fail(\"tcp\",", "self.fail(\"login\","],
+        &[
+            "=> return (",
+            "=>",
+            "SECONDS) {",
+            "(days)) {",
+            "is_none() {",
+            "} else {",
+            "self.fail(\"tcp\",",
+            "self.fail(\"tls\",",
+            "unwrap_or(",
+            "self.fail(\"login\",",
+        ],
     ));
     findings
         .retain(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !code.is_empty() && code != "ok");

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 mod check;
 mod faults;
+mod hostile;
 mod polling;
 mod reading;
 

@@ -14,17 +14,22 @@ use crate::net::refusal;
 
 use super::error::{Status, WireError, masked};
 use super::packing::{Collector, PACKED, PackError, SUPPORTED, pack, unpack};
-use super::request::{Login, Query, name, write};
+use super::request::{Login, Query, name, of_nobody, write};
 use super::xml::{Item, Limits, PIECE, Reader, Row};
 
 /// Bytes of a packed answer before unpacking.
-const PACKED_CAP: usize = 64 << 20;
+const PACKED_CAP: usize = 32 << 20;
 
 /// One exchange: what readers of a hotel stand on, so that they can be tested against a hotel in memory.
 #[async_trait]
 pub trait Exchange: Send + Sync {
     /// Sends the queries as one message. An error means no rows at all, also when one query of several failed.
     async fn ask(&self, queries: &[Query]) -> Result<Box<dyn Answer>, WireError>;
+
+    /// Whether the interface is what answers at its address. Nothing of the login is sent.
+    async fn reach(&self) -> Result<(), WireError> {
+        Ok(())
+    }
 }
 
 /// Rows as they arrive.
@@ -65,14 +70,10 @@ impl Client {
             Ok(Ok(response)) => Ok(response),
         }
     }
-}
 
-#[async_trait]
-impl Exchange for Client {
-    async fn ask(&self, queries: &[Query]) -> Result<Box<dyn Answer>, WireError> {
+    /// Sends one message and reads its answer up to the header.
+    async fn exchange(&self, id: String, message: String, names: Vec<String>) -> Result<HttpAnswer, WireError> {
         let gate = Arc::clone(&self.gate).lock_owned().await;
-        let id = Uuid::new_v4().to_string();
-        let message = write(&self.login, &id, queries);
         let body = if self.packed { pack(message.as_bytes())? } else { message };
         let response = match self.send(body.clone()).await {
             // A kept connection may be closed under our hands; a query may be sent twice (facts §1 "Keep-alive").
@@ -90,7 +91,7 @@ impl Exchange for Client {
         let mut answer = HttpAnswer {
             body,
             reader: Some(Reader::new(self.limits)),
-            names: (0..queries.len()).map(name).collect(),
+            names,
             block: None,
             blocks: 0,
             lot: Vec::new(),
@@ -100,7 +101,25 @@ impl Exchange for Client {
             _gate: gate,
         };
         answer.open().await?;
-        Ok(Box::new(answer))
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl Exchange for Client {
+    async fn ask(&self, queries: &[Query]) -> Result<Box<dyn Answer>, WireError> {
+        let id = Uuid::new_v4().to_string();
+        let message = write(&self.login, &id, queries);
+        Ok(Box::new(self.exchange(id, message, (0..queries.len()).map(name).collect()).await?))
+    }
+
+    async fn reach(&self) -> Result<(), WireError> {
+        let id = Uuid::new_v4().to_string();
+        match self.exchange(id.clone(), of_nobody(&id), Vec::new()).await {
+            // It wants a login and a question; that is for the next layer.
+            Ok(_) | Err(WireError::Status { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,8 +83,9 @@ impl Settings {
     }
 }
 
-/// Rows known by content; beyond it they are forgotten and handed over once more.
-const DIGESTS: usize = 50_000;
+/// Rows known by content; beyond it they are forgotten and handed over once more. Enough for the arrivals of two weeks and
+/// the guests of a large hotel, and half a megabyte where a thousand hotels are read.
+const DIGESTS: usize = 16_384;
 /// A list of currencies is fetched again after this.
 const CURRENCIES_FOR_MS: i64 = 24 * 3600 * 1000;
 const CURRENCIES_RETRY_MS: i64 = 3600 * 1000;
@@ -115,6 +116,7 @@ pub struct Hotel {
     hasher: RandomState,
     /// Milliseconds the hotel's web server is ahead of us, by its `Date` header.
     web_ahead_ms: AtomicI64,
+    tells_time: AtomicBool,
 }
 
 impl Hotel {
@@ -127,11 +129,13 @@ impl Hotel {
             digests: Mutex::default(),
             hasher: RandomState::new(),
             web_ahead_ms: AtomicI64::new(0),
+            tells_time: AtomicBool::new(false),
         }
     }
 
     /// The hotel's web server told its time.
     pub fn served_at(&self, at: Option<DateTime<Utc>>) {
+        self.tells_time.store(at.is_some(), Ordering::Relaxed);
         if let Some(at) = at {
             let ahead = at.timestamp_millis().saturating_sub(self.clock.now_ms());
             // The header has whole seconds: a smaller difference is none.
@@ -145,8 +149,9 @@ impl Hotel {
         dates::local(self.clock.now() + ahead, self.settings.timezone)
     }
 
-    pub fn web_ahead_ms(&self) -> i64 {
-        self.web_ahead_ms.load(Ordering::Relaxed)
+    /// How far the web server's clock is ahead of ours; `None` when its latest answer told no time.
+    pub fn web_ahead_ms(&self) -> Option<i64> {
+        self.tells_time.load(Ordering::Relaxed).then(|| self.web_ahead_ms.load(Ordering::Relaxed))
     }
 
     /// Fetches the hotel's codes of currencies → ISO when they are old (facts §10.9). `Err` only for what ends the whole

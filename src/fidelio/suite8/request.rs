@@ -102,6 +102,17 @@ pub fn write(login: &Login, id: &str, queries: &[Query]) -> String {
     xml.0
 }
 
+/// A message without login and without a question: whatever the interface says to it, it is the interface that speaks.
+pub fn of_nobody(id: &str) -> String {
+    let mut xml = Writer(String::with_capacity(128));
+    xml.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?><fidelio");
+    xml.attribute("Version", VERSION);
+    xml.raw("><request");
+    xml.attribute("ID", id);
+    xml.raw("></request></fidelio>");
+    xml.0
+}
+
 struct Writer(String);
 
 impl Writer {

@@ -120,6 +120,7 @@ pub(crate) const TEXTS: Texts = Texts {
             "clock_off",
             "The hotel's server clock differs from ours by {ahead_seconds} s. The exchange works, but the clock should be set.",
         ),
+        ("no_clock", "The hotel's web server does not tell its time; its business date is {business_date}."),
         ("business_date_off", "The hotel's business date is {business_date}: {days} days away from the calendar."),
         ("licence.ok", "Every area needed is open."),
         ("lacking", "Licence or rights do not cover: {lacking}. The rest works."),

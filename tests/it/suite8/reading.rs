@@ -171,6 +171,6 @@ async fn s1_what_belongs_to_a_stay_is_read_with_it() {
                 assert!(desk.disk.profiles[company.as_str()].kind.get().is_some_and(|kind| kind.is_company()));
             }
         }
-        assert!(checked.iter().filter(|count| **count > 0).count() >= 4, "the hotel has too little of it: {checked:?}");
+        assert!(checked.iter().all(|count| *count > 0), "the hotel has too little of it: {checked:?}");
     });
 }

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::{Profile, ProfileKind, Stay, StayStatus};
+use crate::fidelio::suite8::fields::{PROFILE, RESERVATION};
 use crate::fidelio::suite8::xml::{Item, Limits, Reader};
 
 /// The rows of `fields`, each a row's inside.
@@ -104,6 +107,26 @@ fn s1_people_notes_and_own_fields_of_a_stay_are_read() {
     assert_eq!((notes[0].text.as_str(), notes[0].guest_may_see), ("Тихий номер.\nПосле 22:00 & без завтрака", false));
     assert_eq!((notes[1].category.as_str(), notes[1].guest_may_see), ("RES", true));
     assert_eq!(stay.custom, Known::Is(BTreeMap::from([("DEAL".to_owned(), "D-204".to_owned())])));
+}
+
+#[test]
+fn s1_every_role_and_group_of_a_stay_is_read() {
+    let (stay, remarks) = good(
+        r#"<field name="CompanyID">80501</field><field name="CompanyName">ООО Пример</field><field name="TravelAgentID">80502</field><field name="SourceID">80503</field><field name="BookerID">80504</field><field name="GroupID">77</field><field name="GroupName">Конгресс</field><field name="BlockCode">KONGR</field><field name="MarketCode">CORP</field><field name="SourceCode">WEB</field><field name="ChannelCode">OTA</field><field name="Guarantee">CC</field><field name="HasShare">0</field><field name="OptionDate">10.03.2026</field><field name="CustomField" attr="TRANSFER_AT" addData="Date">12.03.2026 13:40:00.000 UTC-180</field><field name="CustomField" attr="PAX" addData="Integer">3</field>"#,
+    );
+    assert_eq!(remarks, Vec::<String>::new());
+    let number = |role: &Known<crate::domain::ProfileNumber>| role.get().map(ToString::to_string).unwrap_or_default();
+    let roles = [&stay.company, &stay.travel_agent, &stay.source_profile, &stay.booker].map(number);
+    assert_eq!(roles, ["80501", "80502", "80503", "80504"]);
+    assert_eq!(stay.group.get().map(|group| (group.number.as_str(), group.name.as_str())), Some(("77", "Конгресс")));
+    let text = |fact: &Known<String>| fact.get().cloned().unwrap_or_default();
+    let codes = [&stay.block, &stay.market, &stay.source, &stay.channel, &stay.guarantee].map(text);
+    assert_eq!(codes, ["KONGR", "CORP", "WEB", "OTA", "CC"]);
+    assert_eq!((stay.sharers, stay.party), (Known::Empty, Known::Absent));
+    assert_eq!(stay.option_until.get().map(ToString::to_string).as_deref(), Some("2026-03-10"));
+    let custom = stay.custom.get().expect("known");
+    let kept = [("PAX", "3"), ("TRANSFER_AT", "12.03.2026 13:40:00.000 UTC-180")];
+    assert_eq!(custom.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>(), kept);
 }
 
 #[test]
@@ -246,4 +269,41 @@ fn s1_denied_fields_are_dropped_even_when_a_server_sends_them() {
         "<field name='ProfileID'>1</field><field name='CreditCardNo'>4111</field><field name='personaldocument' attr='P'>45</field>",
     ]);
     assert_eq!(rows[0].fields.len(), 1);
+}
+
+proptest! {
+    /// Whatever stands in whatever field: a record, or its name and a reason; and no reason repeats what stood there.
+    #[test]
+    fn s10_no_row_panics_and_no_reason_tells_its_content(
+        fields in prop::collection::vec((0usize..200, 0usize..12, any::<bool>()), 0..30),
+    ) {
+        const TEXTS: [&str; 12] = [
+            "", "0", "1", "60017", "-1", "99999999999999999999999999999999999999999", "01.01.0001", "31.12.9999 99:99:99",
+            "12.03.2026", "1e309", "СЕКРЕТ \u{FFFF} <>&", "15.03.2026 10:00:00.000 UTC-180",
+        ];
+        let names: Vec<&str> = [RESERVATION, PROFILE]
+            .iter()
+            .flat_map(|kind| kind.core.iter().chain(kind.optional.iter().flat_map(|group| group.fields)))
+            .copied()
+            .collect();
+        let field = |(name, text, entry): &(usize, usize, bool)| Field {
+            name: names[name % names.len()].to_owned(),
+            text: TEXTS[*text].to_owned(),
+            attributes: if *entry { vec![("attr".into(), TEXTS[*text].into()), ("addData".into(), "1".into())] } else { Vec::new() },
+        };
+        let row = Row { fields: fields.iter().map(field).collect() };
+        let reasons = with(&[], |context| {
+            let mut reasons = match stay(&row, context) {
+                Ok(ReadStay::Stay { remarks, .. }) => remarks,
+                Ok(ReadStay::FinancialAccount) => Vec::new(),
+                Err(unreadable) => vec![unreadable.why],
+            };
+            reasons.extend(match profile(&row, context) {
+                Ok((_, remarks)) => remarks,
+                Err(unreadable) => vec![unreadable.why],
+            });
+            reasons
+        });
+        prop_assert!(reasons.iter().all(|reason| !reason.contains("СЕКРЕТ") && !reason.contains("9999999")));
+    }
 }

@@ -15,7 +15,7 @@ use crate::fidelio::suite8::map;
 use crate::fidelio::suite8::poll::{Extra, GONE, Import, Slice, Slicer, hidden};
 
 /// Stays held while an answer is read; beyond it they leave before the people they name.
-const HELD: usize = 2000;
+const HELD: usize = 1000;
 
 /// What is done with rows whose content was handed over before.
 #[derive(Clone, Copy, PartialEq, Eq)]

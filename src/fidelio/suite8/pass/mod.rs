@@ -158,15 +158,17 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Reads stays by number.
+    /// Reads stays by number, a lot at a time: what is read is on disk before more is asked for.
     pub async fn stays(&mut self, numbers: &[String]) -> Result<(), SourceError> {
-        let rows = self.rows_by_number(&RESERVATION, numbers).await?;
-        let refused = |number: &String| self.report.unreadable.iter().any(|record| record.number == *number);
-        let missing: Vec<String> =
-            records::missing(&RESERVATION, numbers, &rows).into_iter().filter(|n| !refused(n)).collect();
-        self.report.missing.extend(missing);
-        let ready = rows.iter().filter_map(|row| self.ready_stay(row)).collect();
-        self.hand_over(ready, false).await?;
+        for lot in numbers.chunks(LOT) {
+            let rows = self.rows_by_number(&RESERVATION, lot).await?;
+            let refused = |number: &String| self.report.unreadable.iter().any(|record| record.number == *number);
+            let missing = records::missing(&RESERVATION, lot, &rows).into_iter().filter(|number| !refused(number));
+            let missing: Vec<String> = missing.collect();
+            self.report.missing.extend(missing);
+            let ready = rows.iter().filter_map(|row| self.ready_stay(row)).collect();
+            self.hand_over(ready, false).await?;
+        }
         self.save().await
     }
 

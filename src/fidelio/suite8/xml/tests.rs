@@ -188,6 +188,30 @@ fn s1_an_endless_answer_is_refused_at_the_cap_in_bounded_memory() {
     assert!(most_bytes <= 8 * PIECE, "{most_bytes} bytes held");
 }
 
+/// A million of anything small passes through without being kept.
+#[test]
+fn s10_a_million_elements_are_not_held() {
+    for element in ["<row/>", "<extra/>", "<row><fields><field/></fields></row>"] {
+        let mut reader = Reader::new(Limits::default());
+        let mut out = Vec::new();
+        reader.feed(b"<fidelio><response Status='OK'><queryResponse Name='q1'><rows>", &mut out).expect("opening");
+        let lot = element.repeat(1_000);
+        for _ in 0..200 {
+            out.clear();
+            reader.feed(lot.as_bytes(), &mut out).expect("tolerated");
+            assert!(out.is_empty() && reader.held() <= 8 * PIECE, "{element}");
+        }
+    }
+    // Inside one row they are a row too large.
+    let mut reader = Reader::new(Limits::default());
+    let mut out = Vec::new();
+    let fields = "<field name='A'/>".repeat(1_000);
+    reader.feed(b"<fidelio><response Status='OK'><queryResponse><rows><row><fields>", &mut out).expect("opening");
+    let error = (0..1_000).find_map(|_| reader.feed(fields.as_bytes(), &mut out).err());
+    assert_eq!(error, Some(XmlError::TooBig("row")));
+    assert!(reader.held() <= 5 << 20);
+}
+
 /// One endless text, tag, comment or prologue: refused early.
 #[test]
 fn s1_an_endless_text_is_refused_early() {
@@ -219,6 +243,27 @@ proptest! {
         cuts.extend([0, ANSWER.len()]);
         cuts.sort_unstable();
         let pieces: Vec<&[u8]> = cuts.windows(2).map(|w| &ANSWER.as_bytes()[w[0]..w[1]]).collect();
+        prop_assert_eq!(read_in(&pieces, Limits::default()), read(ANSWER));
+    }
+
+    /// A code page of one byte, a mark of the byte order, a declaration cut in the middle: the split changes nothing.
+    #[test]
+    fn s1_any_split_gives_the_same_rows_in_every_encoding(
+        cuts in prop::collection::vec(0usize..2_000, 0..12),
+        label in prop::sample::select(vec!["windows-1251", "iso-8859-5", "utf-8", "mark", "utf-16"]),
+    ) {
+        let bytes = match label {
+            "mark" => format!("\u{feff}{ANSWER}").into_bytes(),
+            "utf-16" => [&[0xff, 0xfe][..], &ANSWER.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat(),
+            label => {
+                let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).expect("known");
+                encoding.encode(&ANSWER.replace("utf-8", label)).0.into_owned()
+            }
+        };
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<&[u8]> = cuts.windows(2).map(|w| &bytes[w[0]..w[1]]).collect();
         prop_assert_eq!(read_in(&pieces, Limits::default()), read(ANSWER));
     }
 

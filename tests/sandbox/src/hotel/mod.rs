@@ -51,6 +51,9 @@ pub use state::{Booking, DeskError, HotelState};
 /// The path of the interface; the directory and the DLL's name vary between sites.
 pub const PATH: &str = "/V8CF/fidelioIISWrapper.dll/FidelioXMLInterface.DataHandler";
 
+/// The property's code in the address: a wrapper that serves several asks for it, and knows no other (facts §1).
+pub const PROPERTY: &str = "DEMO";
+
 /// What one operation of a message is answered with. Rows of the big types are written while streaming.
 #[derive(Debug, Clone)]
 pub enum Answered {
@@ -262,7 +265,7 @@ impl Hotel {
 
     /// The full URL of the data handler, to be typed into a hotel's settings.
     pub fn url(&self) -> String {
-        format!("http://{}{PATH}?ic=DEMO", self.0.address)
+        format!("http://{}{PATH}?ic={PROPERTY}", self.0.address)
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -1,5 +1,6 @@
 //! Insert and update of profiles (facts §5.3, §5.4, §7).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Answered;
@@ -13,12 +14,76 @@ fn comm_kind(name: &str) -> Option<CommKind> {
     [CommKind::Telephone, CommKind::Email, CommKind::Fax, CommKind::Web].into_iter().find(|k| k.field() == name)
 }
 
+const ADDRESS: [&str; 10] =
+    ["PrimaryAddr", "Address", "Street1", "Street2", "Street3", "City", "ZIP", "State", "CountryISO2", "CountryISO3"];
+
+/// An element of one of several addresses; without `addData` it speaks of the primary one.
+fn is_of_an_address(field: &Field) -> bool {
+    ADDRESS.contains(&field.name.as_str()) && field.attribute("addData").is_some()
+}
+
+/// Attributed address: a negative `addData` names a new one, a known id changes it, `Address attr="DELETE"` removes it
+/// (facts §5.4). `fresh`: the ids that new ones got.
+fn write_address(
+    state: &mut HotelState,
+    p: &mut Profile,
+    field: &Field,
+    fresh: &mut BTreeMap<i64, i64>,
+) -> Result<(), Refusal> {
+    let unknown = || Refusal::unprocessable("Unknown address");
+    let key: i64 = field.attribute("addData").and_then(|id| id.trim().parse().ok()).ok_or_else(unknown)?;
+    let code = field.attribute("attr").unwrap_or_default();
+    if field.name == "Address" {
+        let before = p.addresses.len();
+        p.addresses.retain(|address| address.id != key);
+        return if code == "DELETE" && p.addresses.len() < before { Ok(()) } else { Err(unknown()) };
+    }
+    let id = match fresh.get(&key) {
+        Some(id) => *id,
+        None if key < 0 && code.is_empty() => {
+            return Err(Refusal::invalid(&format!("Missing mandatory attribute attr for the {} element", field.name)));
+        }
+        None if key < 0 => {
+            let id = state.next_id();
+            fresh.insert(key, id);
+            p.addresses.push(Address { id, code: code.to_owned(), ..Address::default() });
+            id
+        }
+        None => key,
+    };
+    let primary = field.name == "PrimaryAddr" && field.text.trim().bytes().any(|b| matches!(b, b'1'..=b'9'));
+    if primary {
+        p.addresses.iter_mut().for_each(|address| address.primary = address.id == id);
+    }
+    let text = |limit| fitting(state, &field.name, &field.text, limit);
+    let address = p.addresses.iter_mut().find(|address| address.id == id).ok_or_else(unknown)?;
+    match field.name.as_str() {
+        "Street1" => address.street = text(60)?,
+        "City" => address.city = text(30)?,
+        "ZIP" => address.zip = text(15)?,
+        "CountryISO2" => address.country = text(2)?,
+        // A state is looked up in its country, which must stand before it (facts §5.3).
+        "State" if address.country.is_empty() => return Err(Refusal::unprocessable("State without a country")),
+        "State" => address.state = text(30)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn write_addresses(fresh: &BTreeMap<i64, i64>, out: &mut String) {
+    for (initial, id) in fresh.iter().rev() {
+        let _ = write!(out, "<field name=\"Address\" initID=\"{initial}\" newID=\"{id}\"/>");
+    }
+}
+
 pub fn update_profile(state: &mut HotelState, id: i64, fields: &[Field], rows: &mut String) -> Result<(), Refusal> {
     let Some(mut p) = state.profiles.get(&id).cloned() else { return Err(Refusal::new("NG", "Guest not found")) };
     let mut created = String::new();
     let mut merge_to = None;
+    let mut fresh = BTreeMap::new();
     for field in fields {
         match field.name.as_str() {
+            _ if is_of_an_address(field) => write_address(state, &mut p, field, &mut fresh)?,
             "MergeTo" => merge_to = Some(number(field)?),
             "Notes" => {
                 let mut notes = std::mem::take(&mut p.notes);
@@ -33,6 +98,7 @@ pub fn update_profile(state: &mut HotelState, id: i64, fields: &[Field], rows: &
             _ => write_profile_field(state, &mut p, field)?,
         }
     }
+    write_addresses(&fresh, &mut created);
     if let Some(to) = merge_to {
         if !state.profiles.contains_key(&to) {
             return Err(Refusal::new("NG", "Guest not found"));
@@ -149,13 +215,26 @@ pub fn insert_profile(state: &mut HotelState, fields: &[Field]) -> Result<Answer
     };
     let id = state.next_profile();
     let mut p = super::people::blank_profile(id, kind, state.now());
+    let mut fresh = BTreeMap::new();
     for field in fields {
-        write_profile_field(state, &mut p, field)?;
+        if is_of_an_address(field) {
+            write_address(state, &mut p, field, &mut fresh)?;
+        } else {
+            write_profile_field(state, &mut p, field)?;
+        }
     }
     let mut answer = format!("<ProfileID>{id}</ProfileID>");
-    for address in &mut p.addresses {
-        address.id = state.next_id();
-        let _ = write!(answer, "<Addresses><Address initID=\"0\" newID=\"{}\"/></Addresses>", address.id);
+    // The address that was written without a number of its own.
+    if let Some(implied) = p.addresses.iter_mut().find(|address| address.id == 0) {
+        implied.id = state.next_id();
+        fresh.insert(0, implied.id);
+    }
+    if !fresh.is_empty() {
+        answer.push_str("<Addresses>");
+        for (initial, id) in fresh.iter().rev() {
+            let _ = write!(answer, "<Address initID=\"{initial}\" newID=\"{id}\"/>");
+        }
+        answer.push_str("</Addresses>");
     }
     state.profiles.insert(id, p);
     Ok(Answered::Inserted(answer))

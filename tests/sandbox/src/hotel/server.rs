@@ -169,6 +169,13 @@ fn masked(document: &str) -> String {
     }
 }
 
+fn names_property(query: &str) -> bool {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .any(|(name, value)| name.eq_ignore_ascii_case("ic") && value.eq_ignore_ascii_case(super::PROPERTY))
+}
+
 struct Open(Arc<std::sync::atomic::AtomicUsize>);
 
 impl Drop for Open {
@@ -186,6 +193,10 @@ pub async fn handle(request: HttpRequest, body: Bytes, shared: web::Data<Shared>
     shared.most_at_once.fetch_max(now_open, SeqCst);
     let _open = Open(shared.in_flight.clone());
 
+    // What the wrapper says to a property it does not serve is stated nowhere; it cannot be an answer of the interface.
+    if !names_property(request.query_string()) {
+        return html(500);
+    }
     let knobs = shared.state.lock().unwrap_or_else(PoisonError::into_inner).knobs.clone();
     let packed_in = request
         .headers()

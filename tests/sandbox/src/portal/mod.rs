@@ -34,7 +34,7 @@ mod server;
 mod state;
 mod system;
 mod tasks;
-mod tls;
+pub mod tls;
 mod tokens;
 mod users;
 

@@ -185,3 +185,20 @@ async fn s48_big_answers_are_streamed_whole() {
     let answer = ask(&hotel, &envelope(&two)).await;
     assert_eq!(answer.child("response").unwrap().children.len(), 2);
 }
+
+/// The address names a property; a wrapper does not answer for one it does not serve.
+#[tokio::test]
+async fn s48_another_propertys_address_is_not_the_interface() {
+    let hotel = demo(Knobs::default()).await;
+    let own = hotel.url();
+    for (url, expected) in [
+        (own.clone(), 200),
+        (own.replace("ic=DEMO", "IC=demo"), 200),
+        (own.replace("ic=DEMO", "ic=OTHER"), 500),
+        (own.replace("?ic=DEMO", ""), 500),
+    ] {
+        let answer = client().post(&url).body(query("ReqType=\"SystemDate\"/>")).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), expected, "{url}");
+        assert_eq!(answer.text().await.unwrap().contains("<fidelio"), expected == 200, "{url}");
+    }
+}

@@ -115,3 +115,49 @@ async fn s48_note_insert_posting_and_profile_update() {
         assert_eq!(p.communications[0].value, "vera2@example.com");
     });
 }
+
+fn change_profile(fields: &str) -> String {
+    let conditions = only("ProfileID", "eq", "70412");
+    envelope(&format!("<update ReqType=\"Profile\" Name=\"pu\">{conditions}<fields>{fields}</fields></update>"))
+}
+
+/// Sample E16 of the facts: a further phone, a changed e-mail, a further address, each answered by its new id.
+#[tokio::test]
+async fn s48_addresses_are_added_changed_and_deleted_by_their_numbers() {
+    let hotel = demo(Knobs::default()).await;
+    let sample = "<field name=\"Telephone\" attr=\"PBM\" Primary=\"0\">+7 900 000-00-09</field>\
+        <field name=\"Email\" attr=\"EPR\" addData=\"91001\" Primary=\"1\">vera2@example.com</field>\
+        <field name=\"Telephone\" attr=\"DELETE\" addData=\"91003\"/>\
+        <field name=\"PrimaryAddr\" attr=\"BIL\" addData=\"-1\">0</field>\
+        <field name=\"Street1\" attr=\"BIL\" addData=\"-1\">ул. Вторая, 2</field>";
+    let text = send(&hotel, change_profile(sample)).await.text().await.unwrap();
+    let begins = "<updateResponse Name=\"pu\"><rows><row><fields><field name=\"ProfileID\">70412</field><field name=\"Communication\" newID=";
+    assert!(text.contains(begins) && text.contains("<field name=\"Address\" initID=\"-1\" newID=\""), "{text}");
+    let added = hotel.with(|s| s.profiles[&70412].addresses[1].clone());
+    assert_eq!((added.code.as_str(), added.primary, added.street.as_str()), ("BIL", false, "ул. Вторая, 2"));
+    assert!(text.contains(&format!("newID=\"{}\"", added.id)), "{text}");
+
+    let of = |id: i64, name: &str, value: &str| {
+        format!("<field name=\"{name}\" attr=\"BIL\" addData=\"{id}\">{value}</field>")
+    };
+    let moved =
+        of(added.id, "CountryISO2", "RU") + &of(added.id, "State", "Тверская") + &of(added.id, "PrimaryAddr", "111");
+    assert_eq!(status(&ask(&hotel, &change_profile(&moved)).await), "OK");
+    hotel.with(|s| {
+        let primary: Vec<bool> = s.profiles[&70412].addresses.iter().map(|address| address.primary).collect();
+        assert_eq!(primary, [false, true], "one is primary");
+    });
+    let gone = format!("<field name=\"Address\" attr=\"DELETE\" addData=\"{}\"/>", added.id);
+    assert_eq!(status(&ask(&hotel, &change_profile(&gone)).await), "OK");
+    assert_eq!(hotel.with(|s| s.profiles[&70412].addresses.len()), 1);
+
+    for (refused, code) in [
+        (gone, "UR"),
+        (of(1, "City", "Клин"), "UR"),
+        ("<field name=\"City\" addData=\"-1\">Клин</field>".to_owned(), "IR"),
+        ("<field name=\"State\" attr=\"BIL\" addData=\"-1\">x</field>".to_owned(), "UR"),
+    ] {
+        assert_eq!(status(&ask(&hotel, &change_profile(&refused)).await), code, "{refused}");
+    }
+    assert_eq!(hotel.with(|s| s.profiles[&70412].addresses.len()), 1, "what is refused leaves nothing behind");
+}
