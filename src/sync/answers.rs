@@ -258,10 +258,10 @@ impl Delivery {
         }
         links::add(tx, self.portal, &new_links, now).await?;
         crm_records::save(tx, self.portal, &self.key, &records).await?;
-        for (entity, id, rows) in &indexed {
-            if !rows.is_empty() {
-                crm_index::remove(tx, self.portal, *entity, &[*id]).await?;
-            }
+        for entity in CrmEntity::ALL {
+            let anew = |(of, id, rows): &(CrmEntity, i64, Vec<_>)| (*of == entity && !rows.is_empty()).then_some(*id);
+            let ids: Vec<i64> = indexed.iter().filter_map(anew).collect();
+            crm_index::remove(tx, self.portal, entity, &ids).await?;
         }
         let rows: Vec<_> = indexed.into_iter().flat_map(|(_, _, rows)| rows).collect();
         crm_index::add(tx, self.portal, &rows).await?;

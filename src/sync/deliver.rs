@@ -232,7 +232,7 @@ impl Delivery {
         // What found no room is planned anew.
         let mut lanes = self.lanes();
         for write in writes {
-            lanes.people.remove(&write.row);
+            lanes.people.remove(write.row);
         }
         Ok(())
     }
@@ -318,7 +318,7 @@ impl Delivery {
             lanes.subjects.remove(&write.subject.to_string());
             lanes.records.remove(&(write.entity, write.target));
             if !lanes.unheard.contains(&write.row) {
-                lanes.people.remove(&write.row);
+                lanes.people.remove(write.row);
             }
         }
     }

@@ -2,8 +2,10 @@
 //! truth comes from re-reading it (product §2.2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::ports::Portals;
 use crate::bitrix::Priority;
@@ -28,6 +30,11 @@ pub(super) const PAYLOAD: &str = "inbox.payload";
 
 /// How many events one transaction takes at most.
 const GROUP: usize = 512;
+
+/// A commit costs the same for one event as for many. While they come one by one, a commit begins this long after the
+/// last one did, or when [`COMPANY`] wait: a lone event goes at once, a crowd forms its own groups.
+const GATHER: Duration = Duration::from_millis(8);
+const COMPANY: usize = 8;
 
 struct Waiting {
     row: (PortalId, String, Vec<u8>),
@@ -62,7 +69,10 @@ impl EventIntake {
 
 async fn write(db: Db, clock: Clock, mut waiting: mpsc::Receiver<Waiting>) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut not_before = Instant::now();
     while waiting.recv_many(&mut group, GROUP).await > 0 {
+        gather(&mut waiting, &mut group, not_before).await;
+        not_before = Instant::now() + if group.len() < COMPANY { GATHER } else { Duration::ZERO };
         let rows = group.iter().map(|one| one.row.clone()).collect();
         match commit(&db, rows, clock.now_ms()).await {
             Ok(()) => group.drain(..).for_each(|one| one.tell(Ok(()))),
@@ -73,6 +83,15 @@ async fn write(db: Db, clock: Clock, mut waiting: mpsc::Receiver<Waiting>) {
                     one.tell(result);
                 }
             }
+        }
+    }
+}
+
+async fn gather(waiting: &mut mpsc::Receiver<Waiting>, group: &mut Vec<Waiting>, not_before: Instant) {
+    while group.len() < COMPANY {
+        let more = waiting.recv_many(group, GROUP - group.len());
+        if !matches!(timeout_at(not_before, more).await, Ok(1..)) {
+            return;
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What one delivery of one portal knows while it runs: who it works for, and what of it is under way.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::births::Births;
 use super::engine::Engine;
 use super::error::SyncError;
 use super::lease::HeldLease;
@@ -40,8 +41,8 @@ pub(super) struct Lanes {
     pub subjects: HashSet<String>,
     /// Records that a write in flight goes to.
     pub records: HashSet<(CrmEntity, i64)>,
-    /// People being created: their phones and e-mails, and their name, by outbox row.
-    pub people: HashMap<i64, (Vec<String>, BTreeSet<String>)>,
+    /// People being created.
+    pub people: Births,
     /// Rows among them whose outcome was not heard: the person may be there, or come yet.
     pub unheard: HashSet<i64>,
     /// Records to which a write of unknown outcome is open.
@@ -101,7 +102,7 @@ impl Delivery {
             if !hashes.is_empty() {
                 let name = name_tokens(&self.key, entity, &fields);
                 let mut lanes = self.lanes();
-                lanes.people.insert(row, (hashes, name));
+                lanes.people.insert(row, hashes, name);
                 lanes.unheard.insert(row);
             }
         }

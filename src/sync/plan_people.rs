@@ -13,7 +13,7 @@ use crate::domain::change_set::change_set;
 use crate::domain::crm::CrmEntity;
 use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
 use crate::domain::fact::GuestTotals;
-use crate::domain::matching::{Candidate, Match, Names, choose, compare};
+use crate::domain::matching::{Candidate, Match, choose};
 use crate::domain::{CrmValue, Fields, HotelId, ProfileKind, ProfileNumber, Subject};
 use crate::store::crm_index::{self, IndexKind, IndexRow};
 use crate::store::crm_records::{self, RecordRow};
@@ -223,12 +223,7 @@ impl Delivery {
         {
             let mut lanes = self.lanes();
             // The same person under two profiles: the second waits until the first can be found.
-            let twin = lanes.people.iter().find_map(|(of, (others, other))| {
-                let same = *of != due.row.id
-                    && others.iter().any(|hash| hashes.contains(hash))
-                    && compare(&name, other) == Names::Compatible;
-                same.then_some(*of)
-            });
+            let twin = lanes.people.twin(due.row.id, &hashes, &name);
             if let Some(twin) = twin {
                 if lanes.unheard.contains(&twin) {
                     plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS));
@@ -237,9 +232,7 @@ impl Delivery {
                 }
                 return;
             }
-            if !hashes.is_empty() {
-                lanes.people.insert(due.row.id, (hashes, name));
-            }
+            lanes.people.insert(due.row.id, hashes, name);
         }
         if !doubts.is_empty() {
             plan.hints.push((due.row.subject.clone(), entity.type_id(), doubts, "same_contact"));

@@ -16,6 +16,8 @@ use crate::store::{StoreError, gates, idempotency, inbox, request_log, sources, 
 const TICK: Duration = Duration::from_millis(500);
 /// The pause after a delivery for which all that is due still waits for something.
 const IDLE_MS: i64 = 300;
+/// The pause after a decision: a stream of events is decided in portions, not one by one.
+const DECIDE_PAUSE_MS: i64 = 200;
 /// Portals and sources worked on at once.
 const AT_ONCE: usize = 64;
 /// Raw input is kept for replay (product §9).
@@ -46,6 +48,14 @@ struct Board {
     counted_at: i64,
 }
 
+impl Board {
+    /// How long nothing need be looked at: a tick, or until the next pause ends.
+    fn rest(&self, now: i64) -> Duration {
+        let next = self.pause.values().map(|until| until - now).filter(|left| *left > 0).min();
+        next.and_then(|left| u64::try_from(left).ok()).map_or(TICK, |left| Duration::from_millis(left).min(TICK))
+    }
+}
+
 impl Engine {
     /// Works until told to stop; what is in flight is finished first.
     pub async fn run(&self, stop: CancellationToken) {
@@ -59,7 +69,7 @@ impl Engine {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.0.wake.notified() => {}
-                () = self.0.deps.clock.sleep(TICK) => {}
+                () = self.0.deps.clock.sleep(board.rest(self.0.deps.clock.now_ms())) => {}
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => self.ended(&mut board, ended),
             }
             while let Some(ended) = tasks.try_join_next() {
@@ -139,6 +149,7 @@ impl Engine {
         board.pause.retain(|_, until| *until > now);
         let pause = match &result {
             Ok(_) if matches!(job.0, Kind::Import) => 300,
+            Ok(_) if matches!(job.0, Kind::Decide) => DECIDE_PAUSE_MS,
             Ok(true) => 0,
             Ok(false) => IDLE_MS,
             Err(SyncError::Elsewhere(_)) => 1_000,

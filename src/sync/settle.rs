@@ -187,7 +187,7 @@ impl Delivery {
         let mut lanes = self.lanes();
         for open in creates {
             lanes.unheard.remove(&open.row.id);
-            lanes.people.remove(&open.row.id);
+            lanes.people.remove(open.row.id);
         }
         Ok(())
     }
