@@ -56,6 +56,15 @@ impl StoreError {
     }
 }
 
+/// On a full disk SQLite rolls a transaction back by itself; the connection then takes itself to be inside of one for
+/// ever, and no further one can begin on it. It is replaced.
+async fn is_usable(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
+    use sqlx::Connection;
+    // Whatever was left to roll back is done before this is answered.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
 fn transient(error: &sqlx::Error) -> bool {
     use sqlx::Error;
     match error {
@@ -145,6 +154,7 @@ impl Db {
                 .max_connections(connections)
                 .sqlx_logging(false)
                 .acquire_timeout(Duration::from_secs(30))
+                .map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(is_usable(connection)))
                 .map_sqlx_sqlite_opts(|sqlite| {
                     sqlite
                         .journal_mode(SqliteJournalMode::Wal)

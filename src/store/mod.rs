@@ -52,6 +52,15 @@ pub mod testing {
         Ok(())
     }
 
+    /// SQLite's disk is full (`on`), or has room again.
+    pub async fn fill_disk(db: &Db, on: bool) -> Result<(), StoreError> {
+        let rows = db.execute_returning("PRAGMA page_count", vec![]).await?;
+        let pages: i64 = rows.first().map_or(Ok(0), |row| row.get("page_count"))?;
+        let most = if on { pages } else { i64::from(i32::MAX) };
+        db.execute(&format!("PRAGMA max_page_count = {most}"), vec![]).await?;
+        Ok(())
+    }
+
     /// PostgreSQL's server hands over to another one (`on`), which is read-only until it is its turn. `url`: the database's.
     pub async fn hand_over(url: &str, on: bool) -> Result<(), StoreError> {
         let (server, name) = url.rsplit_once('/').ok_or(StoreError::Url("names no database"))?;

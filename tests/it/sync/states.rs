@@ -54,6 +54,24 @@ async fn refused_as_a_whole(db: TestDb, status: u16, code: &str, description: &s
     assert_eq!(world.portal.record(Kind::Deal, world.deals()[0].id).unwrap().text("UF_CRM_FB24_ROOM"), "205");
 }
 
+/// SQLite ends a transaction by itself when the disk is full: the one writer must be fit for the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s1_a_full_disk_spoils_no_record_and_work_goes_on_when_there_is_room() {
+    let world = World::new(crate::support::db::sqlite().await, PortalOptions::default()).await;
+    world.book("1", "7");
+    world.edit_stay("1", |stay| stay.comments = Known::Is(vec!["long ".repeat(40_000)]));
+    let engine = world.engine();
+    engine.poll_source(world.id, world.source).await.unwrap();
+    testing::fill_disk(&world.db, true).await.unwrap();
+    let decided = tokio::time::timeout(Duration::from_secs(60), engine.decide(world.id)).await.expect("an answer");
+    assert!(matches!(&decided, Err(SyncError::Store(error)) if error.is_transient()), "{decided:?}");
+    testing::fill_disk(&world.db, false).await.unwrap();
+    assert_eq!(engine.decide(world.id).await.unwrap(), 2, "as if nothing had been");
+    engine.deliver(world.id).await.unwrap();
+    assert_eq!(world.deals().len(), 1);
+    assert!(world.problems(&engine).await.is_empty());
+}
+
 /// PostgreSQL's server hands over to another one in the middle of a decision. SQLite has no server that could go away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s1_a_database_that_is_away_for_a_while_spoils_no_record() {
