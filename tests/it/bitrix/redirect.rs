@@ -1,5 +1,7 @@
 //! A portal that moved, and one that pretends to have (facts §2.5); tokens and their owner by the OAuth host's word.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fidelio_bitrix24::bitrix::{Call, Class, ErrorKind, Priority};
 use fidelio_bitrix24::clock::Clock;
 use secrecy::{ExposeSecret, SecretString};
@@ -57,6 +59,22 @@ async fn s48_a_redirect_to_a_stranger_is_not_followed() {
         .await
         .expect_err("refused");
     assert!(matches!(error.kind, ErrorKind::Address(_)));
+}
+
+#[tokio::test]
+async fn s48_a_portal_that_moves_twice_within_one_request_is_not_chased() {
+    let third = Server::script(vec![ok(json!({"ID": 1}))]).await;
+    let second = Server::script(vec![Reply::Redirect(format!("{}/rest/profile", third.url))]).await;
+    let first = Server::script(vec![Reply::Redirect(format!("{}/rest/profile", second.url))]).await;
+    // Whatever is asked about, the OAuth host confirms: each move by itself is honest.
+    let (infos, asked) = ([app_info("m1", &second.url), app_info("m1", &third.url)], AtomicUsize::new(0));
+    let host = Server::start(move |_| ok(infos[asked.fetch_add(1, Ordering::SeqCst).min(1)].clone())).await;
+    let bench = bench(&first.url, &host.url, Clock::system());
+    let error = bench.client.call(Priority::Live, &profile()).await.expect_err("one move is enough for a request");
+    assert!(matches!(error.kind, ErrorKind::Address(_)) && !error.outcome_unknown, "{error:?}");
+    assert_eq!((first.seen().len(), second.seen().len(), third.seen().len()), (1, 1, 0));
+    assert_eq!(first.seen()[0].body, second.seen()[0].body, "the same request, posted once more");
+    assert!(bench.client.call(Priority::Live, &profile()).await.is_ok(), "the next request goes on from there");
 }
 
 fn secret(text: &str) -> SecretString {

@@ -212,4 +212,45 @@ on_both_engines! {
         }
         assert!(stand.sandbox.requests().is_empty());
     }
+
+    s3_what_was_overheard_is_worth_nothing_once_its_token_has_ended(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        let (frame, event) = (stand.frame(1), stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), 1, Tokens::Pair));
+        let sessions = Stand::boot(&stand.open("/bitrix/app", &stand.frame(1)).await)["session"].as_str().unwrap().to_owned();
+        let before = all_of(&stand).await;
+        stand.sandbox.expire_tokens();
+        stand.pass(3_601);
+        for path in ["/bitrix/install", "/bitrix/app"] {
+            assert_eq!(stand.open(path, &frame).await.status, 403, "{path}");
+        }
+        assert_eq!(stand.event(&event).await, 403);
+        let ask = |token: String| stand.http.get(format!("{}/api/v1/installation", stand.node.url)).bearer_auth(token).send();
+        assert_eq!(ask(sessions).await.unwrap().status(), 401);
+        assert_eq!(all_of(&stand).await, before);
+    }
+
+    s3_a_role_that_is_taken_away_is_gone_with_the_session_that_had_it(db) {
+        let stand = Stand::start(&db.db, options());
+        let portal = stand.install().await;
+        let give = async |items: serde_json::Value| {
+            let items: Vec<fidelio_bitrix24::portal::Assignment> = serde_json::from_value(items).unwrap();
+            stand.node.directory.set_roles(portal.id, &items).await.unwrap();
+        };
+        let open = async || Stand::boot(&stand.open("/bitrix/app", &stand.frame(2)).await);
+        let ask = async |session: &str| {
+            let request = stand.http.get(format!("{}/api/v1/settings", stand.node.url)).bearer_auth(session);
+            request.send().await.unwrap().status().as_u16()
+        };
+        give(json!([{"user_id": 2, "role": "installer"}])).await;
+        let session = open().await["session"].as_str().unwrap().to_owned();
+        assert_eq!(ask(&session).await, 200);
+        give(json!([{"user_id": 5, "role": "installer"}])).await;
+        assert_eq!(ask(&session).await, 401);
+        assert_eq!(open().await["error"]["code"], "no_access");
+        // Another node, which never saw the change, knows it as well.
+        let second = stand.second_node();
+        let there = stand.http.get(format!("{}/api/v1/settings", second.url)).bearer_auth(&session).send().await.unwrap();
+        assert_eq!(there.status(), 401);
+    }
 }

@@ -182,4 +182,37 @@ on_both_engines! {
         assert_eq!(Stand::boot(&answer)["error"]["code"], "rest_unavailable");
         assert!(answer.body.contains("REST"));
     }
+
+    s48_a_refusal_of_our_own_secret_takes_no_portal_down(db) {
+        let stand = Stand::start(&db.db, options());
+        let portal = stand.install().await;
+        // The OAuth host says so with HTTP 200 (facts §2.4).
+        stand.sandbox.fault(Fault::error("oauth/token", 200, "wrong_client").times(50));
+        stand.sandbox.expire_tokens();
+        assert!(who(&stand).await.is_err());
+        assert_eq!(stand.portal().await.status, PortalStatus::Active, "the pair may be good: it is we who are wrong");
+        let uninstall = stand.sandbox.event_body("ONAPPUNINSTALL", json!({"CLEAN": "1"}), 1, fb24_sandbox::portal::events::Tokens::None);
+        assert_eq!(stand.event(&uninstall).await, 200);
+        stand.settle().await;
+        assert_eq!(stand.portal().await.status, PortalStatus::Uninstalling, "it proves nothing");
+        assert!(stand.node.directory.key(portal.id).await.is_ok());
+        stand.sandbox.clear_faults();
+        stand.pass(3_601);
+        stand.settle().await;
+        assert_eq!((stand.portal().await.id, stand.portal().await.status), (portal.id, PortalStatus::Active));
+    }
+
+    s48_html_in_place_of_an_answer_lets_nobody_in_and_takes_nothing_down(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        for method in ["oauth/app.info", "profile"] {
+            let page = fb24_sandbox::portal::FaultAnswer::Html(502);
+            stand.sandbox.fault(Fault::before(method).answering(page));
+            let answer = stand.open("/bitrix/app", &stand.frame(1)).await;
+            assert_eq!((answer.status, Stand::boot(&answer)["error"]["code"].as_str()), (503, Some("unverified")), "{method}");
+            assert!(!answer.body.contains("nginx"), "nothing of it is shown");
+            assert_eq!(stand.portal().await.status, PortalStatus::Active);
+        }
+        assert_eq!(Stand::boot(&stand.open("/bitrix/app", &stand.frame(1)).await)["page"], "app");
+    }
 }
