@@ -58,7 +58,18 @@ impl Settings {
     /// `fidelio-bitrix24 migrate`, and any other command that ends by itself.
     pub fn run(&self, command: &str) -> std::process::Output {
         let public = self.clone().with("http.public_url", "http://127.0.0.1:1");
-        public.apply(&mut binary()).arg(command).output().expect("the binary runs")
+        let mut binary = binary();
+        let command = public.apply(&mut binary).arg(command).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let end = Instant::now() + Duration::from_secs(60);
+        // One that does not end by itself is stopped, and has no exit code then.
+        while child.try_wait().expect("the child can be asked").is_none() {
+            if Instant::now() > end {
+                child.kill().expect("the child can be killed");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child.wait_with_output().expect("its output")
     }
 }
 
