@@ -1,8 +1,11 @@
 // The whole way of a person, in a browser, against the product and the sandbox. Ends with `N passed, N failed`.
 import { openBrowser } from './browser.mjs'
+import { cannot } from './checks/cannot.mjs'
 import { deals } from './checks/deals.mjs'
 import { pages } from './checks/pages.mjs'
 import { returning } from './checks/returning.mjs'
+import { settings } from './checks/settings.mjs'
+import { troubles } from './checks/troubles.mjs'
 import { way } from './checks/way.mjs'
 import { startStand } from './stand.mjs'
 
@@ -14,7 +17,7 @@ const stand = await startStand()
 const browser = await openBrowser()
 try {
   // In this order: each group finds the portal as the one before left it.
-  for (const [name, check] of [way, pages, deals, returning].flat()) {
+  for (const [name, check] of [way, pages, deals, settings, troubles, cannot, returning].flat()) {
     if (only && !new RegExp(only).test(name) && !/^s3_(install|the_wizard)/.test(name)) continue
     const began = Date.now()
     try {

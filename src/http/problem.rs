@@ -70,7 +70,7 @@ impl Kind {
     fn entry(self) -> (&'static str, StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
-            Self::Unauthenticated => ("unauthenticated", S::UNAUTHORIZED, "Неизвестный вызывающий", "Unknown caller"),
+            Self::Unauthenticated => ("unauthenticated", S::UNAUTHORIZED, "Вход не выполнен", "Not signed in"),
             Self::SessionExpired => ("session-expired", S::UNAUTHORIZED, "Сеанс закончился", "The session has ended"),
             Self::Unverified => (
                 "unverified",
@@ -102,9 +102,7 @@ impl Kind {
                 "Эта возможность появится в одном из следующих выпусков",
                 "This arrives with a later release",
             ),
-            Self::Conflict => {
-                ("conflict", S::CONFLICT, "Этому мешает нынешнее состояние", "The present state forbids this")
-            }
+            Self::Conflict => ("conflict", S::CONFLICT, "Сейчас это невозможно", "This is not possible now"),
             Self::KeyReused => (
                 "idempotency-key-reused",
                 S::UNPROCESSABLE_ENTITY,

@@ -155,7 +155,8 @@ export const deals = [
       const who = await openDeal({ stand, browser }, ours.id)
       const tab = inside(who.page)
       await tab.locator('[data-stay]').waitFor()
-      await tab.locator('section button.link').first().click()
+      const guests = tab.locator('section', { has: who.page.locator('h2', { hasText: 'Гости' }) })
+      await guests.getByRole('button').first().click()
       await who.page.waitForURL(/\/crm\/contact\/details\/\d+\//)
       await who.close()
     }

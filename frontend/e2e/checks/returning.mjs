@@ -5,7 +5,7 @@ import { look, mark, records, tabTo, until } from '../acts.mjs'
 
 export const returning = [
   [
-    's3_the_wizard_by_keyboard_after_a_reinstall_doubles_nothing',
+    's3_a_reinstall_by_keyboard_alone_doubles_nothing',
     async ({ stand, browser }) => {
       const before = (await records(stand, 'deal')).items.filter(mark).map(mark)
       await stand.portal('options', { lang: 'en' })

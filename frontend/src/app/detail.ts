@@ -1,3 +1,5 @@
+import { t } from '../i18n'
+
 /** What the server knows besides, as one line: its words, or names with their values. */
 export function detailLine(detail: unknown): string {
   if (typeof detail === 'string') return detail
@@ -16,7 +18,7 @@ export function requestLine(detail: unknown): string {
       const commands = Number(part.commands ?? 1)
       const errors = Object.entries((part.errors ?? {}) as Record<string, number>)
       const notes = [
-        part.rows ? `rows: ${String(part.rows)}` : '',
+        part.rows ? t('log.rows', { n: Number(part.rows) }) : '',
         ...errors.map(([code, count]) => (count > 1 ? `${code} × ${count}` : code))
       ].filter(Boolean)
       const name = commands > 1 ? `${String(part.method)} × ${commands}` : String(part.method)

@@ -241,6 +241,7 @@ export const en = {
     'Brings bookings and stays that the hotel already has into the portal. CRM robots do not fire for them.',
   'import.hotel': 'Hotel',
   'import.run.title': 'Current import',
+  'import.run.over': 'Latest import',
   'import.range.title': 'What to import',
   'import.range.lead': 'Arrivals of today and tomorrow come first.',
   'import.range.default': 'Recommended',
@@ -309,6 +310,7 @@ export const en = {
   'setup.goes_on': 'The import runs on the server and goes on even if you leave this page.',
   'setup.done': 'Everything is set up. From now on changes at the hotel reach the deals by themselves.',
   'setup.to_overview': 'To the status page',
+  'setup.see_deals': 'See the deals',
 
   'owner.question': 'Assign new deals to',
   'owner.person.title': 'One person',
@@ -389,7 +391,7 @@ export const en = {
   'log.status': 'HTTP',
   'log.outcome': 'Outcome',
   'log.ms': 'Took',
-  'log.detail': 'Details',
+  'log.rows': { one: '{n} record', other: '{n} records' },
 
   'outcome.ok': 'done',
   'outcome.refused': 'refused',
@@ -436,6 +438,8 @@ export const en = {
   'keys.new.title': 'The key is ready',
   'keys.new.lead': 'Copy it now: it is not shown again.',
   'keys.new.label': 'New key',
+  'keys.lost':
+    'The key was made, but the answer with it got lost, and a key is not shown twice. Revoke it and make a new one.',
   'keys.copy': 'Copy',
   'keys.copied': 'Copied',
   'keys.hide': 'I have saved it',

@@ -247,6 +247,7 @@ export const ru: Catalogue = {
   'import.lead': 'Переносит на портал брони и проживания, которые уже есть в отеле. Роботы CRM на них не срабатывают.',
   'import.hotel': 'Отель',
   'import.run.title': 'Текущий импорт',
+  'import.run.over': 'Последний импорт',
   'import.range.title': 'Что импортировать',
   'import.range.lead': 'Сначала переносятся заезды сегодня и завтра.',
   'import.range.default': 'Рекомендуется',
@@ -332,6 +333,7 @@ export const ru: Catalogue = {
   'setup.goes_on': 'Импорт идёт на сервере и продолжится, даже если уйти с этой страницы.',
   'setup.done': 'Всё настроено. Теперь изменения в отеле попадают в сделки сами.',
   'setup.to_overview': 'К состоянию',
+  'setup.see_deals': 'Смотреть сделки',
 
   'owner.question': 'Назначать новые сделки',
   'owner.person.title': 'Одному сотруднику',
@@ -412,7 +414,12 @@ export const ru: Catalogue = {
   'log.status': 'HTTP',
   'log.outcome': 'Результат',
   'log.ms': 'Длительность',
-  'log.detail': 'Подробности',
+  'log.rows': {
+    one: '{n} запись',
+    few: '{n} записи',
+    many: '{n} записей',
+    other: '{n} записи'
+  },
 
   'outcome.ok': 'выполнен',
   'outcome.refused': 'отклонён',
@@ -459,6 +466,8 @@ export const ru: Catalogue = {
   'keys.new.title': 'Ключ готов',
   'keys.new.lead': 'Скопируйте его сейчас: больше он не показывается.',
   'keys.new.label': 'Новый ключ',
+  'keys.lost':
+    'Ключ создан, но ответ с ним потерялся, а второй раз ключ не показывается. Отзовите его и создайте новый.',
   'keys.copy': 'Скопировать',
   'keys.copied': 'Скопировано',
   'keys.hide': 'Я сохранил ключ',

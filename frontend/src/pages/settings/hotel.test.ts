@@ -3,6 +3,8 @@ import type { Hotel } from '@/api/types'
 import { dayFromToday } from './imports'
 import { draftOf, faultsOf, hotelOf, newDraft } from './hotel'
 import { detailLine, requestLine } from '@/app/detail'
+import { useCatalogue } from '@/i18n'
+import { en } from '@/i18n/en'
 import { groupByCause } from './problems'
 
 const options = {
@@ -102,11 +104,12 @@ describe('problems', () => {
     expect(detailLine(null)).toBe('')
   })
   test('s1_a_request_says_what_it_carried', () => {
+    useCatalogue('en', en)
     const detail = [
       { method: 'crm.item.update', commands: 48, ok: 47, entity: 2, ids: [1], errors: { access_denied: 1 } },
       { method: 'crm.item.list', commands: 1, ok: 1, rows: 50 }
     ]
-    expect(requestLine(detail)).toBe('crm.item.update × 48 (access_denied); crm.item.list (rows: 50)')
+    expect(requestLine(detail)).toBe('crm.item.update × 48 (access_denied); crm.item.list (50 records)')
     expect(requestLine({})).toBe('')
   })
 })

@@ -82,6 +82,7 @@ async fn state(portal: Portal) -> HttpResponse {
         "app": {
             "url": state.options.app_url, "title": "Fidelio Suite 8", "installed": state.app.installed,
             "finished": state.app.finished, "version": state.app.version, "payment_expired": state.app.payment_expired,
+            "scope": state.app.scope,
         },
         "users": state.users.values().map(|user| json!({
             "id": user.id, "name": format!("{} {}", user.name, user.last_name), "admin": user.admin,

@@ -7,7 +7,7 @@
 //!
 //! | call | answer |
 //! |---|---|
-//! | `GET /_sandbox/portal/state` | `{domain, member_id, lang, app: {url, title, installed, finished, version}, users: [{id, name, admin}], placements: [{id, placement, handler, title}], counts: {deal, contact, company}, changed}`; `changed` grows with every write |
+//! | `GET /_sandbox/portal/state` | `{domain, member_id, lang, app: {url, title, installed, finished, version, scope}, users: [{id, name, admin}], placements: [{id, placement, handler, title}], counts: {deal, contact, company}, changed}`; `changed` grows with every write |
 //! | `GET /_sandbox/portal/categories` | `[{id, name, stages: [{id, name, color, semantics}]}]` |
 //! | `GET /_sandbox/portal/records/{deal,contact,company}?limit=&offset=&query=&category=` | `{total, items: [{id, title or name, fields: {…crm.item names…}}]}`, the latest changed first |
 //! | `GET /_sandbox/portal/records/{entity}/{id}` | `{id, fields, contacts: [{id, name}], company: {id, name}, timeline: [{at, text}]}` |

@@ -1,8 +1,19 @@
 // Small helpers of all pages: language, elements, JSON, dates.
-const stored = new URLSearchParams(location.search).get('lang') || localStorage.getItem('lang') || 'ru'
+const asked = new URLSearchParams(location.search).get('lang')
+if (asked) localStorage.setItem('lang', asked)
+const stored = asked || localStorage.getItem('lang') || 'ru'
 export const lang = stored === 'en' ? 'en' : 'ru'
 document.documentElement.lang = lang
-export function setLang (next) { localStorage.setItem('lang', next); const url = new URL(location.href); url.searchParams.delete('lang'); location.replace(url) }
+/** Pages of the portal and of the hotel have different origins: the language goes along in the address. */
+export const inLang = href => href && `${href}?lang=${lang}`
+/** The portal's people speak the page's language, so that the application in the frame does too. */
+export async function setLang (next) {
+  await fetch('/_sandbox/portal/options', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ lang: next }) }).catch(() => {})
+  localStorage.setItem('lang', next)
+  const url = new URL(location.href)
+  url.searchParams.delete('lang')
+  location.replace(url)
+}
 
 /** Picks the text of the page's language. */
 export const t = (ru, en) => lang === 'en' ? en : ru

@@ -1,8 +1,8 @@
-import { $, STATUS, ago, api, between, clock, clockSeconds, copyable, day, every, fill, h, lang, languageSwitch, money, nights, plusDays, statusPill, t, toast, weekday } from './common.js'
+import { $, STATUS, ago, api, between, clock, clockSeconds, copyable, day, every, fill, h, inLang, lang, languageSwitch, money, nights, plusDays, statusPill, t, toast, weekday } from './common.js'
 
 const base = '/_sandbox/hotel'
 let state = null, links = null, tab = 'arrivals', view = 'floors', found = null, seenAt = null
-document.title = t('Стойка гостиницы · Песочница', 'Front desk · Sandbox')
+document.title = t('Стойка отеля · Песочница', 'Front desk · Sandbox')
 
 const SPEEDS = [[0, t('Пауза', 'Pause')], [8000, t('Спокойно', 'Calm')], [3000, t('Живо', 'Busy')], [1000, t('Быстро', 'Fast')]]
 const HAPPENED = {
@@ -24,7 +24,7 @@ function header () {
       h('button', { type: 'button', 'aria-pressed': String(state.speed_ms === ms), onclick: async () => { await api(`${base}/day`, { speed_ms: ms }); await refresh() } }, name))),
     h('div.row.tools', {}, h('button.button', { type: 'button', title: t('Случится одно событие', 'One thing happens'), onclick: async () => { await api(`${base}/tick`, {}); await refresh() } }, t('Событие', 'One event')),
       h('button.button.primary', { type: 'button', onclick: newBooking }, t('Новая бронь', 'New booking')), h('span.grow'),
-      links && h('a.button', { href: links.portal }, t('К порталу →', 'To the portal →')),
+      links && h('a.button', { href: inLang(links.portal) }, t('К порталу →', 'To the portal →')),
       languageSwitch()))
 }
 
@@ -43,7 +43,7 @@ const TABS = () => [['arrivals', t('Заезды', 'Arrivals'), state.arrivals],
 
 function tabs () {
   const search = $('#search')
-  const box = search || h('input', { id: 'search', type: 'search', placeholder: t('Гость, номер брони, комната', 'Guest, number, room'), 'aria-label': t('Поиск', 'Search'),
+  const box = search || h('input', { id: 'search', type: 'search', placeholder: t('Гость, бронь или номер', 'Guest, booking, room'), 'aria-label': t('Поиск', 'Search'),
     oninput: async event => { const q = event.target.value.trim(); found = q ? (await api(`${base}/stays?query=${encodeURIComponent(q)}`)).items : null; tabs(); list() } })
   const segments = h('div.segments', { role: 'tablist' }, TABS().map(([key, name, items]) =>
     h('button', { type: 'button', role: 'tab', 'aria-selected': String(!found && tab === key), onclick: () => { tab = key; found = null; box.value = ''; tabs(); list() } }, `${name} ${items.length}`)))
@@ -156,7 +156,7 @@ function connection () {
   const box = $('#interface'), hotel = state.hotel, line = (name, value) => value && [h('dt', {}, name), h('dd', {}, copyable(value))]
   if (box.childElementCount) return
   box.append(h('summary', {}, t('Данные для подключения и служебное', 'Connection details and service')),
-    h('dl', {}, line(t('Адрес интерфейса', 'Interface address'), `${location.origin}${hotel.path}?ic=DEMO`), line(t('Пользователь', 'User'), hotel.username), line(t('Пароль', 'Password'), hotel.password), line(t('Код гостиницы', 'Hotel code'), hotel.code)),
+    h('dl', {}, line(t('Адрес интерфейса', 'Interface address'), `${location.origin}${hotel.path}?ic=DEMO`), line(t('Пользователь', 'User'), hotel.username), line(t('Пароль', 'Password'), hotel.password), line(t('Код отеля', 'Hotel code'), hotel.code)),
     h('div.row.wrap', { style: 'margin-top:16px' }, h('button.button', { type: 'button', onclick: async () => { const done = await api(`${base}/audit`, {}); toast(t(`День закрыт, незаездов: ${done.no_shows}`, `Day closed, no-shows: ${done.no_shows}`)); await refresh() } }, t('Закрыть день (ночной аудит)', 'Close the day (night audit)')),
       h('button.button', { type: 'button', onclick: async () => { await api(`${base}/faults`, { fault: 'drop_before' }); toast(t('Следующий запрос оборвётся', 'The next request will be cut off')) } }, t('Оборвать следующий запрос', 'Cut off the next request')),
       h('button.button', { type: 'button', onclick: async () => { await api(`${base}/faults`, { fault: { html: 500 }, always: true }); toast(t('Интерфейс «упал»', 'The interface is down')) } }, t('Уронить интерфейс', 'Take the interface down')),
@@ -171,4 +171,4 @@ async function refresh () {
   journal(); rack(); connection()
 }
 links = await api('/_sandbox/links').catch(() => null)
-every(2000, refresh, () => toast(t('Гостиница не отвечает: песочница остановлена?', 'The hotel does not answer: is the sandbox stopped?'), true))
+every(2000, refresh, () => toast(t('Отель не отвечает: песочница остановлена?', 'The hotel does not answer: is the sandbox stopped?'), true))

@@ -1,4 +1,4 @@
-import { $, api, day, every, fill, h, languageSwitch, money, plural, t, toast } from './common.js'
+import { $, api, day, every, fill, h, inLang, languageSwitch, money, plural, t, toast } from './common.js'
 
 const base = '/_sandbox/portal'
 const links = await api('/_sandbox/links').catch(() => null)
@@ -11,7 +11,7 @@ const ICONS = {
 }
 const NAMES = { deal: [t('Сделки', 'Deals'), t('сделок', 'deals')], contact: [t('Контакты', 'Contacts'), t('контактов', 'contacts')], company: [t('Компании', 'Companies'), t('компаний', 'companies')] }
 const FIELDS = {
-  FB24_HOTEL: t('Гостиница', 'Hotel'), FB24_RESERVATION: t('Номер брони', 'Reservation'), FB24_STATUS: t('Состояние брони', 'Stay status'), FB24_ARRIVAL: t('Заезд', 'Arrival'), FB24_DEPARTURE: t('Выезд', 'Departure'), FB24_NIGHTS: t('Ночей', 'Nights'), FB24_ROOM: t('Номер комнаты', 'Room'), FB24_ROOM_TYPE: t('Категория', 'Room type'), FB24_RATE: t('Тариф', 'Rate'), FB24_ADULTS: t('Взрослых', 'Adults'), FB24_CHILDREN: t('Детей', 'Children'), FB24_GUARANTEE: t('Гарантия', 'Guarantee'), FB24_SOURCE: t('Источник', 'Source'), FB24_MARKET: t('Рынок', 'Market'), FB24_CHANNEL: t('Канал', 'Channel'), FB24_GROUP: t('Группа', 'Group'), FB24_BOOKED_ON: t('Забронировано', 'Booked on'), FB24_BALANCE: t('Баланс', 'Balance'), FB24_SYNCED_AT: t('Синхронизировано', 'Synchronised'), FB24_PROFILE: t('Профили Fidelio', 'Fidelio profiles'), FB24_VIP: 'VIP', FB24_LANGUAGE: t('Язык', 'Language'), FB24_NATIONALITY: t('Гражданство', 'Nationality'), FB24_STAYS: t('Проживаний', 'Stays'), FB24_REVENUE: t('Доход', 'Revenue'), FB24_LAST_STAY: t('Последний приезд', 'Last stay')
+  FB24_HOTEL: t('Отель', 'Hotel'), FB24_RESERVATION: t('Номер брони', 'Reservation'), FB24_STATUS: t('Статус брони', 'Stay status'), FB24_ARRIVAL: t('Заезд', 'Arrival'), FB24_DEPARTURE: t('Выезд', 'Departure'), FB24_NIGHTS: t('Ночей', 'Nights'), FB24_ROOM: t('Номер комнаты', 'Room'), FB24_ROOM_TYPE: t('Категория', 'Room type'), FB24_RATE: t('Тариф', 'Rate'), FB24_ADULTS: t('Взрослых', 'Adults'), FB24_CHILDREN: t('Детей', 'Children'), FB24_GUARANTEE: t('Гарантия', 'Guarantee'), FB24_SOURCE: t('Источник', 'Source'), FB24_MARKET: t('Рынок', 'Market'), FB24_CHANNEL: t('Канал', 'Channel'), FB24_GROUP: t('Группа', 'Group'), FB24_BOOKED_ON: t('Забронировано', 'Booked on'), FB24_BALANCE: t('Баланс', 'Balance'), FB24_SYNCED_AT: t('Синхронизировано', 'Synchronised'), FB24_PROFILE: t('Профили Fidelio', 'Fidelio profiles'), FB24_VIP: 'VIP', FB24_LANGUAGE: t('Язык', 'Language'), FB24_NATIONALITY: t('Гражданство', 'Nationality'), FB24_STAYS: t('Проживаний', 'Stays'), FB24_REVENUE: t('Доход', 'Revenue'), FB24_LAST_STAY: t('Последний приезд', 'Last stay')
 }
 
 // ---- reading records -------------------------------------------------------------------------------------------
@@ -32,10 +32,10 @@ function menu () {
   const here = location.pathname
   const item = (href, icon, name, count, current) => h('a.item', { href, 'aria-current': (current ?? here.startsWith(href)) ? 'page' : null, onclick: href.startsWith('/') && href !== '/' ? follow : undefined }, svg(ICONS[icon]), h('span', {}, name), count > 0 && h('span.count', {}, String(count)))
   const c = state.counts
-  fill('#menu', h('a.brand', { href: '/', style: 'text-decoration:none' }, h('img', { src: '/_sandbox/ui/icon.svg', alt: t('К началу', 'Start page') }), h('span', {}, t('Портал', 'Portal'), h('small', {}, t('эмуляция Bitrix24', 'emulated Bitrix24')))),
+  fill('#menu', h('a.brand', { href: '/', style: 'text-decoration:none' }, h('img', { src: '/_sandbox/ui/icon.svg', alt: t('К началу', 'Start page') }), h('span', {}, t('Портал', 'Portal'), h('small', {}, t('эмуляция Битрикс24', 'emulated Bitrix24')))),
     h('div.head', {}, 'CRM'), item('/crm/deal/', 'deal', NAMES.deal[0], c.deal), item('/crm/contact/', 'contact', NAMES.contact[0], c.contact), item('/crm/company/', 'company', NAMES.company[0], c.company),
     h('div.head', {}, t('Приложения', 'Applications')), item('/marketplace/', 'market', t('Маркет', 'Market'), 0, here === '/marketplace/'), state.app.installed && item('/marketplace/app/', 'app', state.app.title || 'Fidelio'),
-    h('div.grow'), h('div.head', {}, t('Песочница', 'Sandbox')), links && item(links.hotel, 'desk', t('Стойка гостиницы', 'Hotel desk')), item('/', 'home', t('К началу', 'Start page'), 0, false))
+    h('div.grow'), h('div.head', {}, t('Песочница', 'Sandbox')), links && item(inLang(links.hotel), 'desk', t('Стойка отеля', 'Hotel desk')), item('/', 'home', t('К началу', 'Start page'), 0, false))
 }
 
 function top (title, ...extra) {
@@ -117,7 +117,7 @@ async function listing (entity) {
 function ink (colour) { const [r, g, b] = (colour.match(/[0-9a-f]{2}/gi) || []).map(x => parseInt(x, 16)); return r * .299 + g * .587 + b * .114 > 150 ? '#1d2939' : '#fff' }
 
 function nothing (entity) {
-  return h('div.card.empty', {}, h('h2', {}, t(`Здесь пока нет ${NAMES[entity][1]}`, `No ${NAMES[entity][1]} yet`)), h('p', {}, state.app.finished ? t('Подключите гостиницу и запустите импорт: записи появятся здесь сами.', 'Connect the hotel and start the import: records will appear here by themselves.') : t('Сначала установите приложение из Маркета.', 'First install the application from the Market.')),
+  return h('div.card.empty', {}, h('h2', {}, t(`Здесь пока нет ${NAMES[entity][1]}`, `No ${NAMES[entity][1]} yet`)), h('p', {}, state.app.finished ? t('Подключите отель и запустите импорт: записи появятся здесь сами.', 'Connect the hotel and start the import: records will appear here by themselves.') : t('Сначала установите приложение из Маркета.', 'First install the application from the Market.')),
     state.app.finished ? link('/marketplace/app/', t('Открыть приложение', 'Open the application'), 'button primary') : link('/marketplace/', t('В Маркет', 'To the Market'), 'button primary'))
 }
 
@@ -193,7 +193,7 @@ async function application () {
   if (!state.app.installed) { go('/marketplace/'); return page }
   top(title, !state.app.finished && h('span.pill.tentative', {}, t('идёт установка', 'being installed')))
   const box = h('div.card.appbox'), password = links?.interface?.password
-  const hint = password && h('div.hint', {}, h('span', {}, t('Песочница: пароль интерфейса гостиницы —', 'Sandbox: the password of the hotel’s interface is')), h('code.secret', {}, password), h('button.button.tiny', { type: 'button', onclick: () => navigator.clipboard?.writeText(password).then(() => toast(t('Скопировано', 'Copied'))).catch(() => {}) }, t('Копировать', 'Copy')))
+  const hint = password && h('div.hint', {}, h('span', {}, t('Песочница: пароль интерфейса отеля —', 'Sandbox: the password of the hotel’s interface is')), h('code.secret', {}, password), h('button.button.tiny', { type: 'button', onclick: () => navigator.clipboard?.writeText(password).then(() => toast(t('Скопировано', 'Copied'))).catch(() => {}) }, t('Копировать', 'Copy')))
   fill('#main', hint, box)
   const frame = await frameIn(box, { placement: 'DEFAULT', options: prefill() })
   return { leave: () => frame?.close() }

@@ -1,6 +1,6 @@
-import { $, ago, api, copyable, every, fill, h, lang, languageSwitch, plural, t } from './common.js'
+import { $, ago, api, copyable, every, fill, h, inLang, languageSwitch, plural, t } from './common.js'
 
-document.title = t('Песочница Fidelio ↔ Bitrix24', 'Sandbox Fidelio ↔ Bitrix24')
+document.title = t('Песочница Fidelio ↔ Битрикс24', 'Sandbox Fidelio ↔ Bitrix24')
 const links = await api('/_sandbox/links').catch(() => null)
 const svg = (paths, box = '0 0 24 24') => { const span = h('span', { 'aria-hidden': 'true', style: 'display:contents' }); span.innerHTML = `<svg viewBox="${box}" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">${paths}</svg>`; return span }
 const ICONS = {
@@ -29,23 +29,23 @@ function draw (portal, hotel, product) {
     h('div', {}, h('h2', {}, title), h('p', {}, text), extra), button)
   const go = (href, name, index) => h('a.button', { href, class: index === now ? 'primary' : '' }, name)
   fill('#main',
-    h('section.hero', {}, h('h1', {}, t('Гостиница на Fidelio и портал Bitrix24 — на вашем столе', 'A Fidelio hotel and a Bitrix24 portal on your desk')),
-      h('p', {}, t('Слева — эмуляция гостиницы с Suite 8, справа — эмуляция портала. Между ними настоящее приложение: оно переносит брони и гостей в сделки и контакты и следит, чтобы они оставались верны.', 'On the left an emulated hotel with Suite 8, on the right an emulated portal. Between them the real application: it turns stays and guests into deals and contacts and keeps them true.'))),
+    h('section.hero', {}, h('h1', {}, t('Отель на Fidelio и портал Битрикс24 — на вашем столе', 'A Fidelio hotel and a Bitrix24 portal on your desk')),
+      h('p', {}, t('Слева — эмуляция отеля с Suite 8, справа — эмуляция портала. Между ними настоящее приложение: оно превращает брони в сделки, гостей — в контакты и следит, чтобы всё оставалось верным.', 'On the left an emulated hotel with Suite 8, on the right an emulated portal. Between them the real application: it turns stays and guests into deals and contacts and keeps them true.'))),
     h('section.world', { 'aria-label': t('Что есть что', 'What is what') },
-      actor('hotel', '#2f7a5f', t('Гостиница', 'Hotel'), t('Стойка, номера, гости. Эмуляция Fidelio Suite 8.', 'Front desk, rooms, guests. Emulated Fidelio Suite 8.'), hotel ? 'on' : 'off',
-        hotel ? t(`${hotel.counts.reservations} ${plural(hotel.counts.reservations, 'бронь', 'брони', 'броней')}, живут в ${hotel.counts.occupied} номерах из ${hotel.counts.rooms}`, `${hotel.counts.reservations} reservations, ${hotel.counts.occupied} of ${hotel.counts.rooms} rooms occupied`) : t('не отвечает', 'does not answer'), links?.hotel),
+      actor('hotel', '#2f7a5f', t('Отель', 'Hotel'), t('Стойка, номера, гости. Эмуляция Fidelio Suite 8.', 'Front desk, rooms, guests. Emulated Fidelio Suite 8.'), hotel ? 'on' : 'off',
+        hotel ? t(`${hotel.counts.reservations} ${plural(hotel.counts.reservations, 'бронь', 'брони', 'броней')}, занято ${hotel.counts.occupied} из ${hotel.counts.rooms} номеров`, `${hotel.counts.reservations} reservations, ${hotel.counts.occupied} of ${hotel.counts.rooms} rooms occupied`) : t('не отвечает', 'does not answer'), inLang(links?.hotel)),
       flow(t('брони, гости', 'stays, guests'), recently),
       actor('app', '#0b63ce', t('Приложение', 'Application'), t('Настоящее: то, что вы поставите на свой портал.', 'The real one: what you install on your portal.'), product?.ready === false ? 'off' : recently ? 'on' : 'wait',
-        product?.ready === false ? t('не отвечает', 'does not answer') : recently ? t(`опрашивает гостиницу, ${ago(hotel.requests.last_at)}`, `polls the hotel, ${ago(hotel.requests.last_at)}`) : app.finished ? t('ждёт подключения гостиницы', 'waits for a hotel') : t('ждёт установки на портал', 'waits to be installed')),
+        product?.ready === false ? t('не отвечает', 'does not answer') : recently ? t(`опрашивает отель, ${ago(hotel.requests.last_at)}`, `polls the hotel, ${ago(hotel.requests.last_at)}`) : app.finished ? t('ждёт подключения отеля', 'waits for a hotel') : t('ждёт установки на портал', 'waits to be installed')),
       flow(t('сделки, контакты', 'deals, contacts'), recently && deals > 0),
-      actor('portal', '#5a45c4', t('Портал Bitrix24', 'Bitrix24 portal'), t('CRM со сделками и контактами. Эмуляция.', 'CRM with deals and contacts. Emulated.'), portal ? 'on' : 'off',
+      actor('portal', '#5a45c4', t('Портал Битрикс24', 'Bitrix24 portal'), t('CRM со сделками и контактами. Эмуляция.', 'CRM with deals and contacts. Emulated.'), portal ? 'on' : 'off',
         portal ? (deals || contacts ? t(`сделок ${deals}, контактов ${contacts}`, `${deals} deals, ${contacts} contacts`) : t('CRM пока пуста', 'CRM is still empty')) : t('не отвечает', 'does not answer'), '/crm/deal/')),
     h('section', { 'aria-label': t('Шаги', 'Steps') }, h('ol.steps', {},
       step(0, t('Установите приложение на портал', 'Install the application on the portal'), t('Вы — администратор портала. Откройте Маркет и нажмите «Установить»: мастер откроется прямо в портале.', 'You are the portal’s admin. Open the Market and press “Install”: the wizard opens inside the portal.'), null, go('/marketplace/', app.finished ? t('Приложение', 'Application') : t('Открыть Маркет', 'Open the Market'), 0)),
-      step(1, t('Подключите гостиницу', 'Connect the hotel'), t('Адрес и пользователь уже вписаны. Наберите пароль — проверка пройдёт слой за слоем.', 'Address and user are filled in. Type the password: the check runs layer by layer.'),
+      step(1, t('Подключите отель', 'Connect the hotel'), t('Адрес и пользователь уже вписаны. Введите пароль — связь проверится шаг за шагом.', 'Address and user are filled in. Type the password: the connection is checked step by step.'),
         h('div.row.wrap', {}, h('span.soft.small', {}, t('Пароль интерфейса:', 'Interface password:')), copyable(links?.interface?.password || hotel?.hotel?.password || '…')), go('/marketplace/app/', t('Мастер', 'Wizard'), 1)),
-      step(2, t('Запустите импорт', 'Start the import'), t('Сделки и контакты появятся на глазах, сначала заезды сегодня и завтра.', 'Deals and contacts appear as you watch, today’s and tomorrow’s arrivals first.'), null, go('/crm/deal/', t('Смотреть сделки', 'See the deals'), 2)),
-      step(3, t('Заселите гостя', 'Check a guest in'), t('На стойке нажмите «Заселить» или пустите день своим ходом — сделка перейдёт на следующую стадию через несколько секунд после опроса.', 'Press “Check in” at the desk, or let the day run: the deal moves within seconds of the next poll.'), null, links ? go(links.hotel, t('На стойку', 'To the desk'), 3) : null))))
+      step(2, t('Запустите импорт', 'Start the import'), t('Сделки и контакты появятся на глазах: сначала заезды сегодня и завтра.', 'Deals and contacts appear as you watch, today’s and tomorrow’s arrivals first.'), null, go('/crm/deal/', t('Смотреть сделки', 'See the deals'), 2)),
+      step(3, t('Заселите гостя', 'Check a guest in'), t('На стойке нажмите «Заселить» или просто подождите: день идёт своим ходом. Сделка сменит стадию через несколько секунд после опроса.', 'Press “Check in” at the desk, or just wait: the day goes on by itself. The deal moves within seconds of the next poll.'), null, links ? go(inLang(links.hotel), t('На стойку', 'To the desk'), 3) : null))))
 }
 
 let drawn = ''
