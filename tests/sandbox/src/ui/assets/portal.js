@@ -147,7 +147,7 @@ async function record (entity, id) {
 
   async function choose (next) {
     tab = next; sessionStorage.setItem(`tab-${entity}`, tab); frame?.close(); frame = null
-    fill(bar, [['general', t('Общие', 'General')], ...tabs.map(p => [String(p.id), p.title || t('Приложение', 'Application')])].map(([key, name]) => h('button', { type: 'button', role: 'tab', 'aria-selected': String(key === tab), onclick: () => choose(key) }, name)))
+    fill(bar, [['general', t('Общие', 'General')], ...tabs.map(p => [String(p.id), p.langs?.[state.lang]?.TITLE || p.title || t('Приложение', 'Application')])].map(([key, name]) => h('button', { type: 'button', role: 'tab', 'aria-selected': String(key === tab), onclick: () => choose(key) }, name)))
     const widget = tabs.find(p => String(p.id) === tab)
     body.classList.toggle('framed', Boolean(widget))
     if (!widget) return fill(body, general())
