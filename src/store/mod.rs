@@ -61,12 +61,10 @@ pub mod testing {
         Ok(())
     }
 
-    /// PostgreSQL's server hands over to another one (`on`), which is read-only until it is its turn. `url`: the database's.
-    pub async fn hand_over(url: &str, on: bool) -> Result<(), StoreError> {
+    /// PostgreSQL's server ends every connection to the database at `url`, as a restart does.
+    pub async fn end_connections(url: &str) -> Result<(), StoreError> {
         let (server, name) = url.rsplit_once('/').ok_or(StoreError::Url("names no database"))?;
         let server = Db::connect(&format!("{server}/postgres")).await?;
-        let word = if on { "on" } else { "off" };
-        server.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = {word}"), vec![]).await?;
         let end = "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE datname = $1";
         server.rows(end, args![name]).await?;
         Ok(())

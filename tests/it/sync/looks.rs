@@ -54,7 +54,10 @@ on_both_engines! {
         let record = world.portal.record(Kind::Deal, deal).unwrap();
         assert_eq!(record.text("UF_CRM_FB24_ROOM"), "205");
         assert_eq!(record.text("UF_CRM_FB24_ROOM_TYPE"), "DBL", "what a person did was looked at again");
-        assert_eq!(updates(&world), 2, "the hotel's change, the put-back; nothing was put back that was ours");
+        assert_eq!(updates(&world), 2, "the hotel's change and the put-back");
+        let put_back = &world.portal.requests_of("crm.item.update")[1].params["fields"];
+        assert!(put_back["UF_CRM_FB24_ROOM_TYPE"].is_string(), "{put_back}");
+        assert!(put_back.get("UF_CRM_FB24_ROOM").is_none(), "nothing was put back that was ours: {put_back}");
     }
 
     s1_an_old_page_of_a_scan_does_not_undo_a_newer_write(db) {
