@@ -2,6 +2,6 @@
 
 pub mod cli;
 pub mod doctor;
-mod portals;
+pub mod portals;
 pub mod serve;
-mod sources;
+pub mod sources;

@@ -1,11 +1,13 @@
 //! `serve`: builds every room from the settings, runs them until told to stop, and stops without losing anything.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{App as ActixApp, HttpServer};
 use anyhow::{Context, bail};
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +26,9 @@ use crate::telemetry;
 /// How long running work may take to end after the signal: the request cap, and a little.
 const GRACE: Duration = Duration::from_secs(70);
 
+/// The pause before a worker that ended by a panic begins again.
+const BEGINS_AGAIN: Duration = Duration::from_secs(1);
+
 /// The application, built and bound, not yet running.
 pub struct App {
     pub addr: SocketAddr,
@@ -31,6 +36,8 @@ pub struct App {
     pub engine: Engine,
     pub directory: Directory,
     pub db: Db,
+    lifecycle: Lifecycle,
+    stopping: CancellationToken,
     server: actix_web::dev::Server,
     ops: actix_web::dev::Server,
 }
@@ -39,7 +46,8 @@ pub struct App {
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let app = App::build(config, Clock::system(), None).await?;
-    tracing::info!(listen = %app.addr, ops = %app.ops_addr, version = env!("CARGO_PKG_VERSION"), "serving");
+    let node = app.engine.node();
+    tracing::info!(listen = %app.addr, ops = %app.ops_addr, node, version = env!("CARGO_PKG_VERSION"), "serving");
     tokio::spawn(stop_on_signal(stop.clone()));
     app.run(stop).await
 }
@@ -129,10 +137,13 @@ impl App {
             pms_guard,
         };
         let (server, addr) = listen("http.listen", config.http.listen, move |cfg| http::configure(cfg, state.clone()))?;
-        let ops_state = http::ops::OpsState::new(db.clone());
+        let lifecycle = Lifecycle::new(directory.clone());
+        let stopping = CancellationToken::new();
+        let workers = vec![engine.pulse(), lifecycle.pulse()];
+        let ops_state = http::ops::OpsState::new(db.clone(), workers, stopping.clone());
         let (ops, ops_addr) =
             listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
-        Ok(Self { addr, ops_addr, engine, directory, db, server, ops })
+        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, stopping, server, ops })
     }
 
     /// Runs until `stop` is cancelled: running work is finished first, requests are answered to the end. A database
@@ -140,20 +151,50 @@ impl App {
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let (server, ops) = (self.server.handle(), self.ops.handle());
         let work = TaskTracker::new();
-        let (engine, directory, token) = (self.engine, self.directory, stop.clone());
-        work.spawn(async move { engine.run(token).await });
-        let token = stop.clone();
-        work.spawn(async move { Lifecycle::new(directory).run(token).await });
+        let (engine, token) = (self.engine.clone(), stop.clone());
+        let engine_task = kept_at_work("engine", stop.clone(), move || {
+            let (engine, token) = (engine.clone(), token.clone());
+            async move { engine.run(token).await }
+        });
+        let engine_task = work.spawn(engine_task).abort_handle();
+        let (lifecycle, token) = (self.lifecycle, stop.clone());
+        let lifecycle_task = kept_at_work("lifecycle", stop.clone(), move || {
+            let (lifecycle, token) = (lifecycle.clone(), token.clone());
+            async move { lifecycle.run(token).await }
+        });
+        let lifecycle_task = work.spawn(lifecycle_task).abort_handle();
         work.close();
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
         stop.cancelled().await;
+        self.stopping.cancel();
         if tokio::time::timeout(GRACE, work.wait()).await.is_err() {
             tracing::warn!("work did not end in time; it is taken up again at the next start");
+            engine_task.abort();
+            lifecycle_task.abort();
+            work.wait().await;
+        }
+        // A step that was cut short has left its lease behind.
+        if let Err(error) = self.engine.release_leases().await {
+            tracing::warn!(%error, "leases could not be given back; they run out by themselves");
+        }
+        if let Err(error) = self.directory.release_leases().await {
+            tracing::warn!(%error, "leases could not be given back; they run out by themselves");
         }
         server.stop(true).await;
         ops.stop(true).await;
         serving.await.context("the listener")?.context("the listener")
+    }
+}
+
+/// A worker that ends by a panic begins again: its work is in the database, where it left it.
+async fn kept_at_work<F>(worker: &'static str, stop: CancellationToken, work: impl Fn() -> F)
+where
+    F: Future<Output = ()>,
+{
+    while AssertUnwindSafe(work()).catch_unwind().await.is_err() && !stop.is_cancelled() {
+        tracing::warn!(worker, "ended abnormally; it begins again");
+        tokio::time::sleep(BEGINS_AGAIN).await;
     }
 }
 

@@ -69,6 +69,9 @@ impl Config {
         if self.sync.lease_seconds == 0 || self.sync.lease_seconds > 20 {
             say("sync.lease_seconds", "must be 1 to 20: a dead node's work would wait longer than promised");
         }
+        if !["file://", "s3://"].iter().any(|scheme| self.storage.url.starts_with(scheme)) {
+            say("storage.url", "must start with file:// or s3://");
+        }
         if let Err(error) = self.keyring() {
             say("secrets.master_key", &error.to_string());
         }

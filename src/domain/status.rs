@@ -59,8 +59,9 @@ impl StayStatus {
 
     /// The step from `self` to `next`.
     ///
-    /// A poll may miss what happened between two looks, so a booking may be found checked out,
-    /// and a no-show checked in late (reinstated at the desk).
+    /// A poll may miss what happened between two looks, and a hotel's server may be down for hours: so a booking may be
+    /// found checked out, a no-show or a cancelled one reinstated and checked in (or out again) already, and a guest
+    /// checked in by mistake cancelled.
     pub fn step(self, next: Self) -> Transition {
         use StayStatus::{Cancelled, CheckedOut, InHouse, NoShow};
         match (self, next) {
@@ -68,9 +69,9 @@ impl StayStatus {
             (a, b) if a.is_booking() && b.is_booking() => Transition::Forward,
             (a, InHouse | CheckedOut | Cancelled | NoShow) if a.is_booking() => Transition::Forward,
             (InHouse, CheckedOut) => Transition::Forward,
-            (InHouse, b) if b.is_booking() => Transition::UndoCheckIn,
+            (InHouse, b) if b.is_booking() || matches!(b, Cancelled | NoShow) => Transition::UndoCheckIn,
             (CheckedOut, InHouse) => Transition::UndoCheckOut,
-            (Cancelled | NoShow, b) if b.is_booking() || b == InHouse => Transition::Reinstated,
+            (Cancelled | NoShow, b) if b.is_booking() || matches!(b, InHouse | CheckedOut) => Transition::Reinstated,
             // Night audit and the desk correct one closing reason by the other.
             (Cancelled, NoShow) | (NoShow, Cancelled) => Transition::Forward,
             _ => Transition::Refused,
@@ -95,14 +96,10 @@ mod tests {
         assert_eq!(InHouse.step(Confirmed), Transition::UndoCheckIn);
         assert_eq!(CheckedOut.step(InHouse), Transition::UndoCheckOut);
         assert_eq!(Confirmed.step(CheckedOut), Transition::Forward);
-        for (from, to) in [
-            (CheckedOut, Confirmed),
-            (CheckedOut, Cancelled),
-            (InHouse, NoShow),
-            (InHouse, Cancelled),
-            (NoShow, CheckedOut),
-        ] {
-            assert_eq!(from.step(to), Transition::Refused, "{from:?} -> {to:?}");
+        assert_eq!(Cancelled.step(CheckedOut), Transition::Reinstated, "reinstated, in and out while nobody looked");
+        assert_eq!(InHouse.step(Cancelled), Transition::UndoCheckIn);
+        for to in [Offer, Tentative, Waitlisted, Confirmed, Cancelled, NoShow] {
+            assert_eq!(CheckedOut.step(to), Transition::Refused, "{to:?}");
         }
     }
 }

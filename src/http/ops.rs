@@ -1,19 +1,42 @@
 //! The operator's listener: `/health/live`, `/health/ready`, `/metrics`. Never reachable from outside (`ops.listen`).
 
+use std::time::Duration;
+
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
+use tokio_util::sync::CancellationToken;
 
 use crate::store::{Db, Schema};
-use crate::telemetry;
+use crate::telemetry::{self, Pulse};
+
+/// Who asks for readiness asks again soon: a database that takes longer does not answer.
+const DATABASE_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub struct OpsState {
     db: Db,
+    workers: Vec<Pulse>,
+    stopping: CancellationToken,
 }
 
 impl OpsState {
-    pub fn new(db: Db) -> Self {
-        Self { db }
+    /// `stopping` is cancelled when the process has begun to end.
+    pub fn new(db: Db, workers: Vec<Pulse>, stopping: CancellationToken) -> Self {
+        Self { db, workers, stopping }
+    }
+
+    /// What keeps this node from its work; `None`: nothing.
+    async fn lacks(&self) -> Option<String> {
+        if self.stopping.is_cancelled() {
+            return Some("stopping".to_owned());
+        }
+        match tokio::time::timeout(DATABASE_WITHIN, self.db.schema()).await {
+            Ok(Ok(Schema::Current)) => {}
+            Ok(Ok(Schema::Behind)) => return Some("schema: older than this release, run migrate".to_owned()),
+            Ok(Ok(Schema::Newer)) => return Some("schema: newer than this release".to_owned()),
+            Ok(Err(_)) | Err(_) => return Some("database: does not answer".to_owned()),
+        }
+        self.workers.iter().find(|worker| worker.is_still()).map(|worker| format!("{}: stands still", worker.name()))
     }
 }
 
@@ -29,12 +52,11 @@ async fn live() -> impl Responder {
     "ok"
 }
 
-/// Requests and events can be taken: the database answers with this release's schema.
+/// Requests and events can be taken and are worked on: the database answers with this release's schema, the workers live.
 async fn ready(state: web::Data<OpsState>) -> HttpResponse {
-    match state.db.schema().await {
-        Ok(Schema::Current) if state.db.ping().await.is_ok() => HttpResponse::Ok().body("ok"),
-        Ok(_) => HttpResponse::ServiceUnavailable().body("schema"),
-        Err(_) => HttpResponse::ServiceUnavailable().body("database"),
+    match state.lacks().await {
+        None => HttpResponse::Ok().body("ok"),
+        Some(what) => HttpResponse::ServiceUnavailable().body(what),
     }
 }
 

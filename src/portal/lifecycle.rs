@@ -13,6 +13,7 @@ use crate::bitrix::{Call, Class, Priority};
 use crate::domain::PortalId;
 use crate::store::leases;
 use crate::store::portals::{self, PortalRow};
+use crate::telemetry::Pulse;
 
 const PAUSE: Duration = Duration::from_secs(5);
 /// One slow portal must not delay another.
@@ -26,19 +27,28 @@ const UNFINISHED_MS: i64 = 300_000;
 const SUSPENDED_MS: i64 = 3_600_000;
 /// After a failure of our own, or of the network.
 const RETRY_MS: i64 = 30_000;
+/// One step of a slow portal's set-up is a dozen requests, each up to the cap.
+const STANDS_STILL: Duration = Duration::from_secs(900);
 
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
     directory: Directory,
+    pulse: Pulse,
 }
 
 impl Lifecycle {
     pub fn new(directory: Directory) -> Self {
-        Self { directory }
+        let pulse = Pulse::new("lifecycle", STANDS_STILL, directory.0.parts.clock.clone());
+        Self { directory, pulse }
+    }
+
+    /// Whether it is at work.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Runs until told to stop. What is under way is left where a later start finds it.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(&self, stop: CancellationToken) {
         if let Err(error) = self.directory.schedule_outdated().await {
             tracing::error!(%error, "portals of another release could not be scheduled");
         }
@@ -48,6 +58,7 @@ impl Lifecycle {
 
     async fn portals(&self, stop: &CancellationToken) {
         loop {
+            self.pulse.beat();
             tokio::select! {
                 () = stop.cancelled() => return,
                 ran = self.due() => {
@@ -104,6 +115,7 @@ impl Lifecycle {
                 }
             })
             .buffer_unordered(AT_ONCE)
+            .inspect(|_| self.pulse.beat())
             .filter(|moved| std::future::ready(*moved))
             .count()
             .await;
@@ -112,6 +124,11 @@ impl Lifecycle {
 }
 
 impl Directory {
+    /// Gives back every lease of this process. Only when nothing works under them any more.
+    pub async fn release_leases(&self) -> Result<(), PortalError> {
+        Ok(leases::release_all(self.db(), &self.0.parts.node).await?)
+    }
+
     pub(super) async fn schedule_outdated(&self) -> Result<u64, PortalError> {
         Ok(portals::schedule_outdated(self.db(), super::VERSION, self.now()).await?)
     }

@@ -181,10 +181,10 @@ impl Db {
 
     pub async fn schema(&self) -> Result<Schema, StoreError> {
         let known: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-        // No table yet: nothing was ever applied.
         let applied = match self.rows("SELECT version FROM seaql_migrations", vec![]).await {
             Ok(rows) => rows.iter().map(|row| row.get::<String>("version")).collect::<Result<Vec<_>, _>>()?,
-            Err(_) => Vec::new(),
+            // A database that answers has no such table yet: nothing was ever applied.
+            Err(_) => self.ping().await.map(|()| Vec::new())?,
         };
         Ok(if applied.iter().any(|version| !known.contains(version)) {
             Schema::Newer
@@ -219,6 +219,13 @@ impl Db {
         args: Vec<sea_orm::Value>,
     ) -> Result<Vec<Row>, StoreError> {
         sql::rows(&self.write, text, args).await
+    }
+
+    /// Ends every connection; whoever asks afterwards gets an error.
+    pub async fn close(&self) {
+        // What cannot be closed in order is closed by the end of the process.
+        let _ = self.read.close_by_ref().await;
+        let _ = self.write.close_by_ref().await;
     }
 
     pub async fn ping(&self) -> Result<(), StoreError> {

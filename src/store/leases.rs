@@ -49,3 +49,9 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<(), StoreError> {
     .await?;
     Ok(())
 }
+
+/// Gives back whatever this node still holds.
+pub async fn release_all(db: &Db, owner: &str) -> Result<(), StoreError> {
+    db.execute("UPDATE lease SET until = 0 WHERE owner = $1 AND until > 0", args![owner]).await?;
+    Ok(())
+}

@@ -82,6 +82,21 @@ pub mod testing {
         Ok(counted)
     }
 
+    /// As another release left it: these migrations were applied.
+    pub async fn set_schema(db: &Db, versions: &[&str]) -> Result<(), StoreError> {
+        db.execute("DELETE FROM seaql_migrations", args![]).await?;
+        for version in versions {
+            db.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, 0)", args![*version]).await?;
+        }
+        Ok(())
+    }
+
+    /// Leases that hold at that moment, with their owners.
+    pub async fn leases(db: &Db, now: i64) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = db.rows("SELECT name, owner FROM lease WHERE until > $1 ORDER BY name", args![now]).await?;
+        rows.iter().map(|row| Ok((row.get("name")?, row.get("owner")?))).collect()
+    }
+
     /// What waits in a tenant's inbox, by subject.
     pub async fn inbox_subjects(db: &Db, portal: PortalId) -> Result<Vec<String>, StoreError> {
         let rows = db.rows("SELECT subject FROM inbox WHERE portal_id = $1 ORDER BY id", args![portal.0]).await?;

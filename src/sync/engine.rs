@@ -1,17 +1,21 @@
 //! The engine's handle: single steps for tests, loops for the product.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::error::SyncError;
 use super::ports::{Portals, SourceFactory, StepObserver};
 use super::speed::Speeds;
 use crate::clock::Clock;
-use crate::store::Db;
+use crate::store::{Db, StoreError, leases};
+use crate::telemetry::Pulse;
+
+/// The loops look every half second; a database that answers slowly stretches that.
+const STANDS_STILL: Duration = Duration::from_secs(30);
 
 /// What an engine is built from.
 #[derive(Clone)]
@@ -38,19 +42,22 @@ pub(super) struct Inner {
     pub wake: Notify,
     /// What is known of the portals' speed.
     pub speeds: Speeds,
-    stopping: AtomicBool,
+    pub pulse: Pulse,
+    stopping: CancellationToken,
     /// One task of this process at a time works on each of these; other processes are kept off by leases.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Engine {
     pub fn new(deps: Deps) -> Self {
+        let pulse = Pulse::new("engine", STANDS_STILL, deps.clock.clone());
         Self(Arc::new(Inner {
             deps,
             node: uuid::Uuid::new_v4().to_string(),
             wake: Notify::new(),
             speeds: Speeds::default(),
-            stopping: AtomicBool::new(false),
+            pulse,
+            stopping: CancellationToken::new(),
             turns: Mutex::default(),
         }))
     }
@@ -78,10 +85,31 @@ impl Engine {
     }
 
     pub(super) fn stopping(&self) -> bool {
-        self.0.stopping.load(Ordering::Acquire)
+        self.0.stopping.is_cancelled()
     }
 
     pub(super) fn stop(&self) {
-        self.0.stopping.store(true, Ordering::Release);
+        self.0.stopping.cancel();
+    }
+
+    /// Carries `work` on until this process is told to stop. For work that may be dropped anywhere: reading a hotel.
+    pub(super) async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.0.stopping.run_until_cancelled(work).await
+    }
+
+    /// The name under which it holds its leases.
+    pub fn node(&self) -> &str {
+        &self.0.node
+    }
+
+    /// Whether its loops are alive.
+    pub fn pulse(&self) -> Pulse {
+        self.0.pulse.clone()
+    }
+
+    /// Gives back every lease of this process, so that another need not wait for their ends. Only when nothing works
+    /// under them any more.
+    pub async fn release_leases(&self) -> Result<(), StoreError> {
+        leases::release_all(&self.0.deps.db, &self.0.node).await
     }
 }

@@ -40,6 +40,7 @@ pub use engine::{Deps, Engine};
 pub use error::SyncError;
 pub use events::{CrmEvent, EventIntake};
 pub use ports::{PortalTerms, Portals, SourceFactory, StepObserver};
+pub use run::Loops;
 
 use crate::bitrix::Priority;
 use crate::bitrix::crm::Entity;

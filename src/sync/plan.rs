@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::error::SyncError;
 use super::lanes::Delivery;
+use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
 use crate::domain::identity::Sample;
 use crate::domain::{CrmEntity, Fields, HotelId, Subject};
@@ -27,6 +28,9 @@ pub(super) struct Planned {
     pub target: i64,
     pub fields: Fields,
     pub comms: Vec<(String, Vec<CommStep>)>,
+    /// The phones and e-mails as they were read for these steps, with their ids: by the time a permit comes they would
+    /// count as old, and a step without an id removes nothing.
+    pub stored: Vec<Stored>,
     /// What the record holds once this is confirmed.
     pub after: Fields,
     /// `originId` of a new record.

@@ -163,12 +163,14 @@ impl Delivery {
             plan.nothing(due, record, &desired, set.after, self.now());
             return;
         }
-        if !set.comms.is_empty() && self.fresh(entity, link.crm_id).is_none() {
+        let stored = if set.comms.is_empty() { Some(Vec::new()) } else { self.fresh(entity, link.crm_id) };
+        let Some(stored) = stored else {
             plan.read(entity, link.crm_id, due);
             return;
-        }
+        };
         self.unlearn_way(&due.row.subject, set.comms.is_empty());
-        plan.writes.push(planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new()));
+        let write = planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new());
+        plan.writes.push(Planned { stored, ..write });
     }
 
     async fn plan_new_people(&self, plan: &mut Plan, due: Vec<(Due, ProfileRow)>) -> Result<(), SyncError> {
@@ -293,6 +295,7 @@ pub(super) fn planned(
         target,
         fields,
         comms,
+        stored: Vec::new(),
         after,
         mark,
         named: Vec::new(),

@@ -30,7 +30,9 @@ impl Engine {
         let turn = self.turn(format!("hotel:{}", row.hotel));
         let Ok(_turn) = turn.try_lock() else { return Err(SyncError::Elsewhere(format!("hotel:{}", row.hotel))) };
         let lease = self.hotel_lease(row.hotel).await?;
-        let result = self.poll_under(portal, source, key, &lease).await;
+        // Told to stop: what was handed over by then is on disk, the rest is read again.
+        let work = self.poll_under(portal, source, key, &lease);
+        let result = self.unless_stopping(work).await.unwrap_or(Ok(0));
         lease.ended(&result).await;
         result
     }

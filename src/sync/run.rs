@@ -1,10 +1,9 @@
 //! The loops: who has work gets a task, one of each kind per portal or source, until told to stop.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
@@ -18,8 +17,10 @@ const TICK: Duration = Duration::from_millis(500);
 const IDLE_MS: i64 = 300;
 /// The pause after a decision: a stream of events is decided in portions, not one by one.
 const DECIDE_PAUSE_MS: i64 = 200;
-/// Portals and sources worked on at once.
-const AT_ONCE: usize = 64;
+/// Portals or sources worked on at once, for each kind of work: portals that hang must not keep hotels from being read.
+const AT_ONCE: usize = 256;
+/// Sources listed at a look, those of portals that are not worked for among them.
+const DUE_MOST: i64 = 10_000;
 /// Raw input is kept for replay (product §9).
 const KEEP_INPUT_MS: i64 = 30 * 24 * 3_600_000;
 const PURGE_STEP: i64 = 500;
@@ -36,10 +37,14 @@ enum Kind {
 }
 
 type Job = (Kind, i64);
+type Ended = Result<(Id, Result<bool, SyncError>), JoinError>;
+
+/// What a task that ended abnormally worked on is left alone for so long.
+const AFTER_PANIC_MS: i64 = 30_000;
 
 #[derive(Default)]
 struct Board {
-    running: HashSet<Job>,
+    running: HashMap<Job, Id>,
     /// Jobs that failed or found another node at work: not before this moment.
     pause: HashMap<Job, i64>,
     active: HashSet<PortalId>,
@@ -56,48 +61,80 @@ impl Board {
     }
 }
 
+/// The loops of one engine: who has work, who is at it, who pauses.
+pub struct Loops {
+    engine: Engine,
+    board: Board,
+    tasks: JoinSet<Result<bool, SyncError>>,
+    /// The last look failed: said once, not twice a second.
+    blind: bool,
+}
+
 impl Engine {
     /// Works until told to stop; what is in flight is finished first.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut board = Board::default();
-        let mut tasks: JoinSet<(Job, Result<bool, SyncError>)> = JoinSet::new();
-        let slots = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+        let mut loops = Loops::new(self);
         while !stop.is_cancelled() {
-            if let Err(error) = self.look(&mut board, &mut tasks, &slots).await {
-                tracing::error!(%error, "the work to do cannot be read");
-            }
+            let looked = loops.look().await;
+            loops.tell(looked);
+            self.0.pulse.beat();
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.0.wake.notified() => {}
-                () = self.0.deps.clock.sleep(board.rest(self.0.deps.clock.now_ms())) => {}
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => self.ended(&mut board, ended),
+                () = self.0.deps.clock.sleep(loops.board.rest(self.0.deps.clock.now_ms())) => {}
+                Some(ended) = loops.tasks.join_next_with_id(), if !loops.tasks.is_empty() => loops.ended(ended),
             }
-            while let Some(ended) = tasks.try_join_next() {
-                self.ended(&mut board, ended);
+            while let Some(ended) = loops.tasks.try_join_next_with_id() {
+                loops.ended(ended);
             }
         }
         self.stop();
-        while let Some(ended) = tasks.join_next().await {
-            self.ended(&mut board, ended);
-        }
+        loops.finish().await;
+    }
+}
+
+impl Loops {
+    pub fn new(engine: &Engine) -> Self {
+        Self { engine: engine.clone(), board: Board::default(), tasks: JoinSet::new(), blind: false }
     }
 
-    async fn look(
-        &self,
-        board: &mut Board,
-        tasks: &mut JoinSet<(Job, Result<bool, SyncError>)>,
-        slots: &Arc<tokio::sync::Semaphore>,
-    ) -> Result<(), StoreError> {
-        let deps = &self.0.deps;
+    fn tell(&mut self, looked: Result<(), StoreError>) {
+        match looked {
+            Ok(()) if self.blind => tracing::info!("the work to do can be read again"),
+            Err(error) if !self.blind => tracing::error!(%error, "the work to do cannot be read"),
+            _ => return,
+        }
+        self.blind = !self.blind;
+    }
+
+    /// Does what is due now, once, and waits for it; answers how many jobs that were. For who moves time by hand.
+    pub async fn round(&mut self) -> Result<usize, StoreError> {
+        self.look().await?;
+        Ok(self.finish().await)
+    }
+
+    async fn finish(&mut self) -> usize {
+        let mut count = 0;
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.ended(ended);
+            count += 1;
+        }
+        count
+    }
+
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let engine = self.engine.clone();
+        let board = &mut self.board;
+        let deps = &engine.0.deps;
         let (db, now) = (&deps.db, deps.clock.now_ms());
         if now - board.active_at > ACTIVE_EVERY_MS {
             board.active = deps.portals.active().await?.into_iter().collect();
             board.active_at = now;
-            self.gauges().await?;
+            engine.gauges().await?;
         }
         if now - board.counted_at > COUNT_EVERY_MS {
             board.counted_at = now;
-            self.table_gauges().await?;
+            engine.table_gauges().await?;
         }
         if now - board.purged_at > PURGE_EVERY_MS {
             board.purged_at = now;
@@ -113,40 +150,50 @@ impl Engine {
         // What changed in the portal is read beside what is sent.
         jobs.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
         jobs.extend(of(Kind::Import, work::to_import(db).await?));
-        let limit = i64::try_from(AT_ONCE).unwrap_or(64);
-        jobs.extend(sources::due(db, now, limit).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)));
+        jobs.extend(sources::due(db, now, DUE_MOST).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)));
+        let mut at_work: HashMap<Kind, usize> = HashMap::new();
+        for (kind, _) in board.running.keys() {
+            *at_work.entry(*kind).or_default() += 1;
+        }
         for (job, portal) in jobs {
             let paused = board.pause.get(&job).is_some_and(|until| *until > now);
-            if paused || !board.active.contains(&portal) || board.running.contains(&job) {
+            if paused || !board.active.contains(&portal) || board.running.contains_key(&job) {
                 continue;
             }
-            let Ok(slot) = slots.clone().try_acquire_owned() else { break };
-            board.running.insert(job);
-            let engine = self.clone();
-            tasks.spawn(async move {
-                let _slot = slot;
-                let result = match job.0 {
+            let count = at_work.entry(job.0).or_default();
+            if *count >= AT_ONCE {
+                continue;
+            }
+            *count += 1;
+            let engine = engine.clone();
+            let task = self.tasks.spawn(async move {
+                match job.0 {
                     Kind::Decide => engine.decide(portal).await.map(|_| true),
                     Kind::Deliver => engine.deliver_due(portal).await.map(|(_, moved)| moved),
                     Kind::Import => engine.import_step(portal).await.map(|_| true),
                     Kind::Poll => engine.poll_source(portal, job.1).await.map(|_| true),
-                };
-                (job, result)
+                }
             });
+            board.running.insert(job, task.id());
         }
         Ok(())
     }
 
-    fn ended(&self, board: &mut Board, ended: Result<(Job, Result<bool, SyncError>), tokio::task::JoinError>) {
-        let now = self.0.deps.clock.now_ms();
-        let Ok((job, result)) = ended else {
-            // Which job it was is lost with it; a fresh board lets everything run again.
-            tracing::error!("a task of the engine ended abnormally");
-            board.running.clear();
-            return;
+    fn ended(&mut self, ended: Ended) {
+        let (now, board) = (self.engine.0.deps.clock.now_ms(), &mut self.board);
+        let (id, result) = match ended {
+            Ok((id, result)) => (id, Some(result)),
+            Err(error) => (error.id(), None),
         };
+        let Some(job) = board.running.iter().find(|(_, task)| **task == id).map(|(job, _)| *job) else { return };
         board.running.remove(&job);
         board.pause.retain(|_, until| *until > now);
+        let Some(result) = result else {
+            // The panic itself was logged where it happened. Its leases run out, its open writes are settled.
+            tracing::warn!(kind = ?job.0, id = job.1, "a task ended abnormally; it is tried again");
+            board.pause.insert(job, now + AFTER_PANIC_MS);
+            return;
+        };
         let pause = match &result {
             Ok(_) if matches!(job.0, Kind::Import) => 300,
             Ok(_) if matches!(job.0, Kind::Decide) => DECIDE_PAUSE_MS,

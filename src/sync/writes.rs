@@ -161,8 +161,7 @@ impl Delivery {
         let entity = super::wire(write.entity);
         let mut fields = wire(&write.fields);
         fields.extend([synced(write, now)].into_iter().flatten());
-        let stored = self.fresh(write.entity, write.target).unwrap_or_default();
-        let edits = edits(&write.comms, &stored);
+        let edits = edits(&write.comms, &write.stored);
         let way = self.lanes().way;
         let mut commands = Vec::new();
         if !edits.is_empty() && way != Way::Old {

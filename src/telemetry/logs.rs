@@ -30,3 +30,11 @@ pub fn init(format: Format) {
         Format::Text => registry.with(layer.with_target(false)).try_init(),
     };
 }
+
+/// A panic becomes one line of the log: where, not what, for its text may quote a guest's data.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let at = info.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "a panic: please report it");
+    }));
+}

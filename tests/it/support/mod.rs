@@ -2,4 +2,5 @@ pub mod api;
 pub mod db;
 pub mod portal;
 pub mod process;
+pub mod town;
 pub mod world;

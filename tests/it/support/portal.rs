@@ -10,11 +10,12 @@ use fidelio_bitrix24::bitrix;
 use fidelio_bitrix24::clock::{Clock, ManualClock};
 use fidelio_bitrix24::config::{self, Config};
 use fidelio_bitrix24::crypto::Keyring;
+use fidelio_bitrix24::fidelio::SourceError;
 use fidelio_bitrix24::http::{self, HttpState};
 use fidelio_bitrix24::net::Guard;
 use fidelio_bitrix24::portal::{Directory, Lifecycle, Parts, Portal};
 use fidelio_bitrix24::store::{Db, testing};
-use fidelio_bitrix24::sync::{Deps, Engine, EventIntake};
+use fidelio_bitrix24::sync::{Deps, Engine, EventIntake, Portals, SourceFactory};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -64,8 +65,21 @@ pub fn settings(sandbox: &Sandbox, public_url: &str, key: &str) -> Config {
     config::load_from(None, pairs.map(|(k, v)| (k.to_owned(), v))).expect("settings")
 }
 
-/// Starts a node at a free port; its public address is that port.
+/// A node that works for nobody's hotels.
 pub fn node(db: &Db, config: &mut Config, clock: &Clock, name: &str) -> Node {
+    let none: SourceFactory = Arc::new(|_| Err(SourceError::Unreachable("no hotel here".into())));
+    node_of(db, config, clock, name, |directory| Arc::new(Tenants(directory)), none)
+}
+
+/// Starts a node at a free port; its public address is that port.
+pub fn node_of(
+    db: &Db,
+    config: &mut Config,
+    clock: &Clock,
+    name: &str,
+    portals: impl Fn(Directory) -> Arc<dyn Portals>,
+    sources: SourceFactory,
+) -> Node {
     fidelio_bitrix24::net::install_crypto();
     let keyring = Arc::new(Keyring::parse(config.secrets.master_key.expose_secret(), &[]).expect("key"));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -86,12 +100,10 @@ pub fn node(db: &Db, config: &mut Config, clock: &Clock, name: &str) -> Node {
         bitrix: bitrix::Client::new(guard, oauth.expect("hosts")),
         node: name.into(),
     });
-    let sources: fidelio_bitrix24::sync::SourceFactory =
-        Arc::new(|_| Err(fidelio_bitrix24::fidelio::SourceError::Unreachable("no hotel here".into())));
     let engine = Engine::new(Deps {
         db: db.clone(),
         clock: clock.clone(),
-        portals: Arc::new(Tenants(directory.clone())),
+        portals: portals(directory.clone()),
         sources: sources.clone(),
         lease: Duration::from_secs(20),
         poll: Duration::from_secs(15),
@@ -103,10 +115,10 @@ pub fn node(db: &Db, config: &mut Config, clock: &Clock, name: &str) -> Node {
         db: db.clone(),
         keyring,
         clock: clock.clone(),
-        events: EventIntake::new(db.clone(), clock.clone(), Arc::new(Tenants(directory.clone()))),
+        events: EventIntake::new(db.clone(), clock.clone(), portals(directory.clone())),
         engine,
         sources,
-        pms_guard: Arc::new(Guard::parse(&[]).expect("ranges")),
+        pms_guard: Arc::new(Guard::parse(&config.pms.allow_private).expect("ranges")),
     };
     let server = HttpServer::new(move || App::new().configure(|cfg| http::configure(cfg, state.clone())))
         .workers(1)

@@ -12,6 +12,8 @@ pub struct Settings(Vec<(String, String)>);
 
 pub struct Process {
     child: Child,
+    log: std::path::PathBuf,
+    _folder: tempfile::TempDir,
     pub url: String,
     pub ops: String,
 }
@@ -57,7 +59,12 @@ impl Settings {
 
     /// `fidelio-bitrix24 migrate`, and any other command that ends by itself.
     pub fn run(&self, command: &str) -> std::process::Output {
-        let public = self.clone().with("http.public_url", "http://127.0.0.1:1");
+        self.run_at(command, "http://127.0.0.1:1")
+    }
+
+    /// The same under another public address.
+    pub fn run_at(&self, command: &str, public_url: &str) -> std::process::Output {
+        let public = self.clone().with("http.public_url", public_url);
         let mut binary = binary();
         let command = public.apply(&mut binary).arg(command).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
@@ -81,23 +88,31 @@ impl Process {
 
     /// Starts `serve` where an earlier process was, as a service manager does after a crash.
     pub async fn start_as(settings: &Settings, port: u16) -> Self {
+        Self::start_behind(settings, port, &format!("http://127.0.0.1:{port}")).await
+    }
+
+    /// Starts `serve` as one of several nodes behind a common address.
+    pub async fn start_behind(settings: &Settings, port: u16, public_url: &str) -> Self {
         let url = format!("http://127.0.0.1:{port}");
         let ops_port = free_port();
         let settings = settings
             .clone()
             .with("http.listen", &format!("127.0.0.1:{port}"))
-            .with("http.public_url", &url)
+            .with("http.public_url", public_url)
             .with("ops.listen", &format!("127.0.0.1:{ops_port}"));
         let loud = std::env::var("FB24_TEST_LOG").is_ok();
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log");
+        let file = std::fs::File::create(&log).expect("a log file");
         let child = settings
             .apply(&mut binary())
             .arg("serve")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(if loud { Stdio::inherit() } else { Stdio::null() })
+            .stderr(if loud { Stdio::inherit() } else { Stdio::from(file) })
             .spawn()
             .expect("the binary starts");
-        let mut process = Self { child, url, ops: format!("http://127.0.0.1:{ops_port}") };
+        let mut process = Self { child, log, _folder: folder, url, ops: format!("http://127.0.0.1:{ops_port}") };
         process.wait_until_ready().await;
         process
     }
@@ -134,10 +149,21 @@ impl Process {
     }
 
     /// SIGTERM, and its exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(self) -> Option<i32> {
+        self.end().0
+    }
+
+    /// SIGTERM; its exit code and everything it logged.
+    pub fn end(mut self) -> (Option<i32>, String) {
         let done = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
         assert!(done.success());
-        self.child.wait().expect("the child ends").code()
+        let code = self.child.wait().expect("the child ends").code();
+        (code, self.log())
+    }
+
+    /// What it has logged so far, a JSON object a line; empty while `FB24_TEST_LOG` shows it.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log can be read")
     }
 
     pub async fn metrics(&self) -> String {

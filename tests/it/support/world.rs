@@ -72,6 +72,10 @@ impl Admin {
         self.send(self.http.put(format!("{}{path}", self.base)).json(&body)).await
     }
 
+    pub async fn delete(&self, path: &str) -> (u16, Value) {
+        self.send(self.http.delete(format!("{}{path}", self.base))).await
+    }
+
     /// Connects the hotel and gives new records to the portal's admin.
     pub async fn connect(&self, hotel: &Hotel, code: &str) {
         let (status, body) = self.get("/api/v1/settings").await;
@@ -170,7 +174,7 @@ fn word(status: Status) -> &'static str {
 }
 
 /// The contract's stages, written again here so that a slip in the product is seen.
-fn stage(status: Status) -> &'static str {
+pub fn stage(status: Status) -> &'static str {
     match status {
         Status::Offer => "FB24_OFFER",
         Status::Tentative => "FB24_TENTATIVE",

@@ -132,6 +132,8 @@ pub struct Knobs {
     pub negative_credits: bool,
     /// Time the wrapper takes for any request.
     pub latency: Duration,
+    /// The web server in front (its `Date`) goes by the hotel's clock, not by this machine's.
+    pub own_date: bool,
     /// Put a control character that XML 1.0 forbids into notes.
     pub dirty_notes: bool,
 }
@@ -163,6 +165,7 @@ impl Default for Knobs {
             echo_id: true,
             negative_credits: true,
             latency: Duration::ZERO,
+            own_date: false,
             dirty_notes: false,
         }
     }

@@ -341,6 +341,11 @@ impl Hotel {
         self.0.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Requests that wait for their answer now.
+    pub fn in_flight(&self) -> usize {
+        self.0.shared.in_flight.load(Ordering::SeqCst)
+    }
+
     /// The most requests that were open at the same time.
     pub fn most_at_once(&self) -> usize {
         self.0.shared.most_at_once.load(Ordering::SeqCst)

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -186,6 +186,15 @@ impl Drop for Open {
 
 /// `POST …/FidelioXMLInterface.DataHandler`.
 pub async fn handle(request: HttpRequest, body: Bytes, shared: web::Data<Shared>) -> HttpResponse {
+    let mut response = carried(request, body, &shared).await;
+    let date = shared.state.lock().unwrap_or_else(PoisonError::into_inner).http_date();
+    if let Some(Ok(date)) = date.as_deref().map(HeaderValue::from_str) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
+}
+
+async fn carried(request: HttpRequest, body: Bytes, shared: &web::Data<Shared>) -> HttpResponse {
     use std::sync::atomic::Ordering::SeqCst;
     let started = Instant::now();
     let shared = shared.get_ref().clone();

@@ -108,6 +108,12 @@ impl HotelState {
         now.with_nanosecond(0).unwrap_or(now)
     }
 
+    /// What the web server in front says the time is; `None`: this machine's.
+    pub fn http_date(&self) -> Option<String> {
+        let at = self.now().and_local_timezone(self.zone).earliest().filter(|_| self.knobs.own_date)?;
+        Some(at.with_timezone(&Utc).format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    }
+
     /// Stops the clock at `at`; [`HotelState::advance`] moves it.
     pub fn set_clock(&mut self, at: NaiveDateTime) {
         self.clock = HotelClock::Fixed(at);
