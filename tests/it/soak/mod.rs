@@ -18,12 +18,13 @@ use fidelio_bitrix24::sync::{Loops, StepObserver};
 
 use self::life::Life;
 use self::trouble::Trouble;
+use crate::on_both_engines;
 use crate::support::api::start_time;
-use crate::support::db::{self, TestDb};
+use crate::support::db::TestDb;
 use crate::support::town::{Crew, House, Town};
 
 const CODE: &str = "GRAND";
-const DAYS: u64 = 3;
+const DAYS: u64 = 2;
 
 fn seed() -> u64 {
     let given = std::env::var("FB24_SOAK_SEED").ok().and_then(|text| text.parse().ok());
@@ -185,15 +186,8 @@ async fn soak(db: TestDb) {
     assert_eq!(writes(), before, "no echo, no war");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s1_days_of_a_living_hotel_among_faults_and_hand_overs_end_in_one_truth() {
-    soak(db::sqlite().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not seen to its end on a slow disk yet: cargo test --test it -- --ignored soak"]
-async fn s1_days_of_a_living_hotel_end_in_one_truth_on_postgres() {
-    if let Some(db) = db::postgres().await {
+on_both_engines! {
+    s1_days_of_a_living_hotel_among_faults_and_hand_overs_end_in_one_truth(db) {
         soak(db).await;
     }
 }
