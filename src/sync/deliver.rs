@@ -81,7 +81,7 @@ impl Engine {
 impl Delivery {
     async fn remember_way(&self) {
         let way = self.way();
-        if way != Way::Unknown && way != self.terms.multifield {
+        if way != Way::Unknown && way != self.ground.terms.multifield {
             self.engine.0.deps.portals.learned(self.portal, way).await;
         }
     }
@@ -92,7 +92,14 @@ impl Delivery {
         let (mut confirmed, mut anything, mut all) = (0, false, true);
         let mut failed: Option<SyncError> = None;
         loop {
-            let stop = failed.is_some() || self.lease.lost() || self.engine.stopping();
+            let mut stop = failed.is_some() || self.lease.lost() || self.engine.stopping();
+            if !stop {
+                match self.outdated().await {
+                    Ok(outdated) => stop = outdated,
+                    Err(error) => failed = Some(error),
+                }
+                stop |= failed.is_some();
+            }
             let mut moved = false;
             if !stop {
                 match self.advance(&mut jobs, all).await {
@@ -108,7 +115,7 @@ impl Delivery {
                 ended = jobs.join_next() => ended,
                 () = look, if !stop && failed.is_none() && !jobs.is_empty() => {
                     // Beside a scan alone everything may start.
-                    all = jobs.len() <= usize::from(self.lanes().scanning);
+                    all = self.busy(&jobs) == 0;
                     continue;
                 }
             };
@@ -159,6 +166,11 @@ impl Delivery {
         });
     }
 
+    /// Jobs under way beside a scan, which brings nothing to send and takes nobody's place.
+    fn busy(&self, jobs: &JoinSet<Result<Ended, SyncError>>) -> usize {
+        jobs.len().saturating_sub(usize::from(self.lanes().scanning))
+    }
+
     /// Starts as many jobs as there is work and room for; answers whether anything moved.
     async fn start(
         self: &Arc<Self>,
@@ -170,7 +182,7 @@ impl Delivery {
             if priorities.0 == super::lane(Priority::Import) && self.engine.import_paused(self.portal).await? {
                 continue;
             }
-            while jobs.len() < room {
+            while self.busy(jobs) < room {
                 let rows = self.take(priorities, want).await?;
                 if rows.is_empty() {
                     break;
@@ -197,6 +209,7 @@ impl Delivery {
         // Some of what is due waits for guests in flight: look a little further.
         let limit = i64::try_from(want + want / 10 + taken).unwrap_or(5_000);
         let rows = outbox::due(self.db(), self.portal, priorities, self.now(), limit).await?;
+        let rows = self.known(rows).await?;
         let lanes = self.lanes();
         Ok(rows.into_iter().filter(|row| !lanes.rows.contains(&row.id) && !lanes.waiting.contains(&row.id)).collect())
     }
@@ -213,7 +226,7 @@ impl Delivery {
             self.spawn_read(&plan, jobs, priority);
         }
         let mut writes = plan.writes;
-        while !writes.is_empty() && jobs.len() < room {
+        while !writes.is_empty() && self.busy(jobs) < room {
             let taken = self.fill(&writes);
             let partial = !self.is_full(&writes, taken);
             if lane == super::lane(Priority::Import) && partial && self.more_to_come(jobs, &writes).await? {
@@ -243,7 +256,7 @@ impl Delivery {
         jobs: &JoinSet<Result<Ended, SyncError>>,
         writes: &[Planned],
     ) -> Result<bool, SyncError> {
-        if !jobs.is_empty() {
+        if self.busy(jobs) > 0 {
             return Ok(true);
         }
         let oldest = writes.iter().map(|write| write.seen_at).min().unwrap_or_default();
@@ -380,7 +393,7 @@ impl Delivery {
                 write: self.seal_write(write)?,
             });
         }
-        let cap = i64::try_from(self.terms.request_cap.as_millis()).unwrap_or(60_000);
+        let cap = i64::try_from(self.ground.terms.request_cap.as_millis()).unwrap_or(60_000);
         let tx = self.db().begin().await?;
         // Not before: a busy database may let the transaction wait, and the hold counts from here.
         let now = self.now();

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::births::Births;
 use super::engine::Engine;
 use super::error::SyncError;
+use super::ground::Ground;
 use super::lease::HeldLease;
 use super::people::{comm_keys, name_tokens};
-use super::ports::PortalTerms;
 use crate::bitrix::PortalClient;
 use crate::bitrix::multifield::{Stored, Way};
 use crate::crypto::TenantKey;
-use crate::domain::{CrmEntity, HotelId, Mapping, PortalId};
-use crate::store::hotels::HotelRow;
-use crate::store::{hotels, mappings, outbox};
+use crate::domain::{CrmEntity, PortalId};
+use crate::store::outbox;
 
 /// How long a read of a record counts as its present state before a stage is moved or a phone changed.
 const FRESH_MS: i64 = 10_000;
@@ -24,10 +23,8 @@ pub(super) struct Delivery {
     pub portal: PortalId,
     pub key: TenantKey,
     pub client: PortalClient,
-    pub terms: PortalTerms,
+    pub ground: Ground,
     pub lease: Arc<HeldLease>,
-    pub hotels: HashMap<HotelId, HotelRow>,
-    pub mappings: HashMap<HotelId, Mapping>,
     /// Results are recorded one after another, so that a deal and its guest never miss each other's news.
     pub recording: tokio::sync::Mutex<()>,
     lanes: Mutex<Lanes>,
@@ -61,29 +58,30 @@ pub(super) struct Lanes {
     pub tried: HashSet<String>,
     /// The scan of what changed is under way.
     pub scanning: bool,
+    /// People changed what is written by.
+    pub outdated: bool,
+    pub ground_at: i64,
 }
 
 impl Delivery {
     pub async fn begin(engine: &Engine, portal: PortalId, lease: Arc<HeldLease>) -> Result<Self, SyncError> {
         let deps = &engine.0.deps;
         let (key, client) = (deps.portals.key(portal).await?, deps.portals.client(portal).await?);
-        let terms = deps.portals.terms(portal).await?;
-        let hotels: HashMap<HotelId, HotelRow> =
-            hotels::list(&deps.db, portal).await?.into_iter().map(|hotel| (hotel.id, hotel)).collect();
-        let mut by_hotel = HashMap::new();
-        for hotel in hotels.keys() {
-            by_hotel.insert(*hotel, mappings::active(&deps.db, portal, *hotel).await?.1);
-        }
-        let lanes = Lanes { no_import: !terms.can_import, way: terms.multifield, ..Lanes::default() };
+        let ground = Ground::read(engine, portal).await?;
+        let terms = &ground.terms;
+        let lanes = Lanes {
+            no_import: !terms.can_import,
+            way: terms.multifield,
+            ground_at: deps.clock.now_ms(),
+            ..Lanes::default()
+        };
         let delivery = Self {
             engine: engine.clone(),
             portal,
             key,
             client,
-            terms,
+            ground,
             lease,
-            hotels,
-            mappings: by_hotel,
             recording: tokio::sync::Mutex::new(()),
             lanes: Mutex::new(lanes),
         };

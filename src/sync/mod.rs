@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 mod findings;
 mod gauges;
+mod ground;
 mod import_run;
 pub mod imports;
 mod intake;

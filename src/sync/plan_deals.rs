@@ -70,10 +70,10 @@ impl Delivery {
             let Subject::Stay(hotel, number) = &due.subject else { continue };
             let row = rows.get(&(*hotel, number.clone()));
             let carried = row.filter(|row| {
-                self.hotels.contains_key(hotel)
+                self.ground.hotels.contains_key(hotel)
                     && row.facts.status.get().is_some_and(|status| {
                         linked.contains_key(&due.row.subject)
-                            || self.mappings.get(hotel).is_some_and(|mapping| mapping.carries(*status))
+                            || self.ground.mappings.get(hotel).is_some_and(|mapping| mapping.carries(*status))
                     })
             });
             let Some(row) = carried else {
@@ -119,7 +119,7 @@ impl Delivery {
             for (hotel, number) in rows.keys() {
                 let subject = Subject::Stay(*hotel, number.clone()).to_string();
                 if let (false, false, Some(hotel)) =
-                    (linked.contains_key(&subject), found.contains_key(&subject), self.hotels.get(hotel))
+                    (linked.contains_key(&subject), found.contains_key(&subject), self.ground.hotels.get(hotel))
                 {
                     wanted.insert(hash_of(&self.key, kind, &format!("{}:{number}", hotel.code)), subject);
                 }
@@ -237,24 +237,27 @@ impl Delivery {
                 return;
             }
         };
-        let (Some(hotel), Some(mapping)) = (self.hotels.get(&row.hotel), self.mappings.get(&row.hotel)) else { return };
+        let (Some(hotel), Some(mapping)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
+        else {
+            return;
+        };
         if self.lanes().records.contains(&(CrmEntity::Deal, record.crm_id)) {
             self.lanes().waiting.insert(due.row.id);
             return;
         }
-        let mut desired = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &self.terms.place());
+        let mut desired = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &self.ground.terms.place());
         if self.is_stranger(plan, due, link, record, &desired) {
             return;
         }
         let elsewhere =
-            matches!(record.fields.get("categoryId"), Some(CrmValue::Int(id)) if *id != self.terms.category_id);
+            matches!(record.fields.get("categoryId"), Some(CrmValue::Int(id)) if *id != self.ground.terms.category_id);
         // A deal that a person closed stays closed; one moved to another pipeline lives by that pipeline's stages.
         if elsewhere || (record.closed_by_person && !mapping.reopen_closed) {
             desired.remove("stageId");
         }
         let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
         if free("originatorId") && free("originId") {
-            let birth = deal_birth(mapping, &hotel.code, &row.facts, &self.terms.place(), 0);
+            let birth = deal_birth(mapping, &hotel.code, &row.facts, &self.ground.terms.place(), 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
         let set = change_set(&record.putbacks.uncontested(desired.clone()), &record.fields);
@@ -283,12 +286,15 @@ impl Delivery {
                 return;
             }
         };
-        let (Some(hotel), Some(mapping)) = (self.hotels.get(&row.hotel), self.mappings.get(&row.hotel)) else { return };
-        let Some(owner) = self.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
+        let (Some(hotel), Some(mapping)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
+        else {
+            return;
+        };
+        let Some(owner) = self.ground.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
             self.ownerless(plan, due);
             return;
         };
-        let place = self.terms.place();
+        let place = self.ground.terms.place();
         let mut fields = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &place);
         fields.extend(deal_birth(mapping, &hotel.code, &row.facts, &place, owner));
         let set = change_set(&fields, &Fields::new());

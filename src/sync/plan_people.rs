@@ -43,7 +43,7 @@ impl Delivery {
         for due in due {
             let row = key_of(&due.subject).and_then(|key| rows.get(&key));
             let carried = row.filter(|row| {
-                self.hotels.contains_key(&row.hotel) && row.facts.kind.get() != Some(&ProfileKind::Other)
+                self.ground.hotels.contains_key(&row.hotel) && row.facts.kind.get() != Some(&ProfileKind::Other)
             });
             match (carried, linked.get(&due.row.subject)) {
                 (None, _) => plan.dropped.push(due.pair()),
@@ -132,7 +132,7 @@ impl Delivery {
         let mut speaks: Option<(&ProfileRow, &LinkRow)> = None;
         for link in shared {
             let Some(key) = link.subject.parse().ok().as_ref().and_then(key_of) else { continue };
-            let (Some(hotel), Some(row)) = (self.hotels.get(&key.0), rows.get(&key)) else { continue };
+            let (Some(hotel), Some(row)) = (self.ground.hotels.get(&key.0), rows.get(&key)) else { continue };
             marks.insert(format!("{}:{}", hotel.code, key.1));
             add_totals(&mut sum, totals.get(&key));
             speaks = speaks.or(Some((row, link)));
@@ -141,7 +141,9 @@ impl Delivery {
             plan.dropped.push(due.pair());
             return;
         };
-        let (Some(mapping), Some(hotel)) = (self.mappings.get(&profile.hotel), self.hotels.get(&profile.hotel)) else {
+        let (Some(mapping), Some(hotel)) =
+            (self.ground.mappings.get(&profile.hotel), self.ground.hotels.get(&profile.hotel))
+        else {
             plan.dropped.push(due.pair());
             return;
         };
@@ -178,7 +180,9 @@ impl Delivery {
         let totals = self.totals(&keys).await?;
         let mut people = Vec::with_capacity(due.len());
         for (due, row) in due {
-            let (Some(hotel), Some(mapping)) = (self.hotels.get(&row.hotel), self.mappings.get(&row.hotel)) else {
+            let (Some(hotel), Some(mapping)) =
+                (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
+            else {
                 continue;
             };
             let company = row.facts.kind.get().is_some_and(|kind| kind.is_company());
@@ -216,8 +220,8 @@ impl Delivery {
 
     fn plan_birth(&self, plan: &mut Plan, person: NewPerson, doubts: Vec<i64>) {
         let NewPerson { due, row, entity, mark, fields, comms, name } = person;
-        let Some(hotel) = self.hotels.get(&row.hotel) else { return };
-        let Some(owner) = self.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
+        let Some(hotel) = self.ground.hotels.get(&row.hotel) else { return };
+        let Some(owner) = self.ground.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
             self.ownerless(plan, &due);
             return;
         };

@@ -70,6 +70,7 @@ impl Delivery {
     pub(super) fn tracked(&self, entity: CrmEntity) -> BTreeSet<String> {
         let always = ALWAYS.iter().filter(|(of, _)| *of == entity).flat_map(|(_, names)| names.iter());
         let mapped = self
+            .ground
             .mappings
             .values()
             .flat_map(|mapping| mapping.rules(entity))
@@ -177,6 +178,7 @@ impl Delivery {
         }
         let now = self.now();
         let (mut saved, mut intents, mut problems, mut changed) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut older = HashSet::new();
         for record in &seen {
             let Some(subjects) = linked.get(&record.id) else { continue };
             // What is being written right now is about to be confirmed, or was after we asked; an older look must not
@@ -194,6 +196,7 @@ impl Delivery {
                         seen_at: now,
                     });
                 }
+                older.insert(record.id);
                 continue;
             }
             let Merged { mut row, differs, stopped } = merged;
@@ -246,7 +249,8 @@ impl Delivery {
             saved.push(row);
         }
         crm_records::save(&tx, self.portal, &self.key, &saved).await?;
-        self.reindex(&tx, entity, &seen, gone).await?;
+        let newest: Vec<&Seen> = seen.iter().filter(|record| !older.contains(&record.id)).collect();
+        self.reindex(&tx, entity, &newest, gone).await?;
         outbox::add(&tx, self.portal, intents).await?;
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
         tx.commit().await?;
@@ -260,20 +264,20 @@ impl Delivery {
         else {
             return false;
         };
-        let stages = self.mappings.values().map(|mapping| &mapping.stages).chain([&self.terms.stages]);
+        let stages = self.ground.mappings.values().map(|mapping| &mapping.stages).chain([&self.ground.terms.stages]);
         stages.flatten().any(|(status, of)| status.word() == word && of == stage)
     }
 
     /// A first pass over everything: only the index is interested.
     pub(super) async fn index_only(&self, entity: CrmEntity, seen: &[Seen]) -> Result<(), SyncError> {
         let tx = self.db().begin().await?;
-        self.reindex(&tx, entity, seen, &[]).await?;
+        self.reindex(&tx, entity, &seen.iter().collect::<Vec<_>>(), &[]).await?;
         tx.commit().await?;
         Ok(())
     }
 
     /// Keeps the matching index as the portal is; only what differs is written.
-    async fn reindex(&self, tx: &Tx, entity: CrmEntity, seen: &[Seen], gone: &[i64]) -> Result<(), SyncError> {
+    async fn reindex(&self, tx: &Tx, entity: CrmEntity, seen: &[&Seen], gone: &[i64]) -> Result<(), SyncError> {
         let ids: Vec<i64> = seen.iter().map(|record| record.id).collect();
         let held = crm_index::of_records(tx, self.portal, entity, &ids).await?;
         let (mut stale, mut rows) = (gone.to_vec(), Vec::new());

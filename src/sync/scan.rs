@@ -73,7 +73,7 @@ impl Delivery {
 
     /// Nobody answers for new records, yet: said once a portal, taken back when a rule is chosen.
     async fn owner_is_set(&self) -> Result<(), SyncError> {
-        if self.terms.owner_rule != crate::domain::OwnerRule::Unset {
+        if self.ground.terms.owner_rule != crate::domain::OwnerRule::Unset {
             problems::clear(self.db(), self.portal, "portal", "owner.unset").await?;
         }
         Ok(())

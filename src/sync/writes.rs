@@ -60,7 +60,7 @@ impl Delivery {
     /// How many of these writes, in order, fit one request.
     pub(super) fn fill(&self, writes: &[Planned]) -> usize {
         let lanes = self.lanes();
-        let cap = self.terms.request_cap.as_secs_f64() * OF_CAP;
+        let cap = self.ground.terms.request_cap.as_secs_f64() * OF_CAP;
         let (mut commands, mut seconds) = (0_usize, 0.0_f64);
         let mut open: std::collections::HashMap<CrmEntity, usize> = std::collections::HashMap::new();
         for (count, write) in writes.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 mod basics;
 mod crashes;
+mod ground;
 mod history;
 mod hotel;
 mod imports;
