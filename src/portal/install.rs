@@ -23,6 +23,8 @@ struct Brought<'a> {
     language: &'a str,
     /// The installer's frame, or an installation event.
     installing: bool,
+    /// The event had waited under this number.
+    late: Option<i64>,
 }
 
 /// Somebody known at a portal known.
@@ -60,6 +62,7 @@ impl Directory {
             application_token: frame.application_token.as_ref(),
             language: &frame.lang,
             installing,
+            late: None,
         };
         let portal = if user.admin { self.absorb(&user, &brought).await? } else { self.recognise(&user).await? };
         Ok(Opened { portal, user })
@@ -79,7 +82,12 @@ impl Directory {
     }
 
     /// `ONAPPINSTALL` or `ONAPPUPDATE`: believed only if its own token proves to be an admin's.
-    pub(super) async fn installed_by(&self, arrival: &Arrival, from: Option<IpAddr>) -> Result<(), PortalError> {
+    pub(super) async fn installed_by(
+        &self,
+        arrival: &Arrival,
+        from: Option<IpAddr>,
+        late: Option<i64>,
+    ) -> Result<(), PortalError> {
         let user = self.verify(arrival.presented(from)).await?;
         if !user.admin {
             return Err(PortalError::NotAdmin);
@@ -90,6 +98,7 @@ impl Directory {
             application_token: arrival.application_token.as_ref(),
             language: &arrival.language,
             installing: true,
+            late,
         };
         self.absorb(&user, &brought).await.map(drop)
     }
@@ -198,8 +207,13 @@ impl Directory {
                 portals::bump_generation(&tx, id).await?;
             }
         }
-        // What an event of this installation brought before is not needed any more.
-        late_installs::delete_of(&tx, &user.info.member_id).await?;
+        // What an event of this installation brought before is not needed any more. An event that had waited is older
+        // than whatever took it away while hosts were asked about it: nothing of it may overwrite that.
+        match brought.late {
+            None => late_installs::delete_of(&tx, &user.info.member_id).await?,
+            Some(late) if late_installs::take(&tx, &user.info.member_id, late).await? => {}
+            Some(_) => return Err(PortalError::Internal("the portal was installed anew meanwhile".into())),
+        }
         tx.commit().await?;
 
         self.forget(id);

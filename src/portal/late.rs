@@ -1,4 +1,5 @@
-//! An installation event that cannot be verified when it comes, because the OAuth host or the portal does not answer.
+//! An installation event that cannot be verified when it comes: the OAuth host or the portal does not answer, or its
+//! caller's address owes too many refusals, which an address that many share may owe for somebody else.
 //!
 //! Bitrix24 sends it once. A hotel that installs by script has no page that would come again by itself, so the event
 //! waits, sealed under the master key, and is tried again until its access token has ended. The product's rules stand:
@@ -16,7 +17,6 @@ use super::{Directory, PortalError};
 use crate::bitrix::{Class, PortalEvent};
 use crate::crypto::CryptoError;
 use crate::store::late_installs::{self, LateInstall};
-use crate::store::leases;
 
 const CONTEXT: &str = "late_install.event";
 
@@ -26,9 +26,9 @@ const AGAIN_MS: i64 = 20_000;
 /// Of one portal, and of all.
 const OF_ONE: i64 = 4;
 const OF_ALL: i64 = 256;
+/// Of all, while those count that come from callers who were refused too often: the rest stays for outages.
+const OF_REFUSED: i64 = 128;
 const AT_ONCE: i64 = 16;
-/// A run asks a few hosts that may all be silent.
-const LEASE_MS: i64 = 120_000;
 
 /// What an installation event brings; nothing of it is believed yet.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl Arrival {
 fn passes(error: &PortalError) -> bool {
     match error {
         // Its admin may name the authority meanwhile, or renew the certificate.
-        PortalError::Unreachable(_) | PortalError::Untrusted(_) => true,
+        PortalError::Unreachable(_) | PortalError::Untrusted(_) | PortalError::TooMany => true,
         PortalError::Bitrix(error) => matches!(error.class, Class::Retry { .. }),
         _ => false,
     }
@@ -123,11 +123,12 @@ impl Directory {
     /// Takes an installation event: at once where it can be verified, else when it can.
     pub(super) async fn install_arrived(&self, event: &PortalEvent, from: Option<IpAddr>) -> Result<(), PortalError> {
         let arrival = Arrival::of(event).ok_or(PortalError::Unverified("there is no token"))?;
-        match self.installed_by(&arrival, from).await {
+        match self.installed_by(&arrival, from, None).await {
             Err(error) if passes(&error) && plausible_member(&arrival.member_id) => {
                 let (sealed, now) = (arrival.seal(self)?, self.now());
                 let due = now.saturating_add(AGAIN_MS);
-                if !late_installs::keep(self.db(), &arrival.member_id, sealed, now, due, OF_ONE, OF_ALL).await? {
+                let room = if matches!(error, PortalError::TooMany) { OF_REFUSED } else { OF_ALL };
+                if !late_installs::keep(self.db(), &arrival.member_id, sealed, now, due, OF_ONE, room).await? {
                     return Err(error);
                 }
                 tracing::warn!(%error, "an installation event cannot be verified now; it is kept for an hour");
@@ -139,23 +140,22 @@ impl Directory {
 
     /// Tries those that wait; answers how many came to an end.
     pub(super) async fn late_installs(&self) -> Result<usize, PortalError> {
-        let now = self.now();
-        let due = late_installs::due(self.db(), now, AT_ONCE).await?;
-        if due.is_empty() {
+        if late_installs::due(self.db(), self.now(), 1).await?.is_empty() {
             return Ok(0);
         }
-        let node = &self.0.parts.node;
-        let lease = leases::acquire(self.db(), "late_installs", node, now, now.saturating_add(LEASE_MS)).await?;
-        let Some(lease) = lease else { return Ok(0) };
-        let tried = futures_util::future::join_all(due.iter().map(|late| self.late_install(late))).await;
-        leases::release(self.db(), &lease).await?;
-        tried.into_iter().try_fold(0, |ended, tried| Ok(ended + usize::from(tried?)))
+        let trying = async {
+            // Listed under the lease: what another node has just tried is not tried again.
+            let due = late_installs::due(self.db(), self.now(), AT_ONCE).await?;
+            let tried = futures_util::future::join_all(due.iter().map(|late| self.late_install(late))).await;
+            tried.into_iter().try_fold(0, |ended, tried| Ok(ended + usize::from(tried?)))
+        };
+        Ok(self.under_lease("late_installs", Box::pin(trying)).await?.unwrap_or(0))
     }
 
     /// `true`: it needs no further try.
     async fn late_install(&self, late: &LateInstall) -> Result<bool, PortalError> {
         let tried = match Arrival::open(self, &late.event_sealed) {
-            Ok(arrival) => self.installed_by(&arrival, None).await,
+            Ok(arrival) => self.installed_by(&arrival, None, Some(late.id)).await,
             Err(error) => Err(error),
         };
         let now = self.now();

@@ -135,17 +135,26 @@ impl Directory {
 
     /// One step of one portal's life. `false`: another node has it.
     pub async fn advance(&self, portal: PortalId) -> Result<bool, PortalError> {
-        let name = format!("ensure:{portal}");
+        let done = self.under_lease(&format!("ensure:{portal}"), Box::pin(self.step(portal))).await?;
+        Ok(done.is_some())
+    }
+
+    /// Works under a lease that is renewed meanwhile and given back at the end. `None`: another node has it.
+    pub(super) async fn under_lease<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<T, PortalError>>,
+    ) -> Result<Option<T>, PortalError> {
         let length = i64::from(self.0.parts.config.sync.lease_seconds).saturating_mul(1000);
         let take = async || {
             let now = self.now();
-            leases::acquire(self.db(), &name, &self.0.parts.node, now, now.saturating_add(length)).await
+            leases::acquire(self.db(), name, &self.0.parts.node, now, now.saturating_add(length)).await
         };
-        let Some(lease) = take().await? else { return Ok(false) };
+        let Some(lease) = take().await? else { return Ok(None) };
         let renewing = async {
             loop {
                 self.0.parts.clock.sleep(Duration::from_millis(u64::try_from(length / 3).unwrap_or(1).max(1))).await;
-                // Lost, or the database is away: the step is dropped where it stands, and found again by listing.
+                // Lost, or the database is away: the work is dropped where it stands, and found again by listing.
                 match take().await {
                     Ok(Some(renewed)) if renewed.fence == lease.fence => {}
                     _ => return,
@@ -153,11 +162,11 @@ impl Directory {
             }
         };
         let done = tokio::select! {
-            done = Box::pin(self.step(portal)) => done,
+            done = work => done,
             () = renewing => Err(PortalError::Internal("the lease was lost".into())),
         };
         leases::release(self.db(), &lease).await?;
-        done.map(|()| true)
+        done.map(Some)
     }
 
     async fn step(&self, portal: PortalId) -> Result<(), PortalError> {

@@ -56,7 +56,7 @@ fn caller(address: IpAddr) -> IpAddr {
 }
 
 impl Turns {
-    /// Waits for a place, not for long. `from`: `None` for our own work.
+    /// Waits for a place, not for long. `from`: `None` for our own work, and for callers whom nobody can tell apart.
     pub async fn take(&self, from: Option<IpAddr>, now: i64) -> Result<Turn<'_>, PortalError> {
         let from = from.map(caller);
         if from.is_some_and(|caller| self.owes(caller, now) > CREDIT_MS) {

@@ -30,7 +30,7 @@ pub struct Presented<'a> {
     pub server_endpoint: &'a str,
     /// A certificate authority (PEM) to trust for this portal, should its certificate be signed by an unknown one.
     pub authority: Option<&'a str>,
-    /// Who is asking; `None`: we are, for somebody who asked before.
+    /// Who is asking; `None`: we are, for somebody who asked before, or nobody can tell.
     pub from: Option<IpAddr>,
 }
 
@@ -51,6 +51,9 @@ pub struct Verified {
 /// An access token lives an hour; where the host does not say when it ends, it is taken to be as old as it can be
 /// without having been refused.
 const ASSUMED_MS: i64 = 300_000;
+
+/// A page left open over night shows such a token, a forger has none: it is held against nobody.
+const ENDED: &str = "the token has ended";
 
 fn plausible_token(token: &SecretString) -> bool {
     let text = token.expose_secret();
@@ -78,9 +81,8 @@ fn same_domain(claimed: &str, info: &AppInfo) -> bool {
 fn refused(error: Error) -> PortalError {
     match error.class {
         // Later it will be no better.
-        _ if matches!(error.code(), "expired_token" | "invalid_token") => {
-            PortalError::Unverified("the token has ended")
-        }
+        _ if error.code() == "expired_token" => PortalError::Unverified(ENDED),
+        _ if error.code() == "invalid_token" => PortalError::Unverified("the token is none of this app's"),
         Class::Retry { .. } => PortalError::Unreachable(error.to_string()),
         // Payment is a state of a portal that is told apart; everything else says only that the token is not good.
         Class::Suspend => PortalError::Bitrix(error),
@@ -92,7 +94,7 @@ impl Directory {
     /// Asks the pinned host whose token this is, and the portal whether its user is an admin.
     pub async fn verify(&self, presented: Presented<'_>) -> Result<Verified, PortalError> {
         let (oauth_host, info) = match self.verify_token(presented).await {
-            Err(error @ PortalError::Unverified(_)) => {
+            Err(error @ PortalError::Unverified(why)) if why != ENDED => {
                 self.0.turns.refused(presented.from, self.now());
                 return Err(error);
             }
@@ -162,8 +164,11 @@ impl Directory {
                 }
                 Err(error) => {
                     let error = refused(error);
-                    // A host that did answer "no" must not hide one that did not answer.
-                    if !matches!(last, PortalError::Unreachable(_) | PortalError::Bitrix(_)) {
+                    // A host that did answer "no" must not hide one that did not answer, or one that knows the token.
+                    if !matches!(
+                        last,
+                        PortalError::Unreachable(_) | PortalError::Bitrix(_) | PortalError::Unverified(ENDED)
+                    ) {
                         last = error;
                     }
                 }
@@ -190,9 +195,7 @@ impl Directory {
                     Untrusted { fault, endpoint, may_offer: offered && fault == UNKNOWN_AUTHORITY, offered }.into(),
                 )
             }
-            _ if matches!(error.code(), "expired_token" | "invalid_token") => {
-                PortalError::Unverified("the token has ended")
-            }
+            _ if matches!(error.code(), "expired_token" | "invalid_token") => PortalError::Unverified(ENDED),
             Class::Retry { .. } => PortalError::Unreachable(error.to_string()),
             _ => PortalError::Bitrix(error),
         })?;

@@ -57,6 +57,14 @@ pub async fn delete(db: &Db, id: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Takes this one away for good, with those of its member that came before it. `false`: it was gone already, because its
+/// portal was installed by something newer.
+pub async fn take(tx: &Tx, member_id: &str, id: i64) -> Result<bool, StoreError> {
+    let own = tx.execute("DELETE FROM late_install WHERE id = $1", args![id]).await?;
+    tx.execute("DELETE FROM late_install WHERE member_id = $1 AND id < $2", args![member_id, id]).await?;
+    Ok(own == 1)
+}
+
 /// Whatever waits for this member: its portal was installed by other means.
 pub async fn delete_of(tx: &Tx, member_id: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM late_install WHERE member_id = $1", args![member_id]).await?;

@@ -197,6 +197,16 @@ on_both_engines! {
         assert_eq!(flood(99, "/bitrix/app").await, 403, "the caller may try again after a while");
     }
 
+    s3_a_token_that_has_merely_ended_is_held_against_nobody(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.install().await;
+        let stale = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), 1, Tokens::Pair);
+        stand.sandbox.expire_tokens();
+        for _ in 0..40 {
+            assert_eq!(stand.event_from("198.51.100.7", &stale).await, 403, "a page left open over night asks again");
+        }
+    }
+
     s3_an_event_s_member_that_cannot_be_one_asks_nobody(db) {
         let stand = Stand::start(&db.db, options());
         stand.install().await;

@@ -1,9 +1,11 @@
 //! Installation events that come while nobody can verify them: kept sealed, tried again, believed only then.
 
-use fb24_sandbox::portal::Fault;
+use std::time::Duration;
+
 use fb24_sandbox::portal::events::Tokens;
+use fb24_sandbox::portal::{Fault, FaultAnswer};
 use fidelio_bitrix24::portal::PortalStatus;
-use fidelio_bitrix24::store::late_installs;
+use fidelio_bitrix24::store::{late_installs, portals};
 use serde_json::json;
 
 use crate::on_both_engines;
@@ -112,5 +114,85 @@ on_both_engines! {
         let answer = stand.open("/bitrix/install", &stand.frame(1)).await;
         assert_eq!(Stand::boot(&answer)["page"], "install");
         assert_eq!(waiting(&stand).await, 252, "what the frame made needless is gone");
+    }
+
+    s3_an_installation_event_from_an_address_that_was_refused_too_often_is_kept(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.sandbox.begin_install();
+        stand.sandbox.set_installed();
+        let honest = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), 1, Tokens::Pair);
+        let mut forged = honest.clone();
+        for (key, value) in &mut forged {
+            match key.as_str() {
+                "auth[access_token]" => *value = "0123456789abcdef0123456789abcdef".into(),
+                "auth[member_id]" => *value = "made-up".into(),
+                _ => {}
+            }
+        }
+        for _ in 0..31 {
+            assert_eq!(stand.event_from("198.51.100.7", &forged).await, 403);
+        }
+        assert_eq!(waiting(&stand).await, 0);
+        assert_eq!(stand.event_from("198.51.100.7", &honest).await, 200, "one address may be many hotels'");
+        assert!(stand.found().await.is_none());
+        // What is kept for such an address leaves room for an outage.
+        for n in 0..140 {
+            for (key, value) in &mut forged {
+                if key == "auth[member_id]" {
+                    *value = format!("made-up-{n}");
+                }
+            }
+            stand.event_from("198.51.100.7", &forged).await;
+        }
+        assert_eq!(waiting(&stand).await, 128);
+        stand.pass(25);
+        for _ in 0..10 {
+            stand.settle().await;
+        }
+        assert_eq!((stand.portal().await.status, waiting(&stand).await), (PortalStatus::Active, 0));
+    }
+
+    s3_an_installation_event_that_waited_never_overwrites_what_came_meanwhile(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.sandbox.begin_install();
+        stand.sandbox.set_installed();
+        outage(&stand);
+        let body = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), 1, Tokens::Pair);
+        assert_eq!(stand.event(&body).await, 200);
+        stand.sandbox.clear_faults();
+        stand.sandbox.clear_requests();
+        stand.pass(25);
+        // While the host thinks about the event, another admin installs.
+        let slow = FaultAnswer::Slow(Duration::from_secs(4));
+        stand.sandbox.fault(Fault::after_commit("oauth/app.info").answering(slow));
+        let frame = async {
+            while stand.sandbox.requests_of("oauth/app.info").is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            stand.open("/bitrix/install", &stand.frame(4)).await
+        };
+        let (answer, ()) = tokio::join!(frame, stand.settle());
+        assert_eq!(Stand::boot(&answer)["page"], "install");
+        let portal = stand.portal().await;
+        let row = portals::get(&stand.db, portal.id).await.unwrap().unwrap();
+        assert_eq!(row.installer_user_id, 4);
+        assert_eq!(waiting(&stand).await, 0);
+    }
+
+    s3_of_two_installation_events_that_waited_the_newer_one_stays(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.sandbox.begin_install();
+        stand.sandbox.set_installed();
+        outage(&stand);
+        for user in [1, 4] {
+            let body = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), user, Tokens::Pair);
+            assert_eq!(stand.event(&body).await, 200);
+        }
+        stand.sandbox.clear_faults();
+        stand.pass(25);
+        stand.settle().await;
+        let portal = stand.portal().await;
+        assert_eq!(portals::get(&stand.db, portal.id).await.unwrap().unwrap().installer_user_id, 4);
+        assert_eq!(waiting(&stand).await, 0);
     }
 }

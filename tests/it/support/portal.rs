@@ -212,6 +212,14 @@ impl Stand {
         self.post("/bitrix/events", fb24_sandbox::portal::php::encode_form(body).into_bytes()).await
     }
 
+    /// As [`Stand::event`], from this address behind the trusted proxy.
+    pub async fn event_from(&self, address: &str, body: &[(String, String)]) -> u16 {
+        let form = fb24_sandbox::portal::php::encode_form(body).into_bytes();
+        let request = self.http.post(format!("{}/bitrix/events", self.node.url)).header("X-Forwarded-For", address);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);
+        request.send().await.expect("an answer").status().as_u16()
+    }
+
     pub async fn post(&self, path: &str, body: Vec<u8>) -> u16 {
         let request = self.http.post(format!("{}{path}", self.node.url));
         let request = request.header("Content-Type", "application/x-www-form-urlencoded").body(body);
