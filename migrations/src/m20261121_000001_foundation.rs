@@ -266,7 +266,7 @@ const TABLES: &[&str] = &[
         updated_by BIGINT NOT NULL DEFAULT 0,
         closed_by_person BOOLEAN NOT NULL DEFAULT FALSE,
         deleted BOOLEAN NOT NULL DEFAULT FALSE,
-        putbacks TEXT NOT NULL DEFAULT '{}',
+        putbacks_sealed {blob},
         synced_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, entity, crm_id)
     )",

@@ -108,6 +108,39 @@ pub fn bare(comm: &Comm) -> String {
     }
 }
 
+/// Portals reformat phones and reorder links; that is no edit.
+pub fn alike(a: &CrmValue, b: &CrmValue) -> bool {
+    match (a, b) {
+        (CrmValue::Comms(a), CrmValue::Comms(b)) => {
+            let bare = |comms: &BTreeSet<Comm>| comms.iter().map(bare).collect::<BTreeSet<String>>();
+            bare(a) == bare(b)
+        }
+        (CrmValue::Ids(target), has @ CrmValue::Ids(_)) => same_ids(target, has),
+        (a, b) => a.same(b),
+    }
+}
+
+/// Whether something of `mine` that a shared list had is gone from what it holds now, or is not its first any more.
+pub fn lost(mine: &CrmValue, had: &CrmValue, now: &CrmValue) -> bool {
+    if let (CrmValue::Ids(mine), CrmValue::Ids(had)) = (mine, had)
+        && let Some(first) = had.first().filter(|first| mine.contains(first))
+        && !matches!(now, CrmValue::Ids(now) if now.first() == Some(first))
+    {
+        return true;
+    }
+    let (mine, had, now) = (elements(mine), elements(had), elements(now));
+    mine.iter().any(|one| had.contains(one) && !now.contains(one))
+}
+
+fn elements(list: &CrmValue) -> BTreeSet<String> {
+    match list {
+        CrmValue::Ids(ids) => ids.iter().map(ToString::to_string).collect(),
+        CrmValue::Texts(texts) => texts.clone(),
+        CrmValue::Comms(comms) => comms.iter().map(bare).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
 fn shared_ids(want: &[i64], has: &CrmValue, mine: &CrmValue) -> Vec<i64> {
     let ids = |value: &CrmValue| if let CrmValue::Ids(ids) = value { ids.clone() } else { Vec::new() };
     let mine = ids(mine);
@@ -160,6 +193,17 @@ mod tests {
         assert_eq!(change_set(&desired, &held).write.get("contactIds"), Some(&CrmValue::Ids(vec![2, 3, 9])));
         let same: Fields = [("contactIds".into(), CrmValue::Ids(vec![1]))].into();
         assert!(change_set(&same, &held).is_empty());
+    }
+
+    #[test]
+    fn s1_what_others_take_from_a_shared_list_is_told_from_what_they_add() {
+        let (mine, had) = (CrmValue::Ids(vec![1, 2]), CrmValue::Ids(vec![1, 2, 9]));
+        let after = |ids: &[i64]| lost(&mine, &had, &CrmValue::Ids(ids.to_vec()));
+        assert!(!after(&[1, 2, 9, 10]) && !after(&[1, 9, 2]) && !after(&[1, 2]));
+        assert!(after(&[1, 9]) && after(&[9, 1, 2]) && lost(&mine, &had, &CrmValue::Empty));
+        let phone = comms(&["+74951112233"]);
+        assert!(!lost(&phone, &phone, &comms(&["8 (495) 111-22-33", "+74959990011"])));
+        assert!(lost(&phone, &phone, &comms(&["+74959990011"])) && !lost(&phone, &CrmValue::Empty, &CrmValue::Empty));
     }
 
     fn any_value() -> impl Strategy<Value = CrmValue> {

@@ -4,53 +4,90 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::crm::Fields;
+use super::change_set::{alike, change_set};
+use super::crm::{CrmValue, Fields};
 
 /// So often a field is put back …
 const MOST: i32 = 3;
-/// … within this time; then it is a problem for people, and the field is left as it is until one of them decides.
+/// … within this time; then it is a problem for people, and the value is not put back until one of them decides, the
+/// hotel has another value, or this time has passed since it was last put back.
 const WINDOW_MS: i64 = 24 * 3_600_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PutBack {
-    pub count: i32,
-    pub since: i64,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PutBack {
+    count: i32,
+    since: i64,
+    /// When it was last put back.
+    last: i64,
+    /// The hotel's value that is fought over.
+    over: CrmValue,
+    /// What the others put in its place last.
+    theirs: CrmValue,
 }
 
-/// Of one record, by field.
+impl PutBack {
+    fn stopped(&self, now: i64) -> bool {
+        self.count > MOST && now - self.last <= WINDOW_MS
+    }
+
+    /// Whether the quarrel is over this value.
+    fn over(&self, desired: &CrmValue) -> bool {
+        match (&self.over, desired) {
+            (CrmValue::Texts(over), CrmValue::Texts(desired)) => desired.is_subset(over),
+            (over, desired) => alike(over, desired),
+        }
+    }
+}
+
+/// Of one record, by field. Holds values of guests: sealed where it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PutBacks(BTreeMap<String, PutBack>);
 
 impl PutBacks {
-    /// Someone changed the field; `true`: once too often, just now.
-    pub fn count(&mut self, field: &str, now: i64) -> bool {
-        let held = self.0.entry(field.to_owned()).or_insert(PutBack { count: 0, since: now });
-        if held.count > MOST {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Someone changed the field from `held` to `theirs`; `true`: once too often, just now.
+    pub fn count(&mut self, field: &str, held: &CrmValue, theirs: &CrmValue, now: i64) -> bool {
+        let begin = || PutBack { count: 0, since: now, last: now, over: held.clone(), theirs: theirs.clone() };
+        let put = self.0.entry(field.to_owned()).or_insert_with(begin);
+        // What the record held was either the others' own value, or one of ours that was written since.
+        let another = !alike(held, &put.theirs) && !put.over(held);
+        if another {
+            *put = begin();
+        } else if !put.stopped(now) && now - put.since > WINDOW_MS {
+            (put.count, put.since) = (0, now);
+        }
+        put.theirs = theirs.clone();
+        if put.count > MOST {
             return false;
         }
-        if now - held.since > WINDOW_MS {
-            *held = PutBack { count: 0, since: now };
+        put.count += 1;
+        if put.count <= MOST {
+            put.last = now;
         }
-        held.count += 1;
-        held.count > MOST
+        put.count > MOST
     }
 
-    /// The field is not written any more.
-    pub fn contested(&self, field: &str) -> bool {
-        self.0.get(field).is_some_and(|held| held.count > MOST)
+    /// The field is not put back any more.
+    pub fn stopped(&self, field: &str, now: i64) -> bool {
+        self.0.get(field).is_some_and(|put| put.stopped(now))
     }
 
-    /// What is left to write of what is desired.
-    pub fn uncontested(&self, mut desired: Fields) -> Fields {
-        desired.retain(|field, _| !self.contested(field));
+    /// What is left to write of what is desired: a value that was not fought over is news, and is written.
+    pub fn uncontested(&self, mut desired: Fields, now: i64) -> Fields {
+        desired.retain(|field, want| !self.0.get(field).is_some_and(|put| put.stopped(now) && put.over(want)));
         desired
     }
 
     /// Where the record holds what is desired again, the quarrel is over.
     pub fn settle(&mut self, desired: &Fields, held: &Fields) {
         self.0.retain(|field, put| {
-            let agreed = desired.get(field).zip(held.get(field)).is_some_and(|(want, has)| want.same(has));
+            let agreed = desired
+                .get(field)
+                .is_some_and(|want| change_set(&[(field.clone(), want.clone())].into(), held).is_empty());
             put.count <= MOST || !agreed
         });
     }
@@ -64,27 +101,79 @@ impl PutBacks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::CrmValue;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn text(value: &str) -> CrmValue {
+        CrmValue::Text(value.to_owned())
+    }
+
+    fn fields(of: &[(&str, &str)]) -> Fields {
+        of.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect()
+    }
+
+    /// A robot that changes the hotel's value at these hours; when it was once too often.
+    fn fight(puts: &mut PutBacks, ours: &str, hours: &[i64]) -> Vec<bool> {
+        hours.iter().map(|hour| puts.count("room", &text(ours), &text("robot"), hour * HOUR)).collect()
+    }
+
+    fn left(puts: &PutBacks, room: &str, hour: i64) -> Vec<String> {
+        puts.uncontested(fields(&[("room", room), ("rate", "1")]), hour * HOUR).into_keys().collect()
+    }
 
     #[test]
     fn s1_a_field_is_put_back_three_times_a_day_and_no_other_pays_for_it() {
         let mut puts = PutBacks::default();
-        assert_eq!(
-            [0, 1, 2, 3, 4].map(|hour| puts.count("room", hour * 3_600_000)),
-            [false, false, false, true, false]
-        );
-        assert!(puts.contested("room") && !puts.contested("rate"));
-        let fields: Fields = ["room", "rate"].map(|name| (name.to_owned(), CrmValue::Int(1))).into();
-        assert_eq!(puts.uncontested(fields.clone()).into_keys().collect::<Vec<_>>(), ["rate"]);
-        puts.settle(&fields, &[("room".to_owned(), CrmValue::Int(2))].into());
-        assert!(puts.contested("room"), "the record still holds something else");
-        puts.settle(&fields, &fields);
-        assert!(!puts.contested("room"));
+        assert_eq!(fight(&mut puts, "101", &[0, 1, 2, 3]), [false, false, false, true]);
+        assert!(!puts.count("room", &text("robot"), &text("another"), 4 * HOUR), "told once");
+        assert!(puts.stopped("room", 4 * HOUR) && !puts.stopped("rate", 4 * HOUR));
+        assert_eq!(left(&puts, "101", 4), ["rate"]);
+        let desired = fields(&[("room", "101")]);
+        puts.settle(&desired, &fields(&[("room", "robot")]));
+        assert!(puts.stopped("room", 4 * HOUR), "the record still holds something else");
+        puts.settle(&desired, &desired);
+        assert!(!puts.stopped("room", 4 * HOUR));
     }
 
     #[test]
     fn s1_four_edits_in_two_days_are_no_quarrel() {
+        assert!(!fight(&mut PutBacks::default(), "101", &[0, 10, 20, 30, 40]).contains(&true));
+    }
+
+    #[test]
+    fn s1_a_new_value_of_the_hotel_is_written_and_its_quarrel_begins_anew() {
         let mut puts = PutBacks::default();
-        assert!(![0, 10, 20, 30, 40].map(|hour| puts.count("room", hour * 3_600_000)).contains(&true));
+        fight(&mut puts, "101", &[0, 0, 0, 0]);
+        puts.count("room", &text("robot"), &text("another"), 0);
+        assert_eq!(
+            (left(&puts, "101", 1), left(&puts, "205", 1)),
+            (vec!["rate".into()], vec!["rate".into(), "room".into()])
+        );
+        assert_eq!(fight(&mut puts, "205", &[1, 1, 1, 1]), [false, false, false, true]);
+        assert_eq!(
+            (left(&puts, "205", 2), left(&puts, "101", 2)),
+            (vec!["rate".into()], vec!["rate".into(), "room".into()])
+        );
+    }
+
+    #[test]
+    fn s1_a_quarrel_ends_a_day_after_the_last_time() {
+        let mut puts = PutBacks::default();
+        fight(&mut puts, "101", &[0, 1, 2, 3]);
+        assert!(!fight(&mut puts, "101", &[26])[0]);
+        assert_eq!(
+            (left(&puts, "101", 26), left(&puts, "101", 27)),
+            (vec!["rate".into()], vec!["rate".into(), "room".into()])
+        );
+        assert_eq!(fight(&mut puts, "101", &[27, 28, 29, 30]), [false, false, false, true]);
+    }
+
+    #[test]
+    fn s1_edits_faster_than_we_put_back_are_one_quarrel() {
+        let mut puts = PutBacks::default();
+        let values = ["101", "a", "b", "c", "d"].map(text);
+        let told: Vec<bool> = values.windows(2).map(|pair| puts.count("room", &pair[0], &pair[1], 0)).collect();
+        assert_eq!(told, [false, false, false, true]);
+        assert_eq!(left(&puts, "101", 0), ["rate"]);
     }
 }

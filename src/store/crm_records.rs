@@ -44,6 +44,20 @@ impl RecordRow {
     }
 }
 
+/// Most records are nobody's quarrel: nothing is kept for them.
+fn seal_putbacks(key: &TenantKey, putbacks: &PutBacks) -> Result<Option<Vec<u8>>, StoreError> {
+    if putbacks.is_empty() {
+        return Ok(None);
+    }
+    let plain = serde_json::to_vec(putbacks).map_err(|_| StoreError::Corrupt(PUTBACKS))?;
+    Ok(Some(key.seal(PUTBACKS, &plain)?))
+}
+
+fn open_putbacks(key: &TenantKey, sealed: Option<Vec<u8>>) -> Result<PutBacks, StoreError> {
+    let Some(sealed) = sealed else { return Ok(PutBacks::default()) };
+    serde_json::from_slice(&key.open(PUTBACKS, &sealed)?).map_err(|_| StoreError::Corrupt(PUTBACKS))
+}
+
 pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordRow]) -> Result<(), StoreError> {
     let mut rows = Vec::with_capacity(records.len());
     for record in records {
@@ -58,7 +72,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             record.updated_by,
             record.closed_by_person,
             record.deleted,
-            serde_json::to_string(&record.putbacks).map_err(|_| StoreError::Corrupt(PUTBACKS))?,
+            seal_putbacks(key, &record.putbacks)?,
             record.synced_at
         ]);
     }
@@ -75,14 +89,14 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             "updated_by",
             "closed_by_person",
             "deleted",
-            "putbacks",
+            "putbacks_sealed",
             "synced_at",
         ],
         rows,
         "ON CONFLICT (portal_id, entity, crm_id) DO UPDATE SET hash = excluded.hash,
             fields_sealed = excluded.fields_sealed, updated_time = excluded.updated_time,
             updated_by = excluded.updated_by, closed_by_person = excluded.closed_by_person,
-            deleted = excluded.deleted, putbacks = excluded.putbacks, synced_at = excluded.synced_at",
+            deleted = excluded.deleted, putbacks_sealed = excluded.putbacks_sealed, synced_at = excluded.synced_at",
     )
     .await?;
     Ok(())
@@ -101,7 +115,8 @@ pub async fn load(
         let mut values = args![portal.0, entity.type_id()];
         values.extend(chunk.iter().map(|id| Value::from(*id)));
         let sql = format!(
-            "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, deleted, putbacks, synced_at
+            "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, deleted, putbacks_sealed,
+                synced_at
              FROM crm_record WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})",
             list(2, chunk.len())
         );
@@ -118,8 +133,7 @@ pub async fn load(
                     updated_by: row.get("updated_by")?,
                     closed_by_person: row.get("closed_by_person")?,
                     deleted: row.get("deleted")?,
-                    putbacks: serde_json::from_str(&row.get::<String>("putbacks")?)
-                        .map_err(|_| StoreError::Corrupt(PUTBACKS))?,
+                    putbacks: open_putbacks(key, row.get("putbacks_sealed")?)?,
                     synced_at: row.get("synced_at")?,
                 },
             );

@@ -260,7 +260,7 @@ impl Delivery {
             let birth = deal_birth(mapping, &hotel.code, &row.facts, &self.ground.terms.place(), 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        let set = change_set(&record.putbacks.uncontested(desired.clone()), &record.fields);
+        let set = change_set(&record.putbacks.uncontested(desired.clone(), self.now()), &record.fields);
         if set.is_empty() {
             plan.nothing(due, record, &desired, set.after, self.now());
             return;

@@ -159,7 +159,7 @@ impl Delivery {
             let birth = person_birth(&hotel.code, &profile.facts, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        let set = change_set(&record.putbacks.uncontested(desired.clone()), &record.fields);
+        let set = change_set(&record.putbacks.uncontested(desired.clone(), self.now()), &record.fields);
         if set.is_empty() {
             self.learn_way(&due.row.subject);
             plan.nothing(due, record, &desired, set.after, self.now());

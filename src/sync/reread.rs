@@ -10,7 +10,7 @@ use super::lanes::Delivery;
 use super::people::index_rows;
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
-use crate::domain::change_set::ours;
+use crate::domain::change_set::{alike, lost, ours};
 use crate::domain::crm::{read_id, read_item};
 use crate::domain::{CrmEntity, CrmValue, Fields, Subject};
 use crate::store::crm_records::{self, RecordRow};
@@ -316,20 +316,28 @@ fn merge(held: Option<&RecordRow>, sent: Option<&Fields>, seen: &Seen, now: i64)
     let mut row = held.clone();
     let (mut differs, mut stopped) = (false, Vec::new());
     for (name, value) in &seen.fields {
-        let ours = |fields: &Fields| fields.get(name).is_some_and(|known| alike(known, value));
-        if held.fields.contains_key(name) && !ours(&held.fields) && !sent.is_some_and(ours) {
-            // Lists are shared with people: what they add is theirs. A deal that a person closed stays closed.
-            let counts = match name.as_str() {
-                "stageId" => !seen.closed,
-                _ => !matches!(value, CrmValue::Comms(_) | CrmValue::Ids(_) | CrmValue::Texts(_)),
+        let same = |fields: &Fields| fields.get(name).is_some_and(|known| alike(known, value));
+        if let Some(known) = held.fields.get(name)
+            && !same(&held.fields)
+            && !sent.is_some_and(same)
+        {
+            // A deal that a person closed stays closed.
+            let quarrel = match (name.as_str(), known) {
+                ("stageId", _) if seen.closed => None,
+                // Lists are shared with people: what they add is theirs, what they take away of ours is put back.
+                (_, CrmValue::Comms(_) | CrmValue::Ids(_)) => {
+                    held.fields.get(&ours(name)).filter(|mine| lost(mine, known, value))
+                }
+                (_, CrmValue::Texts(_)) => Some(known).filter(|known| lost(known, known, value)),
+                _ => Some(known),
             };
             if name == "stageId" {
                 row.closed_by_person = seen.closed;
             }
-            if counts && row.putbacks.count(name, now) {
+            if quarrel.is_some_and(|ours| row.putbacks.count(name, ours, value, now)) {
                 stopped.push(name.clone());
             }
-            differs |= !row.putbacks.contested(name);
+            differs |= !row.putbacks.stopped(name, now);
         }
         row.fields.insert(name.clone(), value.clone());
     }
@@ -343,20 +351,4 @@ fn merge(held: Option<&RecordRow>, sent: Option<&Fields>, seen: &Seen, now: i64)
     row.updated_time.clone_from(&seen.updated_time);
     row.updated_by = seen.updated_by;
     Merged { row, differs, stopped }
-}
-
-/// Portals reformat phones and reorder links; that is no edit.
-fn alike(a: &CrmValue, b: &CrmValue) -> bool {
-    match (a, b) {
-        (CrmValue::Comms(a), CrmValue::Comms(b)) => {
-            let bare = |comms: &BTreeSet<crate::domain::crm::Comm>| -> BTreeSet<String> {
-                comms.iter().map(crate::domain::change_set::bare).collect()
-            };
-            bare(a) == bare(b)
-        }
-        (CrmValue::Ids(a), CrmValue::Ids(b)) => {
-            a.first() == b.first() && a.iter().collect::<BTreeSet<_>>() == b.iter().collect::<BTreeSet<_>>()
-        }
-        (a, b) => a.same(b),
-    }
 }

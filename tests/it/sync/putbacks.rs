@@ -5,17 +5,17 @@ use std::time::Duration;
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
 use fidelio_bitrix24::domain::Known;
 use fidelio_bitrix24::sync::Engine;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::world::World;
 use crate::on_both_engines;
 
 const CONTESTED: &str = "UF_CRM_FB24_ROOM_TYPE";
 
-async fn edit(world: &World, engine: &Engine, field: &str, value: &str) {
+async fn edit(world: &World, engine: &Engine, field: &str, value: impl Into<Value>) {
     world.pass(Duration::from_secs(400));
     let deal = world.deals()[0].id;
-    world.portal.edit_as(3, Kind::Deal, deal, &json!({field: value})).unwrap();
+    world.portal.edit_as(3, Kind::Deal, deal, &json!({field: value.into()})).unwrap();
     engine.scan(world.id).await.unwrap();
     engine.deliver(world.id).await.unwrap();
 }
@@ -28,7 +28,7 @@ on_both_engines! {
         world.round(&engine).await;
         let field = |name: &str| world.deals()[0].text(name);
         for round in 0..3 {
-            edit(&world, &engine, CONTESTED, &format!("robot {round}")).await;
+            edit(&world, &engine, CONTESTED, format!("robot {round}")).await;
             assert_eq!(field(CONTESTED), "DBL", "round {round}");
         }
         edit(&world, &engine, CONTESTED, "robot 3").await;
@@ -55,13 +55,65 @@ on_both_engines! {
         assert_eq!(field(CONTESTED), "DBL");
     }
 
+    s1_a_contested_field_takes_what_the_hotel_changes_and_is_left_again_after_three_times_more(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let field = |name: &str| world.deals()[0].text(name);
+        for round in 0..5 {
+            edit(&world, &engine, CONTESTED, format!("robot {round}")).await;
+        }
+        assert_eq!(field(CONTESTED), "robot 4");
+        let problem = world.problems(&engine).await.remove(0);
+        engine.dismiss_problem(world.id, problem.id, "a robot").await.unwrap();
+
+        world.edit_stay("1", |stay| stay.room_type = Known::Is("SUITE".into()));
+        world.round(&engine).await;
+        assert_eq!(field(CONTESTED), "SUITE", "what is new is not what was fought over");
+        for round in 0..3 {
+            edit(&world, &engine, CONTESTED, format!("again {round}")).await;
+            assert_eq!(field(CONTESTED), "SUITE", "round {round}");
+        }
+        edit(&world, &engine, CONTESTED, "again 3").await;
+        assert_eq!(field(CONTESTED), "again 3");
+        let again = world.problems(&engine).await.remove(0);
+        assert_eq!((again.id, again.state.as_str(), again.count), (problem.id, "open", 2));
+
+        // Nobody decides: a day after it was last put back it is written with the next news.
+        world.pass(Duration::from_secs(24 * 3_600 + 1));
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!(field(CONTESTED), "SUITE");
+    }
+
+    s1_a_robot_that_takes_our_guest_off_the_deal_is_not_fought_for_ever(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let guests = || world.deals()[0].fields["contactIds"].as_array().map_or(0, Vec::len);
+        for round in 0..3 {
+            edit(&world, &engine, "contactIds", json!([])).await;
+            assert_eq!(guests(), 1, "round {round}");
+        }
+        assert!(world.problems(&engine).await.is_empty());
+        edit(&world, &engine, "contactIds", json!([])).await;
+        assert_eq!(guests(), 0);
+        let problem = world.problems(&engine).await.remove(0);
+        assert_eq!((problem.cause.as_str(), &problem.params["fields"]), ("putback.stopped", &json!(["contactIds"])));
+        engine.retry_problem(world.id, problem.id).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        assert_eq!(guests(), 1);
+    }
+
     s1_a_quarrel_ends_when_the_record_holds_the_hotels_value_again(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");
         let engine = world.engine();
         world.round(&engine).await;
         for round in 0..4 {
-            edit(&world, &engine, CONTESTED, &format!("robot {round}")).await;
+            edit(&world, &engine, CONTESTED, format!("robot {round}")).await;
         }
         edit(&world, &engine, CONTESTED, "DBL").await;
         world.edit_stay("1", |stay| stay.comments = Known::Is(vec!["late".into()]));
