@@ -54,15 +54,19 @@ mod tests {
         let hashes = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let name = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
         let mut births = Births::default();
-        births.insert(1, hashes(&["phone", "mail"]), name("anna petrova"));
-        births.insert(2, hashes(&["phone"]), name("boris ivanov"));
-        births.insert(3, hashes(&[]), name("anna petrova"));
-        assert_eq!(births.twin(9, &hashes(&["other", "mail"]), &name("anna petrova")), Some(1));
-        assert_eq!(births.twin(1, &hashes(&["phone", "mail"]), &name("anna petrova")), None, "nobody is his own twin");
-        assert_eq!(births.twin(9, &hashes(&["phone"]), &name("clara novak")), None);
-        births.insert(1, hashes(&["new"]), name("anna petrova"));
-        assert_eq!(births.twin(9, &hashes(&["mail"]), &name("anna petrova")), None, "said anew");
+        births.insert(1, hashes(&["phone", "mail"]), name("l:petrova o:anna"));
+        births.insert(2, hashes(&["phone"]), name("l:ivanov o:boris"));
+        births.insert(3, hashes(&[]), name("l:petrova o:anna"));
+        assert_eq!(births.twin(9, &hashes(&["other", "mail"]), &name("l:petrova o:anna")), Some(1));
+        assert_eq!(
+            births.twin(1, &hashes(&["phone", "mail"]), &name("l:petrova o:anna")),
+            None,
+            "nobody is his own twin"
+        );
+        assert_eq!(births.twin(9, &hashes(&["phone"]), &name("l:novak o:clara")), None);
+        births.insert(1, hashes(&["new"]), name("l:petrova o:anna"));
+        assert_eq!(births.twin(9, &hashes(&["mail"]), &name("l:petrova o:anna")), None, "said anew");
         births.remove(1);
-        assert_eq!(births.twin(9, &hashes(&["new"]), &name("anna petrova")), None);
+        assert_eq!(births.twin(9, &hashes(&["new"]), &name("l:petrova o:anna")), None);
     }
 }
