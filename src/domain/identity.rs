@@ -126,6 +126,10 @@ pub struct Sample {
     pub missing: usize,
 }
 
+/// A PMS that has forgotten so many times more known numbers than it still knows has counted anew, even where some of
+/// its new people are known by now.
+const FORGOTTEN: usize = 3;
+
 /// So many known numbers must be gone or be somebody else's: one card given to another guest is no new installation.
 const ENOUGH: usize = 3;
 
@@ -139,7 +143,9 @@ impl Sample {
     }
 
     pub fn is_another_hotel(&self) -> bool {
-        self.other > self.same && self.other + self.missing >= ENOUGH
+        self.other > 0
+            && self.other + self.missing >= ENOUGH
+            && (self.other > self.same || self.missing > FORGOTTEN * self.same)
     }
 }
 
@@ -226,6 +232,7 @@ mod tests {
     fn s1_one_card_given_to_another_is_no_new_installation() {
         let sample = |same, other, missing| Sample { same, other, missing }.is_another_hotel();
         assert!(!sample(9, 1, 2) && !sample(0, 1, 0) && !sample(3, 3, 9) && !sample(0, 0, 12));
-        assert!(sample(0, 3, 0) && sample(1, 8, 0) && sample(0, 1, 11));
+        assert!(!sample(12, 1, 12), "old bookings may be purged");
+        assert!(sample(0, 3, 0) && sample(1, 8, 0) && sample(0, 1, 11) && sample(5, 1, 24));
     }
 }

@@ -218,6 +218,17 @@ pub async fn postpone(db: &Db, portal: PortalId, ids: &[i64], not_before: i64) -
     Ok(())
 }
 
+/// What waits of a hotel's stays and profiles is looked at again at once.
+pub async fn release_hotel(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE outbox SET not_before = 0
+         WHERE portal_id = $1 AND state = 0 AND (subject LIKE $2 OR subject LIKE $3)",
+        args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
+    )
+    .await?;
+    Ok(())
+}
+
 /// A waiting row that cannot be sent at all: kept apart with its problem.
 pub async fn park(tx: &Tx, portal: PortalId, rows: &[(i64, i64)], state: i32) -> Result<(), StoreError> {
     for (id, seq) in rows {

@@ -1,6 +1,6 @@
 //! Ways into a hotel's PMS. What it takes to log in is sealed under the tenant's key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub struct SourceRow {
     /// `direct`.
     pub via: String,
     pub config: SourceConfig,
-    /// Grows with each change of the configuration.
+    /// Grows with each change of the configuration and when the hotel is stopped.
     pub version: i64,
     /// The source's own position; `null` before its first read.
     pub state: serde_json::Value,
@@ -336,14 +336,23 @@ pub async fn rechecked(
     Ok(touched > 0)
 }
 
-/// Nothing of the hotel is read any more before a person decides.
+/// Nothing of the hotel is read any more before a person decides. What is being read right now is under an old version:
+/// neither is a lot of it kept nor does its end say that all is well.
 pub async fn stop_hotel(tx: &Tx, portal: PortalId, hotel: HotelId, detail: &str) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE source SET health = 'stopped', health_detail = $3 WHERE portal_id = $1 AND hotel_id = $2",
+        "UPDATE source SET health = 'stopped', health_detail = $3, version = version + 1
+         WHERE portal_id = $1 AND hotel_id = $2",
         args![portal.0, hotel.0, detail],
     )
     .await?;
     Ok(())
+}
+
+/// Hotels of the portal that were stopped for this reason.
+pub async fn stopped_hotels(db: &Db, portal: PortalId, detail: &str) -> Result<HashSet<HotelId>, StoreError> {
+    let sql = "SELECT DISTINCT hotel_id FROM source WHERE portal_id = $1 AND health = 'stopped' AND health_detail = $2";
+    let rows = db.rows(sql, args![portal.0, detail]).await?;
+    rows.iter().map(|row| Ok(HotelId(row.get("hotel_id")?))).collect()
 }
 
 /// A person decided: what was stopped for this reason is read again.

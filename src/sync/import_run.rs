@@ -97,6 +97,10 @@ impl Engine {
         let Some(row) = sources.into_iter().find(|row| row.kind != "fias") else {
             return self.fail_import(portal, job, cursor, "no_source").await;
         };
+        // Whatever a person must look at first, an import must not pass by.
+        if row.health.state == "stopped" {
+            return self.fail_import(portal, job, cursor, &row.health.detail).await;
+        }
         let source = match (deps.sources)(&row) {
             Ok(source) => source,
             Err(error) => return self.put_off(portal, job, cursor, error).await,
@@ -120,7 +124,7 @@ impl Engine {
                 position: None,
                 taken: 0,
                 trusting: false,
-                met_stranger: false,
+                met: None,
             };
             let what = Read::Arrivals { from, to };
             let read = self.read_guarded(source.as_ref(), &what, &serde_json::Value::Null, &mut intake).await?;

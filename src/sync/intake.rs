@@ -32,8 +32,8 @@ pub struct Intake<'a> {
     pub taken: usize,
     /// Somebody else behind a known number has been looked into.
     pub trusting: bool,
-    /// A known number came with somebody else: nothing was kept of the lot.
-    pub met_stranger: bool,
+    /// A known number came with somebody else: nothing of that lot was kept but what it said.
+    pub met: Option<Vec<Change>>,
 }
 
 /// The keyed hash of what a record says, apart from when it was touched.
@@ -93,7 +93,7 @@ impl Intake<'_> {
         if !self.trusting {
             let changes: Vec<&Change> = fresh.iter().map(|(.., change)| change).collect();
             if any_stranger(self.db, self.portal, &self.key, self.hotel, &changes).await? {
-                self.met_stranger = true;
+                self.met = Some(fresh.into_iter().map(|(.., change)| change).collect());
                 return Err(SyncError::Conflict("somebody else came with a known number"));
             }
         }

@@ -42,18 +42,18 @@ fn named(hotel: HotelId, number: &str) -> Option<String> {
 }
 
 impl Engine {
-    /// Looks for known stays when it is time; the hotel's lease is held. `false`: it is another hotel, and was stopped.
+    /// Looks for known stays when it is time; the hotel's lease is held.
     pub(super) async fn look_for_known(
         &self,
         row: &SourceRow,
         key: &TenantKey,
         lease: &HeldLease,
         reader: &dyn Source,
-    ) -> Result<bool, SyncError> {
+    ) -> Result<(), SyncError> {
         let deps = &self.0.deps;
         let now = deps.clock.now_ms();
         if now < row.recheck.at {
-            return Ok(true);
+            return Ok(());
         }
         let again = !row.recheck.absent.is_empty();
         let reported = problems::subjects(&deps.db, row.portal, row.hotel, MISSING).await?;
@@ -69,7 +69,7 @@ impl Engine {
             position: None,
             taken: 0,
             trusting: false,
-            met_stranger: false,
+            met: None,
         };
         let numbers: Vec<StayNumber> = numbers.iter().filter_map(|number| StayNumber::parse(number).ok()).collect();
         let mut absent = Vec::new();
@@ -77,12 +77,12 @@ impl Engine {
             // What is there is taken in like any other news: a change that went unnoticed is found here too.
             let what = Read::Stays { numbers: numbers.clone() };
             match self.read_guarded(reader, &what, &row.state, &mut intake).await? {
-                Guarded::Strangers => return Ok(false),
+                Guarded::Strangers => return Ok(()),
                 Guarded::Read(Ok(report)) => absent = report.missing,
                 Guarded::Read(Err(error)) => {
                     tracing::warn!(portal = %row.portal, hotel = %row.hotel, %error, "known stays could not be looked for");
                     self.look_later(row, now + LATER_MS).await?;
-                    return Ok(true);
+                    return Ok(());
                 }
             }
         }
@@ -101,7 +101,7 @@ impl Engine {
         } else {
             self.recheck(row, key, &back, &[], Recheck { at: now + AGAIN_MS, absent }).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Open stays of the near future and whoever is in house, and what was reported missing before.

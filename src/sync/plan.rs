@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::error::SyncError;
 use super::lanes::Delivery;
+use super::strangers::STOPPED_MS;
 use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
 use crate::domain::identity::Sample;
@@ -112,12 +113,16 @@ impl Delivery {
     pub async fn plan(&self, rows: Vec<OutboxRow>) -> Result<Plan, SyncError> {
         let mut plan = Plan::default();
         let (mut stays, mut profiles) = (Vec::new(), Vec::new());
+        let stopped = self.stopped_hotels().await?;
         for row in rows {
             let Ok(subject) = row.subject.parse::<Subject>() else {
                 plan.dropped.push((row.id, row.seq));
                 continue;
             };
             match &subject {
+                Subject::Stay(hotel, _) | Subject::Profile(hotel, _) if stopped.contains(hotel) => {
+                    plan.later.push((row.id, self.now() + STOPPED_MS));
+                }
                 Subject::Crm(entity, id) => plan.rereads.push((row.id, row.seq, *entity, *id)),
                 Subject::Stay(..) => stays.push(Due { row, subject }),
                 Subject::Profile(..) => profiles.push(Due { row, subject }),

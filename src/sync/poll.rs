@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::error::SyncError;
 use super::intake::Intake;
 use super::lease::HeldLease;
-use super::strangers::Guarded;
+use super::strangers::{Guarded, REINSTALLED};
 use super::{findings, pace};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
@@ -47,6 +47,10 @@ impl Engine {
         let deps = &self.0.deps;
         // Read again under the lease: another node may have moved the position meanwhile.
         let row = sources::by_id(&deps.db, portal, &key, source).await?.ok_or(SyncError::NotFound)?;
+        // Stopped between being found due and now.
+        if (row.health.state.as_str(), row.health.detail.as_str()) == ("stopped", REINSTALLED) {
+            return Ok(0);
+        }
         let mut intake = Intake {
             db: &deps.db,
             clock: &deps.clock,
@@ -58,7 +62,7 @@ impl Engine {
             position: Some((row.id, row.version)),
             taken: 0,
             trusting: false,
-            met_stranger: false,
+            met: None,
         };
         let reader = (deps.sources)(&row);
         let read = match &reader {
@@ -68,19 +72,21 @@ impl Engine {
         let taken = intake.taken;
         self.step("poll.read")?;
         let Guarded::Read(read) = read else { return Ok(taken) };
-        if let (Ok(reader), Ok(report)) = (&reader, &read) {
+        if let Ok(report) = &read {
             self.unread(portal, &key, row.hotel, &report.unreadable).await?;
-            if !self.look_for_known(&row, &key, lease, reader.as_ref()).await? {
-                return Ok(taken);
-            }
         }
         let looked = self.looked(&row, &read, taken);
         sources::looked(&deps.db, portal, row.id, row.version, &looked).await?;
         if taken > 0 {
             self.wake();
         }
-        if let Err(error) = read {
-            tracing::warn!(%portal, hotel = %row.hotel, %error, "a hotel's source could not be read");
+        match (&reader, read) {
+            // Only then: whatever comes of it, what was read counts as looked at.
+            (Ok(reader), Ok(_)) => self.look_for_known(&row, &key, lease, reader.as_ref()).await?,
+            (_, Err(error)) => {
+                tracing::warn!(%portal, hotel = %row.hotel, %error, "a hotel's source could not be read")
+            }
+            (Err(_), Ok(_)) => {}
         }
         Ok(taken)
     }

@@ -27,6 +27,7 @@ impl Engine {
         }
         if let (strangers::CAUSE, Some(hotel)) = (problem.cause.as_str(), problem.hotel) {
             sources::resume_hotel(&tx, portal, hotel, strangers::REINSTALLED).await?;
+            outbox::release_hotel(&tx, portal, hotel).await?;
         }
         inbox::revive(&tx, portal, &problem.subject).await?;
         if outbox::retry(&tx, portal, &problem.subject).await? == 0

@@ -28,6 +28,9 @@ const SAMPLED: i64 = 12;
 pub(super) const REINSTALLED: &str = "reinstalled";
 pub(super) const CAUSE: &str = "pms.reinstalled";
 
+/// What is on its way for a hotel that was stopped is not sent; a person's decision lets it go at once.
+pub(super) const STOPPED_MS: i64 = 600_000;
+
 /// How a guarded read ended.
 pub(super) enum Guarded {
     Read(Result<ReadReport, SourceError>),
@@ -96,10 +99,8 @@ impl Engine {
         intake: &mut Intake<'_>,
     ) -> Result<Guarded, SyncError> {
         let read = source.read(what, state, intake).await;
-        if !intake.met_stranger {
-            return Ok(Guarded::Read(read));
-        }
-        match self.sample(source, intake).await {
+        let Some(lot) = intake.met.take() else { return Ok(Guarded::Read(read)) };
+        match self.sample(source, intake, lot).await {
             Err(Sampling::Source(error)) => return Ok(Guarded::Read(Err(error))),
             Err(Sampling::Store(error)) => return Err(error.into()),
             Ok(sample) if sample.is_another_hotel() => {
@@ -109,20 +110,22 @@ impl Engine {
             }
             Ok(_) => {}
         }
-        (intake.met_stranger, intake.trusting) = (false, true);
+        intake.trusting = true;
         Ok(Guarded::Read(source.read(what, state, intake).await))
     }
 
-    async fn sample(&self, source: &dyn Source, intake: &Intake<'_>) -> Result<Sample, Sampling> {
+    /// The lot that raised the alarm counts like what is asked for: of many known numbers a young installation has few.
+    async fn sample(&self, source: &dyn Source, intake: &Intake<'_>, lot: Vec<Change>) -> Result<Sample, Sampling> {
         let (db, portal, hotel) = (&self.0.deps.db, intake.portal, intake.hotel);
         let people: Vec<ProfileNumber> = profiles::sample(db, portal, hotel, SAMPLED).await?;
         let bookings: Vec<StayNumber> = stays::sample(db, portal, hotel, SAMPLED).await?;
-        let mut sample = Sample::default();
+        let (mut sample, mut seen) = (Sample::default(), lot);
         for what in [Read::Profiles { numbers: people }, Read::Stays { numbers: bookings }] {
             let mut glance = Glance::default();
             match source.read(&what, &Value::Null, &mut glance).await {
+                Ok(_) => {}
                 // The one area may be off; the other one tells.
-                Ok(_) | Err(SourceError::NotLicensed { .. }) => {}
+                Err(SourceError::NotLicensed { .. }) => continue,
                 Err(error) => return Err(Sampling::Source(error)),
             }
             let numbers: HashSet<String> = match &what {
@@ -131,20 +134,17 @@ impl Engine {
                 _ => HashSet::new(),
             };
             // A reader may hand over more than it was asked for.
-            let asked_for: Vec<Change> = glance
-                .0
-                .into_iter()
-                .filter(|change| match (&change.entity, &what) {
-                    (Entity::Profile(profile), Read::Profiles { .. }) => numbers.contains(profile.number.as_str()),
-                    (Entity::Stay(stay), Read::Stays { .. }) => numbers.contains(stay.number.as_str()),
-                    _ => false,
-                })
-                .collect();
-            if !asked_for.is_empty() {
-                sample.missing += numbers.len().saturating_sub(asked_for.len());
-            }
-            compare(db, portal, &intake.key, hotel, &asked_for.iter().collect::<Vec<_>>(), &mut sample).await?;
+            let asked_for = glance.0.into_iter().filter(|change| match (&change.entity, &what) {
+                (Entity::Profile(profile), Read::Profiles { .. }) => numbers.contains(profile.number.as_str()),
+                (Entity::Stay(stay), Read::Stays { .. }) => numbers.contains(stay.number.as_str()),
+                _ => false,
+            });
+            let before = seen.len();
+            seen.extend(asked_for);
+            sample.missing += numbers.len().saturating_sub(seen.len() - before);
         }
+        // A number that is in both counts once.
+        compare(db, portal, &intake.key, hotel, &seen.iter().collect::<Vec<_>>(), &mut sample).await?;
         Ok(sample)
     }
 
@@ -196,8 +196,21 @@ impl Delivery {
         for (hotel, _) in marks.into_iter().filter(|(_, sample)| sample.is_another_hotel()) {
             sources::stop_hotel(tx, self.portal, hotel, REINSTALLED).await?;
             plan.problems.push(stopped(hotel));
+            // Nor does anything else go out that was planned for it along with them.
+            let (held, writes): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut plan.writes).into_iter().partition(|write| write.subject.hotel() == Some(hotel));
+            plan.writes = writes;
+            for write in held {
+                self.lanes().people.remove(write.row);
+                plan.later.push((write.row, self.now() + STOPPED_MS));
+            }
         }
         Ok(())
+    }
+
+    /// Hotels that wait for a person: nothing is overwritten by what they said.
+    pub(super) async fn stopped_hotels(&self) -> Result<HashSet<HotelId>, StoreError> {
+        sources::stopped_hotels(self.db(), self.portal, REINSTALLED).await
     }
 }
 

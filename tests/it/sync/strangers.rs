@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use fb24_sandbox::portal::PortalOptions;
 use fidelio_bitrix24::domain::{Known, ProfileNumber};
 use fidelio_bitrix24::fidelio::{Read, SourceError};
-use fidelio_bitrix24::store::sources;
+use fidelio_bitrix24::store::sources::{self, Health, Looked};
+use fidelio_bitrix24::sync::Engine;
 use fidelio_bitrix24::sync::imports::ImportState;
 
 use super::world::{World, phone};
@@ -39,14 +40,27 @@ fn somebody_else(world: &World, number: &str) {
     });
 }
 
-/// The new installation has counted to four so far.
-fn reinstall(world: &World) {
+/// Many more bookings are known than were carried over.
+async fn known(world: &World, engine: &Engine) {
+    for n in 1001..=1600 {
+        world.book(&format!("{n}"), &format!("{}", n + 1000));
+    }
+    engine.poll_source(world.id, world.source).await.unwrap();
+    engine.decide(world.id).await.unwrap();
+}
+
+fn shown(world: &World) -> Vec<impl PartialEq + std::fmt::Debug + use<>> {
+    world.deals().into_iter().chain(world.contacts()).map(|record| record.fields).collect()
+}
+
+/// The new installation has counted so far.
+fn reinstall(world: &World, counted: usize) {
     {
         let mut truth = world.hotel.truth.lock().unwrap();
         truth.stays.clear();
         truth.profiles.clear();
     }
-    for n in 1..=4 {
+    for n in 1..=counted {
         somebody_else(world, &format!("{}", n + 10));
         world.edit_stay(&format!("{n}"), |stay| {
             stay.main_guest = Known::Is(ProfileNumber::parse(&format!("{}", n + 10)).unwrap());
@@ -62,20 +76,22 @@ on_both_engines! {
         let engine = world.engine();
         let before: Vec<_> = world.deals().into_iter().chain(world.contacts()).map(|record| record.fields).collect();
         let requests = world.requests();
-        reinstall(&world);
+        reinstall(&world, 4);
         world.round(&engine).await;
         assert_eq!(health(&world).await, ("stopped".into(), "reinstalled".into()));
         let problems = world.problems(&engine).await;
         assert_eq!((problems.len(), problems[0].cause.as_str()), (1, "pms.reinstalled"));
         assert_eq!(problems[0].hotel, Some(world.hotel_id));
         assert!(sources::due(&world.db, i64::MAX / 2, 10).await.unwrap().is_empty(), "nobody reads it any more");
-        // An import under the old code is refused by the same look.
+        // An import under the old code is refused without asking the hotel anything.
+        let asked = world.hotel.truth.lock().unwrap().asked.len();
         let job = engine.create_import(world.id, world.hotel_id, None, None, false, 1).await.unwrap();
         for _ in 0..40 {
             engine.import_step(world.id).await.unwrap();
         }
         let view = engine.import(world.id, &job).await.unwrap().unwrap();
         assert_eq!((view.state, view.failure.as_str()), (ImportState::Failed, "reinstalled"));
+        assert_eq!(world.hotel.truth.lock().unwrap().asked.len(), asked);
         engine.decide(world.id).await.unwrap();
         engine.deliver(world.id).await.unwrap();
         let after: Vec<_> = world.deals().into_iter().chain(world.contacts()).map(|record| record.fields).collect();
@@ -104,7 +120,7 @@ on_both_engines! {
             world.deals().into_iter().chain(world.contacts()).map(|record| record.fields).collect()
         };
         let before = shown();
-        reinstall(&world);
+        reinstall(&world, 4);
         let engine = world.engine();
         world.round(&engine).await;
         assert_eq!(before, shown(), "nothing is overwritten, nothing made");
@@ -113,6 +129,72 @@ on_both_engines! {
         causes.sort();
         assert_eq!(causes.iter().filter(|cause| *cause == "crm.foreign_mark").count(), 8, "four guests, four stays");
         assert_eq!(causes.last().map(String::as_str), Some("pms.reinstalled"));
+    }
+
+    s1_a_young_installation_that_has_few_of_many_known_numbers_is_stopped(db) {
+        let world = settled(db).await;
+        let engine = world.engine();
+        known(&world, &engine).await;
+        let (before, requests) = (shown(&world), world.requests());
+        reinstall(&world, 50);
+        world.round(&engine).await;
+        assert_eq!(health(&world).await, ("stopped".into(), "reinstalled".into()));
+        assert_eq!((shown(&world), world.requests()), (before, requests), "what waited before is held, too");
+    }
+
+    s1_one_card_of_many_given_to_another_guest_stops_nothing(db) {
+        let world = settled(db).await;
+        let engine = world.engine();
+        known(&world, &engine).await;
+        somebody_else(&world, "11");
+        assert!(engine.poll_source(world.id, world.source).await.unwrap() > 0);
+        assert_eq!(health(&world).await.0, "ok");
+    }
+
+    s1_what_is_on_its_way_waits_while_the_hotel_is_stopped(db) {
+        let world = settled(db).await;
+        let engine = world.engine();
+        world.edit_stay("5", |stay| stay.room_type = Known::Is("SUITE".into()));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        let before = shown(&world);
+        reinstall(&world, 4);
+        engine.poll_source(world.id, world.source).await.unwrap();
+        for _ in 0..3 {
+            engine.deliver(world.id).await.unwrap();
+            world.pass(Duration::from_secs(700));
+        }
+        assert_eq!(shown(&world), before);
+        engine.retry_problem(world.id, world.problems(&engine).await[0].id).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        assert_ne!(shown(&world), before, "a person's decision lets it go");
+    }
+
+    s1_a_read_that_was_under_way_does_not_undo_the_stop(db) {
+        let world = settled(db).await;
+        let row = sources::by_id(&world.db, world.id, &world.key, world.source).await.unwrap().unwrap();
+        let tx = world.db.begin().await.unwrap();
+        sources::stop_hotel(&tx, world.id, world.hotel_id, "reinstalled").await.unwrap();
+        tx.commit().await.unwrap();
+        let looked = Looked {
+            health: Health { state: "ok".into(), detail: String::new() },
+            at: 1,
+            ok: true,
+            records: true,
+            active: true,
+            notes: row.notes.clone(),
+            next_poll_at: 0,
+            failures: 0,
+        };
+        sources::looked(&world.db, world.id, row.id, row.version, &looked).await.unwrap();
+        assert_eq!(health(&world).await.0, "stopped");
+        let tx = world.db.begin().await.unwrap();
+        let kept = sources::advance(&tx, world.id, row.id, row.version, &row.state).await.unwrap();
+        assert!(!kept, "no further lot is taken in");
+        drop(tx);
+        let asked = world.hotel.truth.lock().unwrap().asked.len();
+        world.engine().poll_source(world.id, world.source).await.unwrap();
+        assert_eq!(world.hotel.truth.lock().unwrap().asked.len(), asked, "found due before, read no more");
     }
 
     s1_one_card_given_to_another_guest_is_an_edit(db) {
@@ -133,7 +215,7 @@ on_both_engines! {
     s1_a_stranger_waits_while_the_hotel_cannot_be_asked(db) {
         let world = settled(db).await;
         let engine = world.engine();
-        reinstall(&world);
+        reinstall(&world, 4);
         world.hotel.truth.lock().unwrap().trouble_by_number = Some(SourceError::Unreachable("gone".into()));
         world.round(&engine).await;
         assert_eq!(health(&world).await, ("failing".into(), "unreachable".into()));
