@@ -44,18 +44,22 @@ on_both_engines! {
             world.pass(Duration::from_secs(15));
         }
         // A step no hotel's day knows is refused: it did not happen.
-        world.edit_stay("1", |stay| stay.status = Known::Is(StayStatus::NoShow));
-        world.round(&engine).await;
+        for status in [StayStatus::CheckedOut, StayStatus::Confirmed] {
+            world.edit_stay("1", |stay| stay.status = Known::Is(status));
+            world.round(&engine).await;
+            world.pass(Duration::from_secs(15));
+        }
         assert_eq!(
             told(&world, &engine).await,
             [
+                line("status", "in_house", "checked_out"),
                 line("status", "confirmed", "in_house"),
                 line("dates", "2026-11-22/2026-11-25", "2026-11-22/2026-11-26"),
             ]
         );
         let hotel = HotelCode::parse("GRAND").unwrap();
         let view = engine.stay(world.id, &hotel, &StayNumber::parse("1").unwrap()).await.unwrap().unwrap();
-        let (step, first) = (&view.history[0], &view.history[1]);
+        let (step, first) = (&view.history[1], &view.history[2]);
         assert!(step.received_at > first.received_at);
         assert_eq!(step.pms_time.unwrap().to_string(), "2026-11-21 13:00:03", "the hotel's own clock");
     }
