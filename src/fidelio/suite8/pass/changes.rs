@@ -25,6 +25,8 @@ struct Window {
     /// Of the plain query: what a form of stamp can be tried on.
     newest_plain: Option<Sighting>,
     from: NaiveDateTime,
+    /// Our time, in milliseconds.
+    asked_at: i64,
     /// Where it ends, if it does not reach the present.
     to: Option<NaiveDateTime>,
 }
@@ -69,7 +71,7 @@ impl Pass<'_> {
         let now = self.pms_now(&window.rows, mark.high);
         let newest = window.rows.iter().filter_map(|row| row.stamp).max();
         let stamped = window.rows.iter().all(|row| row.stamp.is_some());
-        let sifted = mark.sift(window.rows, now, settle);
+        let sifted = mark.sift(window.rows, now, settle, window.asked_at);
         if sifted.went_back {
             self.note("pms_time_back");
             // Whatever its clock was ahead before, it is not any more.
@@ -78,15 +80,13 @@ impl Pass<'_> {
             mark.back_to(newest, window.from);
         }
         for lot in sifted.due.chunks(LOT) {
-            let numbers: Vec<String> = lot.iter().map(|row| row.number.clone()).collect();
             if first {
-                mark.delivered(lot, overlap);
+                mark.passed(lot, overlap);
             } else if stays {
-                mark.delivered(lot, overlap);
-                self.changed_stays(&numbers, &mark).await?;
+                self.changed_stays(lot, &mut mark).await?;
             } else {
-                let changes = self.profiles(numbers).await?;
-                mark.delivered(lot, overlap);
+                let changes = self.profiles(numbers(lot)).await?;
+                mark.delivered(lot, overlap, self.hotel.clock.now_ms());
                 self.state.profiles = Some(mark.clone());
                 self.take(changes, true).await?;
             }
@@ -108,8 +108,9 @@ impl Pass<'_> {
         Ok(sifted.settles_in)
     }
 
-    async fn changed_stays(&mut self, numbers: &[String], mark: &Mark) -> Result<(), SourceError> {
-        let rows = self.rows_by_number(&RESERVATION, numbers).await?;
+    async fn changed_stays(&mut self, lot: &[Sighting], mark: &mut Mark) -> Result<(), SourceError> {
+        let rows = self.rows_by_number(&RESERVATION, &numbers(lot)).await?;
+        mark.delivered(lot, self.overlap(), self.hotel.clock.now_ms());
         let mut ready = Vec::new();
         for row in rows {
             // Without stamps the whole window comes again and again; only new content leaves.
@@ -169,7 +170,7 @@ impl Pass<'_> {
     /// Reads one window; `None` when stamps cannot be asked for at all.
     async fn window(&mut self, kind: &'static Kind, mark: &Mark) -> Result<Option<Window>, SourceError> {
         loop {
-            let now = self.local_now();
+            let (now, asked_at) = (self.local_now(), self.hotel.clock.now_ms());
             let from = mark.from(now, self.overlap());
             let span = self.state.span.filter(|span| from + Duration::seconds(*span) < now);
             let to = span.map(|span| from + Duration::seconds(span) + self.overlap());
@@ -177,7 +178,7 @@ impl Pass<'_> {
             match self.sightings(kind, form, from, to).await {
                 Ok((rows, newest_plain)) => {
                     self.state.span = span.map(|span| span.saturating_mul(2));
-                    return Ok(Some(Window { rows, newest_plain, from, to }));
+                    return Ok(Some(Window { rows, newest_plain, from, asked_at, to }));
                 }
                 Err(error) if error.is_too_much() => {
                     let length = span.unwrap_or_else(|| (now - from).num_seconds());
@@ -337,4 +338,8 @@ impl Pass<'_> {
             Err(error) => Err(error.at("SystemDate")),
         }
     }
+}
+
+fn numbers(lot: &[Sighting]) -> Vec<String> {
+    lot.iter().map(|row| row.number.clone()).collect()
 }

@@ -1,7 +1,8 @@
 //! A position in the stream of changes: the highest stamp the server gave, and what was seen just below it.
 //!
 //! Stamps are the hotel's wall clock with a resolution of a second, so windows overlap and what was seen is skipped
-//! (facts §6.7). Our own clock decides nothing here.
+//! (facts §6.7). A record may change again within the second of its stamp: what bore the newest stamp of all when it was
+//! read is read once more when that second must be over. Of our own clock only differences count.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Changes remembered at most; beyond it the oldest are forgotten, which costs a repeated read and nothing else.
 const SEEN_CAP: usize = 2000;
+/// The resolution of stamps.
+const SECOND_MS: i64 = 1000;
 
 /// A changed record as a window shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,9 @@ pub struct Mark {
     /// Number → stamp of what was handed over, not older than the overlap.
     #[serde(default)]
     pub seen: BTreeMap<String, NaiveDateTime>,
+    /// Numbers of `seen` whose second may not have been over when they were read, and our time of that in milliseconds.
+    #[serde(default)]
+    pub open: BTreeMap<String, i64>,
 }
 
 /// What a window means.
@@ -40,7 +46,7 @@ pub struct Sifted {
 
 impl Mark {
     pub fn at(high: NaiveDateTime) -> Self {
-        Self { high, seen: BTreeMap::new() }
+        Self { high, seen: BTreeMap::new(), open: BTreeMap::new() }
     }
 
     /// Where the next window begins. `server_now` only ever lowers it: a PMS clock that once ran ahead must not hide
@@ -50,8 +56,8 @@ impl Mark {
     }
 
     /// Sorts out a window's rows. `now` is the PMS's clock as well as it is known; what is younger than `settle` may be
-    /// half-built and waits.
-    pub fn sift(&self, rows: Vec<Sighting>, now: NaiveDateTime, settle: Duration) -> Sifted {
+    /// half-built and waits. `at_ms` is our time when the window was asked for.
+    pub fn sift(&self, rows: Vec<Sighting>, now: NaiveDateTime, settle: Duration, at_ms: i64) -> Sifted {
         let mut sifted = Sifted::default();
         let newest = rows.iter().filter_map(|row| row.stamp).max();
         sifted.went_back = !self.seen.is_empty()
@@ -59,7 +65,11 @@ impl Mark {
             && newest.is_none_or(|newest| newest < self.high);
         for row in rows {
             match row.stamp {
-                Some(stamp) if self.seen.get(&row.number) == Some(&stamp) => {}
+                Some(stamp) if self.seen.get(&row.number) == Some(&stamp) => {
+                    if self.open.get(&row.number).is_some_and(|read| !(0..SECOND_MS).contains(&(at_ms - read))) {
+                        sifted.due.push(row);
+                    }
+                }
                 Some(stamp) if !settle.is_zero() && now - stamp < settle => {
                     let left = (settle - (now - stamp)).num_seconds().max(1);
                     sifted.settles_in = Some(sifted.settles_in.map_or(left, |other: i64| other.min(left)));
@@ -71,14 +81,39 @@ impl Mark {
         sifted
     }
 
-    /// Records of a batch were handed over. Called in the order of `Sifted::due`, so nothing below `high` is open.
-    pub fn delivered<'a>(&mut self, rows: impl IntoIterator<Item = &'a Sighting>, overlap: Duration) {
+    /// Records of a batch were read at our time `at_ms` and handed over. Called in the order of `Sifted::due`, so nothing
+    /// below `high` is unread.
+    pub fn delivered<'a>(&mut self, rows: impl IntoIterator<Item = &'a Sighting>, overlap: Duration, at_ms: i64) {
+        for row in rows {
+            let Some(stamp) = row.stamp else { continue };
+            let again = self.seen.get(&row.number) == Some(&stamp);
+            let over = self.open.get(&row.number).is_none_or(|read| at_ms - read >= SECOND_MS);
+            if stamp >= self.high && !(again && over) {
+                self.open.insert(row.number.clone(), at_ms);
+            } else {
+                self.open.remove(&row.number);
+            }
+            self.pass(row, stamp);
+        }
+        self.forget(overlap);
+    }
+
+    /// Records are left to the import.
+    pub fn passed<'a>(&mut self, rows: impl IntoIterator<Item = &'a Sighting>, overlap: Duration) {
         for row in rows {
             if let Some(stamp) = row.stamp {
-                self.high = self.high.max(stamp);
-                self.seen.insert(row.number.clone(), stamp);
+                self.pass(row, stamp);
             }
         }
+        self.forget(overlap);
+    }
+
+    fn pass(&mut self, row: &Sighting, stamp: NaiveDateTime) {
+        self.high = self.high.max(stamp);
+        self.seen.insert(row.number.clone(), stamp);
+    }
+
+    fn forget(&mut self, overlap: Duration) {
         let floor = self.high - overlap;
         self.seen.retain(|_, stamp| *stamp >= floor);
         if self.seen.len() > SEEN_CAP {
@@ -87,12 +122,14 @@ impl Mark {
             let keep = stamps.get(stamps.len() - SEEN_CAP).copied().unwrap_or(floor);
             self.seen.retain(|_, stamp| *stamp > keep);
         }
+        self.open.retain(|number, _| self.seen.contains_key(number));
     }
 
     /// Follows the PMS back.
     pub fn back_to(&mut self, newest: Option<NaiveDateTime>, window_from: NaiveDateTime) {
         self.high = newest.unwrap_or(window_from);
         self.seen.retain(|_, stamp| *stamp <= self.high);
+        self.open.retain(|number, _| self.seen.contains_key(number));
     }
 }
 
@@ -116,23 +153,48 @@ mod tests {
     #[test]
     fn s1_a_young_change_waits_and_a_seen_one_is_skipped() {
         let mut mark = Mark::at(at(0));
-        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("3", 90)], at(101), SETTLE);
+        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("3", 90)], at(101), SETTLE, 101_000);
         assert_eq!(sifted.due, [seen("3", 90)]);
         assert_eq!(sifted.settles_in, Some(1));
-        mark.delivered(&sifted.due, OVERLAP);
-        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("3", 90)], at(104), SETTLE);
-        assert_eq!(sifted.due, [seen("2", 99), seen("1", 100)]);
+        mark.delivered(&sifted.due, OVERLAP, 101_000);
+        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("4", 90)], at(104), SETTLE, 104_000);
+        assert_eq!(sifted.due, [seen("4", 90), seen("2", 99), seen("1", 100)]);
         assert_eq!(sifted.settles_in, None);
+    }
+
+    #[test]
+    fn s1_only_what_bore_the_newest_stamp_is_read_twice_and_only_when_its_second_is_over() {
+        let mut mark = Mark::at(at(0));
+        let rows = || vec![seen("1", 100), seen("2", 99)];
+        mark.delivered(&[seen("2", 99)], OVERLAP, 100_000);
+        mark.delivered(&[seen("1", 100)], OVERLAP, 100_400);
+        assert_eq!(mark.sift(rows(), at(100), Duration::zero(), 100_900).due, []);
+        let sifted = mark.sift(rows(), at(101), Duration::zero(), 101_400);
+        assert_eq!(sifted.due, [seen("2", 99), seen("1", 100)], "each was the newest when it was read");
+        mark.delivered(&sifted.due, OVERLAP, 101_500);
+        assert_eq!(mark.sift(rows(), at(200), Duration::zero(), 200_000).due, []);
+        assert!(mark.open.is_empty());
+        // A clock of ours that was put back costs one more read, nothing else.
+        mark.delivered(&[seen("3", 201)], OVERLAP, 201_000);
+        assert_eq!(mark.sift(vec![seen("3", 201)], at(201), Duration::zero(), 150_000).due, [seen("3", 201)]);
+    }
+
+    #[test]
+    fn s1_what_is_left_to_the_import_is_not_read() {
+        let mut mark = Mark::at(at(0));
+        mark.passed(&[seen("1", 100)], OVERLAP);
+        assert_eq!(mark.sift(vec![seen("1", 100)], at(200), SETTLE, 200_000).due, []);
     }
 
     #[test]
     fn s1_a_restored_pms_is_noticed() {
         let mut mark = Mark::at(at(0));
-        mark.delivered(&[seen("1", 100)], OVERLAP);
-        assert!(!mark.sift(vec![seen("1", 100)], at(200), SETTLE).went_back);
-        assert!(!mark.sift(vec![seen("1", 150)], at(200), SETTLE).went_back);
-        assert!(mark.sift(vec![], at(200), SETTLE).went_back);
-        let sifted = mark.sift(vec![seen("1", 40)], at(200), SETTLE);
+        mark.passed(&[seen("1", 100)], OVERLAP);
+        let sift = |mark: &Mark, rows| mark.sift(rows, at(200), SETTLE, 200_000);
+        assert!(!sift(&mark, vec![seen("1", 100)]).went_back);
+        assert!(!sift(&mark, vec![seen("1", 150)]).went_back);
+        assert!(sift(&mark, vec![]).went_back);
+        let sifted = sift(&mark, vec![seen("1", 40)]);
         assert!(sifted.went_back);
         assert_eq!(sifted.due, [seen("1", 40)]);
         mark.back_to(Some(at(40)), at(-500));
@@ -150,57 +212,68 @@ mod tests {
     fn s1_what_is_remembered_is_bounded() {
         let mut mark = Mark::at(at(0));
         let rows: Vec<_> = (0..5000).map(|i| seen(&i.to_string(), i / 10)).collect();
-        mark.delivered(&rows, OVERLAP);
-        assert!(mark.seen.len() <= SEEN_CAP);
+        mark.delivered(&rows, OVERLAP, 0);
+        assert!(mark.seen.len() <= SEEN_CAP && mark.open.len() <= SEEN_CAP);
         assert!(mark.seen.contains_key("4999"));
     }
 
+    /// A PMS: the last change of each record, in milliseconds of its own clock.
+    struct Truth(BTreeMap<String, i64>);
+
+    impl Truth {
+        fn at(edits: &[(u8, i64)], now_ms: i64) -> Self {
+            Self(edits.iter().filter(|(_, when)| *when <= now_ms).map(|(n, when)| (n.to_string(), *when)).collect())
+        }
+
+        fn window(&self, from: NaiveDateTime) -> Vec<Sighting> {
+            let rows = self.0.iter().map(|(number, when)| seen(number, when.div_euclid(1000)));
+            rows.filter(|row| row.stamp >= Some(from)).collect()
+        }
+    }
+
     proptest! {
-        /// Whatever changes when, and whenever we look: each record's last change is handed over.
+        /// Whatever changes when, however often within a second, whenever we look and whatever the PMS's clock says: of
+        /// each record the last change is handed over.
         #[test]
         fn s1_no_change_is_lost_between_windows(
-            edits in prop::collection::vec((0u8..6, 0i64..4000), 1..40),
+            edits in prop::collection::vec((0u8..3, 0i64..4000), 1..40),
+            scale in prop::sample::select(vec![1, 1, 7, 1000]),
             looks in prop::collection::vec(0i64..4000, 1..20),
+            settle in 0i64..4,
+            wrong_by in -5i64..5,
             crash in prop::collection::vec(any::<bool>(), 20),
         ) {
-            let mut edits = edits;
+            let mut edits: Vec<(u8, i64)> = edits.into_iter().map(|(number, when)| (number, when * scale)).collect();
             edits.sort_by_key(|(_, when)| *when);
-            let mut looks = looks;
-            looks.extend([4003, 4100]);
+            let end = 4000 * scale;
+            let mut looks: Vec<i64> = looks.into_iter().map(|look| look * scale).collect();
+            // Looks may be cut short by a crash; the last ones are whole.
+            looks.extend([end + 10_000, end + 20_000, end + 30_000]);
             looks.sort_unstable();
+            // One after the other: a look ends 300 ms after it began.
+            looks.dedup_by(|next, look| *next - *look <= 300);
             let mut mark = Mark::at(at(-1));
             let mut got = BTreeMap::new();
             for (index, now) in looks.into_iter().enumerate() {
-                let from = mark.from(at(now), OVERLAP);
-                let mut truth = BTreeMap::new();
-                for (number, when) in edits.iter().filter(|(_, when)| *when <= now) {
-                    truth.insert(number.to_string(), at(*when));
-                }
-                let rows = truth.into_iter().filter(|(_, stamp)| *stamp >= from)
-                    .map(|(number, stamp)| Sighting { number, stamp: Some(stamp) }).collect();
-                let sifted = mark.sift(rows, at(now), SETTLE);
+                let server = at(now.div_euclid(1000));
+                let truth = Truth::at(&edits, now);
+                let rows = truth.window(mark.from(server, OVERLAP));
+                let guess = server + Duration::seconds(wrong_by);
+                let sifted = mark.sift(rows, guess, Duration::seconds(settle), now);
                 prop_assert!(!sifted.went_back);
                 for lot in sifted.due.chunks(2) {
+                    // Read a little after the window was.
+                    let read = Truth::at(&edits, now + 300);
                     for row in lot {
-                        got.insert(row.number.clone(), row.stamp);
+                        got.insert(row.number.clone(), read.0.get(&row.number).copied());
                     }
-                    mark.delivered(lot, OVERLAP);
-                    if crash.get(index).copied().unwrap_or(false) {
+                    mark.delivered(lot, OVERLAP, now + 300);
+                    if now < end && crash.get(index).copied().unwrap_or(false) {
                         break;
                     }
                 }
             }
-            let mut last = BTreeMap::new();
-            for (number, when) in edits {
-                last.insert(number.to_string(), Some(at(when)));
-            }
-            // The last look may have been cut short by a crash; one more closes it.
-            let from = mark.from(at(4200), OVERLAP);
-            let rows = last.iter().filter(|(_, stamp)| **stamp >= Some(from))
-                .map(|(number, stamp)| Sighting { number: number.clone(), stamp: *stamp }).collect();
-            for row in mark.sift(rows, at(4200), SETTLE).due {
-                got.insert(row.number, row.stamp);
-            }
+            let last: BTreeMap<String, Option<i64>> = Truth::at(&edits, i64::MAX).0.into_iter().map(|(n, when)| (n, Some(when))).collect();
             prop_assert_eq!(got, last);
         }
     }
