@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::ports::Portals;
 use crate::bitrix::Priority;
@@ -31,8 +31,8 @@ pub(super) const PAYLOAD: &str = "inbox.payload";
 /// How many events one transaction takes at most.
 const GROUP: usize = 512;
 
-/// A commit costs the same for one event as for many. While they come one by one, a commit begins this long after the
-/// last one did, or when [`COMPANY`] wait: a lone event goes at once, a crowd forms its own groups.
+/// A commit costs the same for one event as for many. A lone event goes at once, and a crowd forms its own groups while
+/// the commit before runs; for what comes in fewer than [`COMPANY`] at a time, commits begin this far apart.
 const GATHER: Duration = Duration::from_millis(8);
 const COMPANY: usize = 8;
 
@@ -87,12 +87,15 @@ async fn write(db: Db, clock: Clock, mut waiting: mpsc::Receiver<Waiting>) {
     }
 }
 
+/// Sleeps through the gathering instead of waking for each that comes.
 async fn gather(waiting: &mut mpsc::Receiver<Waiting>, group: &mut Vec<Waiting>, not_before: Instant) {
-    while group.len() < COMPANY {
-        let more = waiting.recv_many(group, GROUP - group.len());
-        if !matches!(timeout_at(not_before, more).await, Ok(1..)) {
-            return;
-        }
+    if group.len() < COMPANY && not_before > Instant::now() {
+        sleep_until(not_before).await;
+    }
+    while group.len() < GROUP
+        && let Ok(one) = waiting.try_recv()
+    {
+        group.push(one);
     }
 }
 
