@@ -125,6 +125,7 @@ impl Engine {
                 taken: 0,
                 trusting: false,
                 met: None,
+                unread: None,
             };
             let what = Read::Arrivals { from, to };
             let read = self.read_guarded(source.as_ref(), &what, &serde_json::Value::Null, &mut intake).await?;

@@ -1,12 +1,13 @@
 //! Records of a source on their way to the inbox: what has not changed costs nothing; what has is on disk, together
 //! with the source's position, before the source goes on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 
 use super::error::SyncError;
 use super::events::PAYLOAD;
+use super::findings;
 use super::lease::HeldLease;
 use super::strangers::any_stranger;
 use crate::bitrix::Priority;
@@ -34,6 +35,8 @@ pub struct Intake<'a> {
     pub trusting: bool,
     /// A known number came with somebody else: nothing of that lot was kept but what it said.
     pub met: Option<Vec<Change>>,
+    /// Records that were told as not understood, once they were asked for.
+    pub unread: Option<HashSet<String>>,
 }
 
 /// The keyed hash of what a record says, apart from when it was touched.
@@ -49,7 +52,7 @@ pub fn content_hash(key: &TenantKey, change: &Change) -> Result<String, StoreErr
     Ok(key.hash("content", facts.to_string().as_bytes()))
 }
 
-fn subject(hotel: HotelId, change: &Change) -> Subject {
+pub(super) fn subject_of(hotel: HotelId, change: &Change) -> Subject {
     match &change.entity {
         Entity::Stay(stay) => Subject::Stay(hotel, stay.number.clone()),
         Entity::Profile(profile) => Subject::Profile(hotel, profile.number.clone()),
@@ -65,7 +68,7 @@ impl Intake<'_> {
                 Entity::Stay(stay) => stay_numbers.push(stay.number.to_string()),
                 Entity::Profile(profile) => profile_numbers.push(profile.number.to_string()),
             }
-            subjects.push(subject(self.hotel, change).to_string());
+            subjects.push(subject_of(self.hotel, change).to_string());
         }
         let hotel = self.hotel;
         let mut known: HashMap<String, String> = HashMap::new();
@@ -81,10 +84,11 @@ impl Intake<'_> {
 
     async fn keep(&mut self, changes: Vec<Change>, state: Option<serde_json::Value>) -> Result<(), SyncError> {
         let mut known = self.known(&changes).await?;
+        let understood = self.understood(&changes).await?;
         let mut fresh = Vec::new();
         for change in changes {
             let hash = content_hash(&self.key, &change)?;
-            let subject = subject(self.hotel, &change).to_string();
+            let subject = subject_of(self.hotel, &change).to_string();
             if known.get(&subject) != Some(&hash) {
                 known.insert(subject.clone(), hash.clone());
                 fresh.push((subject, hash, change));
@@ -112,7 +116,7 @@ impl Intake<'_> {
                 hash,
             });
         }
-        if rows.is_empty() && state.is_none() {
+        if rows.is_empty() && understood.is_empty() && state.is_none() {
             return Ok(());
         }
         let count = rows.len();
@@ -121,6 +125,7 @@ impl Intake<'_> {
             return Err(SyncError::Elsewhere(format!("hotel:{}", self.hotel)));
         }
         inbox::add(&tx, self.portal, rows, self.clock.now_ms()).await?;
+        findings::over(&tx, self.portal, &understood).await?;
         if let (Some((source, version)), Some(state)) = (self.position, state)
             && !sources::advance(&tx, self.portal, source, version, &state).await?
         {

@@ -70,6 +70,7 @@ impl Engine {
             taken: 0,
             trusting: false,
             met: None,
+            unread: None,
         };
         let numbers: Vec<StayNumber> = numbers.iter().filter_map(|number| StayNumber::parse(number).ok()).collect();
         let mut absent = Vec::new();

@@ -63,6 +63,7 @@ impl Engine {
             taken: 0,
             trusting: false,
             met: None,
+            unread: None,
         };
         let reader = (deps.sources)(&row);
         let read = match &reader {

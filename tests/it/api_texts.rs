@@ -35,12 +35,15 @@ fn s49_every_cause_lack_and_conflict_in_use_has_its_sentence() {
         "cause:",
         "MISSING: &str =",
         "MANY: &str =",
+        "UNREADABLE: &str =",
         "plan.reject(&due,",
         "plan.reject(&person.due,",
         "problem(write,",
     ];
     let causes = codes("sync", &marks);
-    assert!(causes.contains("pms.missing") && causes.contains("pms.missing_many"), "{causes:?}");
+    for cause in ["pms.missing", "pms.missing_many", "pms.unreadable", "pms.unreadable_many"] {
+        assert!(causes.contains(cause), "{causes:?}");
+    }
     assert!(causes.len() >= 6, "{causes:?}");
     let lacks = codes("portal", &[".lack("]);
     assert!(lacks.len() >= 10, "{lacks:?}");

@@ -227,6 +227,11 @@ pub(crate) const TEXTS: Texts = Texts {
             "The details name the field. Correct the record in Fidelio: it is read again with its next change.",
         ),
         (
+            "pms.unreadable_many",
+            "Many records of the hotel cannot be understood",
+            "Fifty of them are named one by one; the details count the rest. Find what they have in common and correct it in Fidelio, then import the period again.",
+        ),
+        (
             "pms.reinstalled",
             "Known numbers came back with other people",
             "Fidelio seems to have been reinstalled: reading has stopped, nothing was overwritten. Remove the hotel and add it under a new code. If the data in Fidelio is right again, retry.",

@@ -183,4 +183,61 @@ on_both_engines! {
         assert_eq!(of, [("pms.unreadable", "GuestNum: missing", 1), ("pms.unreadable", "GuestArrival: not a date", 1)]);
         assert_eq!(told[1].subject, format!("stay:{}:50117", world.hotel_id));
     }
+
+    s1_a_record_that_is_understood_at_last_is_no_problem_any_more(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        world.book("1", "7");
+        world.round(&engine).await;
+        let unread = |kind, number: &str| Unread { kind, number: number.into(), why: "GuestArrival: not a date".into() };
+        let hide = |number: &str| world.hotel.truth.lock().unwrap().stays.remove(number).unwrap();
+        let before = hide("1");
+        world.hotel.truth.lock().unwrap().said.unreadable =
+            vec![unread(RecordKind::Stay, "1"), unread(RecordKind::Stay, "2"), unread(RecordKind::Profile, "7")];
+        poll(&world, &engine).await;
+        assert_eq!(problems(&world, &engine, "open").await.len(), 3);
+        // One is put back as it was known, one was never seen, one was looked at by a person.
+        world.hotel.truth.lock().unwrap().said.unreadable = Vec::new();
+        poll(&world, &engine).await;
+        let told = problems(&world, &engine, "open").await;
+        assert_eq!(told.len(), 3, "not read again, not understood");
+        let guest = told.iter().find(|problem| problem.subject.starts_with("profile")).unwrap();
+        engine.dismiss_problem(world.id, guest.id, "known").await.unwrap();
+        world.hotel.truth.lock().unwrap().stays.insert("1".into(), before);
+        let taken = engine.poll_source(world.id, world.source).await.unwrap();
+        assert_eq!(taken, 0, "nothing to write");
+        let told = problems(&world, &engine, "open").await;
+        assert_eq!(told.iter().map(|problem| problem.subject.as_str()).collect::<Vec<_>>(), [format!("stay:{}:2", world.hotel_id)]);
+        assert!(problems(&world, &engine, "dismissed").await.is_empty(), "would be told again");
+    }
+
+    s1_more_unreadable_records_than_one_can_read_are_one_problem(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        let say = |numbers: std::ops::Range<usize>| {
+            let record = |n: usize| Unread { kind: RecordKind::Stay, number: n.to_string(), why: "GuestArrival: not a date".into() };
+            world.hotel.truth.lock().unwrap().said.unreadable = numbers.map(record).collect();
+        };
+        let told = async |cause: &str| {
+            let filter = ProblemFilter { state: Some("open".into()), cause: Some(cause.into()), ..ProblemFilter::default() };
+            engine.problems(world.id, &filter, None, 500).await.unwrap().items
+        };
+        say(1..71);
+        poll(&world, &engine).await;
+        assert_eq!(told("pms.unreadable").await.len(), 50);
+        let many = told("pms.unreadable_many").await;
+        assert_eq!(many.iter().map(|p| (p.subject.clone(), &p.params["count"])).collect::<Vec<_>>(), [(format!("hotel:{}", world.hotel_id), &20.into())]);
+        say(1000..1001);
+        poll(&world, &engine).await;
+        assert_eq!(told("pms.unreadable").await.len(), 51, "one that comes later is told like any other");
+        say(0..0);
+        poll(&world, &engine).await;
+        assert_eq!(told("pms.unreadable_many").await.len(), 1, "nothing was read that says it is over");
+        for n in (1..51).chain([1000]) {
+            world.book(&n.to_string(), "7");
+        }
+        poll(&world, &engine).await;
+        assert!(told("pms.unreadable").await.is_empty());
+        assert!(told("pms.unreadable_many").await.is_empty());
+    }
 }
