@@ -41,6 +41,7 @@ const CODE_SECONDS: i64 = 30;
 #[derive(Debug, Default)]
 pub struct Tokens {
     access: HashMap<String, Access>,
+    sweep_above: usize,
     refresh: HashMap<String, Refresh>,
     codes: HashMap<String, Refresh>,
 }
@@ -56,9 +57,10 @@ impl Tokens {
 
     /// An access token without a way to renew it, as events carry.
     pub fn access_only(&mut self, user: i64, now: i64, seconds: i64, hops: u32) -> String {
-        // Long runs make many tokens; the dead ones are of no use after a day.
-        if self.access.len() > 20_000 {
+        // Long runs make many tokens; the dead ones are of no use after a day. Swept when as many again were made.
+        if self.access.len() > self.sweep_above.max(20_000) {
             self.access.retain(|_, access| access.expires + 86_400 > now);
+            self.sweep_above = 2 * self.access.len();
         }
         let access = token();
         self.access.insert(access.clone(), Access { user, expires: now + seconds, hops });
