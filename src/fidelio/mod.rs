@@ -1,5 +1,6 @@
 //! Ways into Fidelio. Each folder turns its wire into canonical changes; no wire type leaves its folder.
 
+pub mod demo;
 pub mod suite8;
 
 use std::time::Duration;
