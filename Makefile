@@ -25,7 +25,7 @@ bench: ## speed and memory as ratios and medians of one run
 audit: ## licences, advisories, unused dependencies (installs its tools: minutes)
 	@scripts/audit
 
-fuzz: ## coverage-guided fuzzing of the XML reader and the form decoder (needs cargo-fuzz and a nightly toolchain)
+fuzz: ## coverage-guided fuzzing of the XML reader and the form decoder, a minute each (needs a C++ compiler)
 	@scripts/fuzz
 
 traceability: ## docs/traceability.md from the names of the tests
