@@ -1,5 +1,6 @@
 // The whole way of a person, in a browser, against the product and the sandbox. Ends with `N passed, N failed`.
 import { openBrowser } from './browser.mjs'
+import { box } from './checks/box.mjs'
 import { cannot } from './checks/cannot.mjs'
 import { deals } from './checks/deals.mjs'
 import { pages } from './checks/pages.mjs'
@@ -17,7 +18,7 @@ const stand = await startStand()
 const browser = await openBrowser()
 try {
   // In this order: each group finds the portal as the one before left it.
-  for (const [name, check] of [way, pages, deals, settings, troubles, cannot, returning].flat()) {
+  for (const [name, check] of [way, pages, deals, settings, troubles, cannot, returning, box].flat()) {
     if (only && !new RegExp(only).test(name) && !/^s3_(install|the_wizard)/.test(name)) continue
     const began = Date.now()
     try {

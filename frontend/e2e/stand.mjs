@@ -14,13 +14,12 @@ function binary(name) {
   return path
 }
 
-export async function startStand(reservations = 60) {
+export async function startStand({ reservations = 60, edition = 'cloud' } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'fb24-e2e-'))
   const product = binary('fidelio-bitrix24')
   const given = ['--product', product, '--run-dir', folder, '--port', '0', '--pace', '0']
-  const child = spawn(binary('fb24-sandbox'), [...given, '--reservations', String(reservations)], {
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
+  const wanted = ['--reservations', String(reservations), '--edition', edition]
+  const child = spawn(binary('fb24-sandbox'), [...given, ...wanted], { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   const ready = new Promise((done, failed) => {
     const timer = setTimeout(() => failed(new Error(`the sandbox did not start:\n${said}`)), START_MS)

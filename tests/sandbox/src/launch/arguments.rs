@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fb24_sandbox::portal::Edition;
+
 use super::LaunchError;
 
 pub const HELP: &str = "\
@@ -13,6 +15,7 @@ fb24-sandbox: an emulated Bitrix24 portal and an emulated Fidelio hotel
   --port N             first of five ports (default: 8600; 0: any free ones)
   --reservations N     size of the hotel (default: 500)
   --seed N             another hotel (default: 1)
+  --edition NAME       cloud, or box: a portal of a private authority, tests/sandbox/src/portal/tls/ca.pem (default: cloud)
   --pace SECONDS       something happens at the desk every so often; 0: nothing by itself (default: 8)";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,7 @@ pub struct Arguments {
     pub port: u16,
     pub reservations: usize,
     pub seed: u64,
+    pub edition: Edition,
     pub living_day: Option<Duration>,
 }
 
@@ -34,6 +38,7 @@ impl Arguments {
             port: 8600,
             reservations: 500,
             seed: 1,
+            edition: Edition::Cloud,
             living_day: Some(Duration::from_secs(8)),
         };
         while let Some(name) = given.next() {
@@ -52,11 +57,20 @@ impl Arguments {
                     read.reservations = number().and_then(|n| usize::try_from(n).map_err(|_| small(n)))?
                 }
                 "--seed" => read.seed = number()?,
+                "--edition" => read.edition = edition(&value)?,
                 "--pace" => read.living_day = Some(number()?).filter(|n| *n > 0).map(Duration::from_secs),
                 other => return Err(LaunchError::Arguments(format!("unknown argument {other}"))),
             }
         }
         Ok(Some(read))
+    }
+}
+
+fn edition(name: &str) -> Result<Edition, LaunchError> {
+    match name {
+        "cloud" => Ok(Edition::Cloud),
+        "box" => Ok(Edition::Box),
+        other => Err(LaunchError::Arguments(format!("--edition: {other} is neither cloud nor box"))),
     }
 }
 
@@ -70,10 +84,10 @@ mod tests {
 
     #[test]
     fn arguments_are_read_or_refused() {
-        let all = read("--product /x --port 0 --pace 0 --reservations 7").unwrap().unwrap();
-        assert_eq!((all.port, all.living_day, all.reservations), (0, None, 7));
+        let all = read("--product /x --port 0 --pace 0 --edition box --reservations 7").unwrap().unwrap();
+        assert_eq!((all.port, all.living_day, all.edition, all.reservations), (0, None, Edition::Box, 7));
         assert_eq!(read("--help").unwrap(), None);
-        for wrong in ["--port", "--port 70000", "--port x", "--colour red"] {
+        for wrong in ["--port", "--port 70000", "--port x", "--colour red", "--edition paper"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use fb24_sandbox::hotel::{Hotel, HotelOptions};
-use fb24_sandbox::portal::{Portal, PortalOptions};
+use fb24_sandbox::portal::{Edition, Portal, PortalOptions};
 use fb24_sandbox::ui::{self, Interface, Links};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -117,6 +117,8 @@ pub async fn run(arguments: impl Iterator<Item = String>) -> Result<(), LaunchEr
         port: ports.portal,
         oauth_port: ports.oauth,
         app_url: Some(app.clone()),
+        edition: arguments.edition,
+        tls: arguments.edition == Edition::Box,
         ..PortalOptions::default()
     })
     .map_err(io("open the portal"))?;

@@ -40,9 +40,12 @@ impl Portal {
 
     /// Starts a portal.
     pub fn try_start(options: PortalOptions) -> std::io::Result<Self> {
-        let main = bind(&options.host, options.port)?;
+        let (main, front) = if options.tls {
+            (bind(&options.host, 0)?, Some(bind(&options.host, options.port)?))
+        } else {
+            (bind(&options.host, options.port)?, None)
+        };
         let oauth = bind(&options.host, options.oauth_port)?;
-        let front = if options.tls { Some(bind(&options.host, 0)?) } else { None };
         let (plain_port, oauth_port) = (main.local_addr()?.port(), oauth.local_addr()?.port());
         let port = match &front {
             Some(front) => front.local_addr()?.port(),
