@@ -102,6 +102,9 @@ on_both_engines! {
         assert_eq!(guests(), 0);
         let problem = world.problems(&engine).await.remove(0);
         assert_eq!((problem.cause.as_str(), &problem.params["fields"]), ("putback.stopped", &json!(["contactIds"])));
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!((world.deals()[0].text("UF_CRM_FB24_ROOM"), guests()), ("205".into(), 0), "other news leave it alone");
         engine.retry_problem(world.id, problem.id).await.unwrap();
         engine.deliver(world.id).await.unwrap();
         assert_eq!(guests(), 1);
@@ -118,6 +121,8 @@ on_both_engines! {
         edit(&world, &engine, CONTESTED, "DBL").await;
         world.edit_stay("1", |stay| stay.comments = Known::Is(vec!["late".into()]));
         world.round(&engine).await;
+        edit(&world, &engine, CONTESTED, "robot 4").await;
+        assert_eq!(world.deals()[0].text(CONTESTED), "DBL", "the next one begins from nothing");
         world.edit_stay("1", |stay| stay.room_type = Known::Is("SUITE".into()));
         world.round(&engine).await;
         assert_eq!(world.deals()[0].text(CONTESTED), "SUITE");
