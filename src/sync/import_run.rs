@@ -113,20 +113,7 @@ impl Engine {
         }
         let begun = deps.clock.now_ms();
         while let Some((from, to)) = windows.get(cursor.window).copied() {
-            let mut intake = Intake {
-                db: &deps.db,
-                clock: &deps.clock,
-                lease,
-                key: key.clone(),
-                portal,
-                hotel: job.hotel,
-                priority: Self::import_priority(),
-                position: None,
-                taken: 0,
-                trusting: false,
-                met: None,
-                unread: None,
-            };
+            let mut intake = Intake::new(deps, lease, &key, portal, job.hotel, Self::import_priority());
             let what = Read::Arrivals { from, to };
             let read = self.read_guarded(source.as_ref(), &what, &serde_json::Value::Null, &mut intake).await?;
             self.step("import.read")?;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 
+use super::engine::Deps;
 use super::error::SyncError;
 use super::events::PAYLOAD;
 use super::findings;
@@ -27,16 +28,50 @@ pub struct Intake<'a> {
     pub portal: PortalId,
     pub hotel: HotelId,
     pub priority: Priority,
-    /// The source's position to move, and the version of its configuration; an import moves none.
+    /// The source's position to move, and the version of its configuration; only a read of changes moves one.
     pub position: Option<(i64, i64)>,
     /// Records that were new or changed.
     pub taken: usize,
-    /// Somebody else behind a known number has been looked into.
-    pub trusting: bool,
-    /// A known number came with somebody else: nothing of that lot was kept but what it said.
-    pub met: Option<Vec<Change>>,
+    pub trust: Trust,
     /// Records that were told as not understood, once they were asked for.
     pub unread: Option<HashSet<String>>,
+}
+
+/// Whether known numbers are believed to stand for whom they stood.
+#[derive(Default)]
+pub enum Trust {
+    /// As long as nobody else comes with one.
+    #[default]
+    Watching,
+    /// Somebody else came: nothing of that lot was kept but what it said.
+    Met(Vec<Change>),
+    /// It was looked into.
+    Settled,
+}
+
+impl<'a> Intake<'a> {
+    pub fn new(
+        deps: &'a Deps,
+        lease: &'a HeldLease,
+        key: &TenantKey,
+        portal: PortalId,
+        hotel: HotelId,
+        priority: Priority,
+    ) -> Self {
+        Self {
+            db: &deps.db,
+            clock: &deps.clock,
+            lease,
+            key: key.clone(),
+            portal,
+            hotel,
+            priority,
+            position: None,
+            taken: 0,
+            trust: Trust::default(),
+            unread: None,
+        }
+    }
 }
 
 /// The keyed hash of what a record says, apart from when it was touched.
@@ -94,10 +129,10 @@ impl Intake<'_> {
                 fresh.push((subject, hash, change));
             }
         }
-        if !self.trusting {
+        if !matches!(self.trust, Trust::Settled) {
             let changes: Vec<&Change> = fresh.iter().map(|(.., change)| change).collect();
             if any_stranger(self.db, self.portal, &self.key, self.hotel, &changes).await? {
-                self.met = Some(fresh.into_iter().map(|(.., change)| change).collect());
+                self.trust = Trust::Met(fresh.into_iter().map(|(.., change)| change).collect());
                 return Err(SyncError::Conflict("somebody else came with a known number"));
             }
         }

@@ -58,20 +58,7 @@ impl Engine {
         let again = !row.recheck.absent.is_empty();
         let reported = problems::subjects(&deps.db, row.portal, row.hotel, MISSING).await?;
         let numbers = if again { row.recheck.absent.clone() } else { self.known(row, &reported).await? };
-        let mut intake = Intake {
-            db: &deps.db,
-            clock: &deps.clock,
-            lease,
-            key: key.clone(),
-            portal: row.portal,
-            hotel: row.hotel,
-            priority: Priority::Live,
-            position: None,
-            taken: 0,
-            trusting: false,
-            met: None,
-            unread: None,
-        };
+        let mut intake = Intake::new(deps, lease, key, row.portal, row.hotel, Priority::Live);
         let numbers: Vec<StayNumber> = numbers.iter().filter_map(|number| StayNumber::parse(number).ok()).collect();
         let mut absent = Vec::new();
         if !numbers.is_empty() {

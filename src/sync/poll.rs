@@ -51,20 +51,8 @@ impl Engine {
         if (row.health.state.as_str(), row.health.detail.as_str()) == ("stopped", REINSTALLED) {
             return Ok(0);
         }
-        let mut intake = Intake {
-            db: &deps.db,
-            clock: &deps.clock,
-            lease,
-            key: key.clone(),
-            portal,
-            hotel: row.hotel,
-            priority: Priority::Live,
-            position: Some((row.id, row.version)),
-            taken: 0,
-            trusting: false,
-            met: None,
-            unread: None,
-        };
+        let intake = Intake::new(deps, lease, &key, portal, row.hotel, Priority::Live);
+        let mut intake = Intake { position: Some((row.id, row.version)), ..intake };
         let reader = (deps.sources)(&row);
         let read = match &reader {
             Ok(reader) => self.read_guarded(reader.as_ref(), &Read::Changes, &row.state, &mut intake).await?,

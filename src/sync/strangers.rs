@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::engine::Engine;
 use super::error::SyncError;
-use super::intake::Intake;
+use super::intake::{Intake, Trust};
 use super::lanes::Delivery;
 use super::plan::{Due, Plan};
 use crate::crypto::TenantKey;
@@ -99,7 +99,7 @@ impl Engine {
         intake: &mut Intake<'_>,
     ) -> Result<Guarded, SyncError> {
         let read = source.read(what, state, intake).await;
-        let Some(lot) = intake.met.take() else { return Ok(Guarded::Read(read)) };
+        let Trust::Met(lot) = std::mem::take(&mut intake.trust) else { return Ok(Guarded::Read(read)) };
         match self.sample(source, intake, lot).await {
             Err(Sampling::Source(error)) => return Ok(Guarded::Read(Err(error))),
             Err(Sampling::Store(error)) => return Err(error.into()),
@@ -110,7 +110,7 @@ impl Engine {
             }
             Ok(_) => {}
         }
-        intake.trusting = true;
+        intake.trust = Trust::Settled;
         Ok(Guarded::Read(source.read(what, state, intake).await))
     }
 
