@@ -173,8 +173,7 @@ const TABLES: &[&str] = &[
         active_at BIGINT NOT NULL DEFAULT 0,
         next_poll_at BIGINT NOT NULL DEFAULT 0,
         failures INTEGER NOT NULL DEFAULT 0,
-        recheck_at BIGINT NOT NULL DEFAULT 0,
-        absent TEXT NOT NULL DEFAULT '[]'
+        recheck TEXT NOT NULL DEFAULT '{}'
     )",
     // --- inbox: what came in, before anything is decided -------------------------------------------
     // `state`: 0 waiting, 1 decided (kept for replay), 2 cannot be decided. `hash` is of the content, stamps apart.

@@ -92,11 +92,28 @@ pub struct SourceRow {
 /// Code → milliseconds since the epoch.
 pub type Notes = BTreeMap<String, i64>;
 
-/// When known stays are looked for by number again, and which of them were not there the last time.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// When the next lot of known stays is looked for by number, and how far that look is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Recheck {
     pub at: i64,
-    pub absent: Vec<String>,
+    pub look: Look,
+}
+
+/// A look for known stays, a lot at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "round", rename_all = "snake_case")]
+pub enum Look {
+    /// All are looked for in order of their numbers: the last one, and those that were not there.
+    First { after: String, absent: Vec<String> },
+    /// Those are looked for once more: the ones to come, and the ones that were not there again.
+    Again { absent: Vec<String>, gone: Vec<String> },
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self::First { after: String::new(), absent: Vec::new() }
+    }
 }
 
 /// What a link must know of where it stands.
@@ -131,7 +148,7 @@ pub struct Due {
 /// A source is never read without its site: a link needs the hotel's clock and the portal's name.
 const SELECT: &str = "SELECT source.id, source.portal_id, source.hotel_id, source.kind, source.via, source.config_sealed, \
      source.version, source.state, source.health, source.health_detail, source.notes, source.last_ok_at, \
-     source.last_record_at, source.active_at, source.next_poll_at, source.failures, source.recheck_at, source.absent, \
+     source.last_record_at, source.active_at, source.next_poll_at, source.failures, source.recheck, \
      hotel.timezone, hotel.currency, portal.member_id \
      FROM source JOIN hotel ON hotel.id = source.hotel_id AND hotel.portal_id = source.portal_id \
      JOIN portal ON portal.id = source.portal_id";
@@ -157,7 +174,7 @@ fn read(key: &TenantKey, row: &Row) -> Result<SourceRow, StoreError> {
         active_at: row.get("active_at")?,
         next_poll_at: row.get("next_poll_at")?,
         failures: row.get("failures")?,
-        recheck: Recheck { at: row.get("recheck_at")?, absent: json(row, "absent")? },
+        recheck: json(row, "recheck")?,
         site: Site { member_id: row.get("member_id")?, timezone: row.get("timezone")?, currency: row.get("currency")? },
     })
 }
@@ -318,7 +335,7 @@ pub async fn looked(db: &Db, portal: PortalId, id: i64, version: i64, looked: &L
     Ok(())
 }
 
-/// Known stays were looked for by number, unless the source was reconfigured meanwhile.
+/// A lot of known stays was looked for by number, unless the source was reconfigured meanwhile.
 pub async fn rechecked(
     tx: &Tx,
     portal: PortalId,
@@ -326,11 +343,11 @@ pub async fn rechecked(
     version: i64,
     recheck: &Recheck,
 ) -> Result<bool, StoreError> {
-    let absent = serde_json::to_string(&recheck.absent).map_err(|_| StoreError::Corrupt("absent"))?;
+    let recheck = serde_json::to_string(recheck).map_err(|_| StoreError::Corrupt("recheck"))?;
     let touched = tx
         .execute(
-            "UPDATE source SET recheck_at = $4, absent = $5 WHERE portal_id = $1 AND id = $2 AND version = $3",
-            args![portal.0, id, version, recheck.at, absent],
+            "UPDATE source SET recheck = $4 WHERE portal_id = $1 AND id = $2 AND version = $3",
+            args![portal.0, id, version, recheck],
         )
         .await?;
     Ok(touched > 0)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fb24_sandbox::portal::PortalOptions;
 use fidelio_bitrix24::domain::{Known, StayStatus};
-use fidelio_bitrix24::fidelio::{ReadReport, RecordKind, SourceError, Unread};
+use fidelio_bitrix24::fidelio::{Read, ReadReport, RecordKind, SourceError, Unread};
 use fidelio_bitrix24::store::sources::{self, SourceRow};
 use fidelio_bitrix24::sync::Engine;
 use fidelio_bitrix24::sync::views::{ProblemFilter, ProblemView};
@@ -239,5 +239,50 @@ on_both_engines! {
         poll(&world, &engine).await;
         assert!(told("pms.unreadable").await.is_empty());
         assert!(told("pms.unreadable_many").await.is_empty());
+    }
+
+    s1_known_stays_are_looked_for_a_lot_a_poll_and_a_failed_read_loses_one_lot(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        let number = |n: usize| format!("{}", 1_000 + n);
+        for n in 0..450 {
+            world.book(&number(n), "7");
+        }
+        poll(&world, &engine).await;
+        engine.decide(world.id).await.unwrap();
+        for n in [3, 444] {
+            world.hotel.truth.lock().unwrap().stays.remove(&number(n)).expect("booked");
+        }
+        let asked = || -> Vec<(String, usize)> {
+            let asked = std::mem::take(&mut world.hotel.truth.lock().unwrap().asked);
+            let lot = |read| match read {
+                Read::Stays { numbers } => Some((numbers[0].to_string(), numbers.len())),
+                _ => None,
+            };
+            asked.into_iter().filter_map(lot).collect()
+        };
+        asked();
+        world.pass(Duration::from_secs(6 * 3_600 + 1));
+        poll(&world, &engine).await;
+        assert_eq!(asked(), [(number(0), 200)], "polls stay short");
+        world.hotel.truth.lock().unwrap().trouble_by_number = Some(SourceError::Unreachable("gone".into()));
+        poll(&world, &engine).await;
+        world.hotel.truth.lock().unwrap().trouble_by_number = None;
+        assert_eq!(asked(), [(number(200), 200)]);
+        poll(&world, &engine).await;
+        assert!(asked().is_empty(), "later");
+        world.pass(Duration::from_secs(601));
+        // Whoever begins anew goes on where the last one was.
+        let engine = world.engine();
+        for _ in 0..3 {
+            poll(&world, &engine).await;
+        }
+        assert_eq!(asked(), [(number(200), 200), (number(400), 50)], "then a minute's pause");
+        assert!(problems(&world, &engine, "open").await.is_empty(), "once is not enough");
+        world.pass(Duration::from_secs(61));
+        poll(&world, &engine).await;
+        assert_eq!(asked(), [(number(3), 2)]);
+        let told = problems(&world, &engine, "open").await;
+        assert_eq!(told.iter().filter(|problem| problem.cause == "pms.missing").count(), 2);
     }
 }
