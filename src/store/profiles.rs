@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::bulk::{Via, chunk_of, insert, list};
-use super::stays::{STAMP, by_hotel, keyed, stamp};
+use super::stays::{OF_LATE, STAMP, by_hotel, keyed, stamp};
 use super::{Db, Row, StoreError, Tx, args};
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId, Profile, ProfileNumber};
@@ -101,14 +101,28 @@ pub async fn load(
     Ok(found)
 }
 
-/// A few known guests, always the same ones: the order of keyed hashes is as good as chance.
-pub async fn sample(db: &Db, portal: PortalId, hotel: HotelId, limit: i64) -> Result<Vec<ProfileNumber>, StoreError> {
-    let sql =
-        "SELECT number FROM profile WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'guest' ORDER BY hash LIMIT $3";
-    let rows = db.rows(sql, args![portal.0, hotel.0, limit]).await?;
-    let number =
-        |row: &Row| ProfileNumber::parse(&row.get::<String>("number")?).map_err(|_| StoreError::Corrupt(FACTS));
-    rows.iter().map(number).collect()
+/// A few known guests, always the same ones, and whether each has a stay of late, on or after a day; those come first. The
+/// order of keyed hashes is as good as chance.
+pub async fn sample(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    since: NaiveDate,
+    limit: i64,
+) -> Result<Vec<(ProfileNumber, bool)>, StoreError> {
+    let sql = format!(
+        "SELECT number, CASE WHEN number IN
+                (SELECT profile FROM stay_profile WHERE portal_id = $1 AND hotel_id = $2 AND stay IN
+                    (SELECT number FROM stay WHERE portal_id = $1 AND hotel_id = $2 AND {OF_LATE}))
+            THEN 1 ELSE 0 END AS of_late FROM profile
+         WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'guest' ORDER BY of_late DESC, hash LIMIT $4"
+    );
+    let rows = db.rows(&sql, args![portal.0, hotel.0, since.to_string(), limit]).await?;
+    let sampled = |row: &Row| {
+        let number = ProfileNumber::parse(&row.get::<String>("number")?).map_err(|_| StoreError::Corrupt(FACTS))?;
+        Ok((number, row.get::<i32>("of_late")? == 1))
+    };
+    rows.iter().map(sampled).collect()
 }
 
 /// Content hashes by number, without opening anything.

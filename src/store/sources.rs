@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::bulk::Via;
 use super::{Db, Row, StoreError, Tx, args};
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId};
@@ -366,9 +367,13 @@ pub async fn stop_hotel(tx: &Tx, portal: PortalId, hotel: HotelId, detail: &str)
 }
 
 /// Hotels of the portal that were stopped for this reason.
-pub async fn stopped_hotels(db: &Db, portal: PortalId, detail: &str) -> Result<HashSet<HotelId>, StoreError> {
+pub async fn stopped_hotels(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    detail: &str,
+) -> Result<HashSet<HotelId>, StoreError> {
     let sql = "SELECT DISTINCT hotel_id FROM source WHERE portal_id = $1 AND health = 'stopped' AND health_detail = $2";
-    let rows = db.rows(sql, args![portal.0, detail]).await?;
+    let rows = via.into().rows(sql, args![portal.0, detail]).await?;
     rows.iter().map(|row| Ok(HotelId(row.get("hotel_id")?))).collect()
 }
 

@@ -205,12 +205,28 @@ pub async fn load(
     Ok(found)
 }
 
-/// A few known stays, always the same ones: the order of keyed hashes is as good as chance.
-pub async fn sample(db: &Db, portal: PortalId, hotel: HotelId, limit: i64) -> Result<Vec<StayNumber>, StoreError> {
-    let sql = "SELECT number FROM stay WHERE portal_id = $1 AND hotel_id = $2 ORDER BY hash LIMIT $3";
-    let rows = db.rows(sql, args![portal.0, hotel.0, limit]).await?;
-    let number = |row: &Row| StayNumber::parse(&row.get::<String>("number")?).map_err(|_| StoreError::Corrupt(FACTS));
-    rows.iter().map(number).collect()
+/// Stays of hotel `$2` that no PMS purges yet: not cancelled, and not over by day `$3`.
+pub(super) const OF_LATE: &str = "departure >= $3 AND status NOT IN ('cancelled', 'no_show')";
+
+/// A few known stays, always the same ones, and whether each is of late, on or after a day; those come first. The order of
+/// keyed hashes is as good as chance.
+pub async fn sample(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    since: NaiveDate,
+    limit: i64,
+) -> Result<Vec<(StayNumber, bool)>, StoreError> {
+    let sql = format!(
+        "SELECT number, CASE WHEN {OF_LATE} THEN 1 ELSE 0 END AS of_late FROM stay
+         WHERE portal_id = $1 AND hotel_id = $2 ORDER BY of_late DESC, hash LIMIT $4"
+    );
+    let rows = db.rows(&sql, args![portal.0, hotel.0, since.to_string(), limit]).await?;
+    let sampled = |row: &Row| {
+        let number = StayNumber::parse(&row.get::<String>("number")?).map_err(|_| StoreError::Corrupt(FACTS))?;
+        Ok((number, row.get::<i32>("of_late")? == 1))
+    };
+    rows.iter().map(sampled).collect()
 }
 
 /// Content hashes by number, without opening anything.

@@ -12,12 +12,13 @@ use super::lanes::Delivery;
 use super::lease::HeldLease;
 use super::plan::{Plan, Planned};
 use super::reread::READ_MOST;
+use super::strangers::REINSTALLED;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::multifield::Way;
 use crate::bitrix::{COMMANDS, Class, Error, Priority};
 use crate::domain::PortalId;
 use crate::store::outbox::{OutboxRow, Sending};
-use crate::store::{inbox, outbox};
+use crate::store::{inbox, outbox, sources};
 
 /// Requests of one portal under way at once; imports leave one for what people do now.
 const IN_FLIGHT: usize = 4;
@@ -380,7 +381,8 @@ impl Delivery {
         Ok(refused.map_or(Ended::Went(confirmed), Ended::Refused))
     }
 
-    /// Answers the writes that may now be sent (those nobody changed since they were planned), and since when.
+    /// Answers the writes that may now be sent (those that nobody changed and whose hotel nobody stopped since they were
+    /// planned), and since when.
     async fn mark_sent(&self, job: &[Planned]) -> Result<(Vec<Planned>, i64), SyncError> {
         let mut rows = Vec::with_capacity(job.len());
         for write in job {
@@ -400,6 +402,9 @@ impl Delivery {
         if !self.lease.may_start(&tx).await? {
             return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
         }
+        let stopped = sources::stopped_hotels(&tx, self.portal, REINSTALLED).await?;
+        let held = |write: &Planned| write.subject.hotel().is_some_and(|hotel| stopped.contains(&hotel));
+        let rows = job.iter().zip(rows).filter(|(write, _)| !held(write)).map(|(_, row)| row).collect();
         let marked =
             outbox::mark_sent(&tx, self.portal, self.lease.fence(), now, now + cap + CAP_MARGIN_MS, rows).await?;
         tx.commit().await?;

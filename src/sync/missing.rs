@@ -210,10 +210,16 @@ mod tests {
         assert_eq!(first.next, Recheck { at: 5, look: Look::First { after: "0199".into(), absent: numbers(0..2) } });
         let second = step(first.next.look, &numbers(LOT..LOT + 9), numbers(LOT..LOT + 1), 6);
         let absent = [numbers(0..2), numbers(LOT..LOT + 1)].concat();
-        assert_eq!(second.next, Recheck { at: 6 + AGAIN_MS, look: Look::Again { absent: absent.clone(), gone: vec![] } });
+        assert_eq!(
+            second.next,
+            Recheck { at: 6 + AGAIN_MS, look: Look::Again { absent: absent.clone(), gone: vec![] } }
+        );
         assert!(second.gone.is_none());
         let again = step(second.next.look, &absent, numbers(1..2), 7);
-        assert_eq!((again.next, again.gone), (Recheck { at: 7 + EVERY_MS, look: Look::default() }, Some(numbers(1..2))));
+        assert_eq!(
+            (again.next, again.gone),
+            (Recheck { at: 7 + EVERY_MS, look: Look::default() }, Some(numbers(1..2)))
+        );
         let all = Look::Again { absent: numbers(0..LOT + 1), gone: vec![] };
         let more = step(all, &numbers(0..LOT), numbers(0..LOT), 8);
         assert_eq!(more.next.look, Look::Again { absent: numbers(LOT..LOT + 1), gone: numbers(0..LOT) });

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::engine::Engine;
@@ -14,7 +15,7 @@ use super::lanes::Delivery;
 use super::plan::{Due, Plan};
 use crate::crypto::TenantKey;
 use crate::domain::identity::{self, Likeness, Sample};
-use crate::domain::{Change, CrmEntity, Entity, Fields, HotelId, PortalId, ProfileNumber, StayNumber};
+use crate::domain::{Change, CrmEntity, Entity, Fields, HotelId, PortalId};
 use crate::fidelio::{Read, ReadReport, Sink, Source, SourceError};
 use crate::store::crm_records::RecordRow;
 use crate::store::links::{self, LinkRow, Origin};
@@ -23,6 +24,9 @@ use crate::store::{StoreError, Tx, profiles, sources, stays};
 
 /// Known numbers that are read again.
 const SAMPLED: i64 = 12;
+
+/// What ended longer ago a PMS may have purged, guests with it: that it is missing says nothing.
+const PURGED_AFTER: TimeDelta = TimeDelta::days(30);
 
 /// The stable code of what happened: a link's health, an import's failure.
 pub(super) const REINSTALLED: &str = "reinstalled";
@@ -77,6 +81,10 @@ async fn compare(
     Ok(())
 }
 
+fn of_late<N: ToString>(sampled: &[(N, bool)]) -> Vec<String> {
+    sampled.iter().filter(|(_, of_late)| *of_late).map(|(number, _)| number.to_string()).collect()
+}
+
 /// Keeps what is read; nothing of it goes on.
 #[derive(Default)]
 struct Glance(Vec<Change>);
@@ -117,31 +125,38 @@ impl Engine {
     /// The lot that raised the alarm counts like what is asked for: of many known numbers a young installation has few.
     async fn sample(&self, source: &dyn Source, intake: &Intake<'_>, lot: Vec<Change>) -> Result<Sample, Sampling> {
         let (db, portal, hotel) = (&self.0.deps.db, intake.portal, intake.hotel);
-        let people: Vec<ProfileNumber> = profiles::sample(db, portal, hotel, SAMPLED).await?;
-        let bookings: Vec<StayNumber> = stays::sample(db, portal, hotel, SAMPLED).await?;
+        let since = (self.0.deps.clock.now() - PURGED_AFTER).date_naive();
+        let people = profiles::sample(db, portal, hotel, since, SAMPLED).await?;
+        let bookings = stays::sample(db, portal, hotel, since, SAMPLED).await?;
+        let asked = [
+            (of_late(&people), Read::Profiles { numbers: people.into_iter().map(|(number, _)| number).collect() }),
+            (of_late(&bookings), Read::Stays { numbers: bookings.into_iter().map(|(number, _)| number).collect() }),
+        ];
         let (mut sample, mut seen) = (Sample::default(), lot);
-        for what in [Read::Profiles { numbers: people }, Read::Stays { numbers: bookings }] {
+        for (of_late, what) in asked {
             let mut glance = Glance::default();
-            match source.read(&what, &Value::Null, &mut glance).await {
-                Ok(_) => {}
+            let report = match source.read(&what, &Value::Null, &mut glance).await {
+                Ok(report) => report,
                 // The one area may be off; the other one tells.
                 Err(SourceError::NotLicensed { .. }) => continue,
                 Err(error) => return Err(Sampling::Source(error)),
-            }
-            let numbers: HashSet<String> = match &what {
-                Read::Profiles { numbers } => numbers.iter().map(ToString::to_string).collect(),
-                Read::Stays { numbers } => numbers.iter().map(ToString::to_string).collect(),
-                _ => HashSet::new(),
             };
-            // A reader may hand over more than it was asked for.
-            let asked_for = glance.0.into_iter().filter(|change| match (&change.entity, &what) {
-                (Entity::Profile(profile), Read::Profiles { .. }) => numbers.contains(profile.number.as_str()),
-                (Entity::Stay(stay), Read::Stays { .. }) => numbers.contains(stay.number.as_str()),
-                _ => false,
-            });
-            let before = seen.len();
-            seen.extend(asked_for);
-            sample.missing += numbers.len().saturating_sub(seen.len() - before);
+            let mut there: HashSet<String> = report.unreadable.into_iter().map(|record| record.number).collect();
+            for change in glance.0 {
+                // A reader may hand over more than it was asked for.
+                let number = match (&change.entity, &what) {
+                    (Entity::Profile(profile), Read::Profiles { numbers }) if numbers.contains(&profile.number) => {
+                        profile.number.to_string()
+                    }
+                    (Entity::Stay(stay), Read::Stays { numbers }) if numbers.contains(&stay.number) => {
+                        stay.number.to_string()
+                    }
+                    _ => continue,
+                };
+                there.insert(number);
+                seen.push(change);
+            }
+            sample.missing += of_late.iter().filter(|number| !there.contains(*number)).count();
         }
         // A number that is in both counts once.
         compare(db, portal, &intake.key, hotel, &seen.iter().collect::<Vec<_>>(), &mut sample).await?;

@@ -22,8 +22,10 @@ pub struct Truth {
     pub said: ReadReport,
     /// How every read ends, while it is set …
     pub trouble: Option<SourceError>,
-    /// … and every one that asks by number.
+    /// … every one that asks by number …
     pub trouble_by_number: Option<SourceError>,
+    /// … and every one that asks for guests by number.
+    pub trouble_with_guests: Option<SourceError>,
     /// What was asked, in order.
     pub asked: Vec<Read>,
 }
@@ -47,7 +49,13 @@ impl Source for Hotel {
             let mut truth = self.truth.lock().unwrap();
             truth.asked.push(what.clone());
             let by_number = matches!(what, Read::Profiles { .. } | Read::Stays { .. });
-            if let Some(trouble) = truth.trouble.clone().or(truth.trouble_by_number.clone().filter(|_| by_number)) {
+            let guests = matches!(what, Read::Profiles { .. });
+            let trouble = [
+                truth.trouble.clone(),
+                truth.trouble_by_number.clone().filter(|_| by_number),
+                truth.trouble_with_guests.clone().filter(|_| guests),
+            ];
+            if let Some(trouble) = trouble.into_iter().flatten().next() {
                 return Err(trouble);
             }
             let mut said = truth.said.clone();

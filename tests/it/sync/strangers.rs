@@ -1,14 +1,17 @@
 //! A PMS installed anew under an old code: known numbers come back with other people (product §1).
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use fb24_sandbox::portal::PortalOptions;
-use fidelio_bitrix24::domain::{Known, ProfileNumber};
+use fidelio_bitrix24::domain::{Known, ProfileNumber, StayStatus};
 use fidelio_bitrix24::fidelio::{Read, SourceError};
 use fidelio_bitrix24::store::sources::{self, Health, Looked};
-use fidelio_bitrix24::sync::Engine;
 use fidelio_bitrix24::sync::imports::ImportState;
+use fidelio_bitrix24::sync::{Engine, StepObserver};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use super::world::{World, phone};
 use crate::on_both_engines;
@@ -168,6 +171,77 @@ on_both_engines! {
         engine.retry_problem(world.id, world.problems(&engine).await[0].id).await.unwrap();
         engine.deliver(world.id).await.unwrap();
         assert_ne!(shown(&world), before, "a person's decision lets it go");
+    }
+
+    s1_what_was_planned_before_the_hotel_was_stopped_is_not_sent(db) {
+        let world = settled(db).await;
+        let engine = world.engine();
+        world.edit_stay("5", |stay| stay.room_type = Known::Is("SUITE".into()));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        let before = shown(&world);
+        let (db, portal, hotel) = (world.db.clone(), world.id, world.hotel_id);
+        let stop = async move {
+            let tx = db.begin().await.unwrap();
+            sources::stop_hotel(&tx, portal, hotel, "reinstalled").await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let stop = Mutex::new(Some(stop));
+        let observer: StepObserver = Arc::new(move |step| {
+            if step == "deliver.permit" && let Some(stop) = stop.lock().unwrap().take() {
+                block_in_place(|| Handle::current().block_on(stop));
+            }
+            true
+        });
+        world.engine_of(world.node(), Some(observer)).deliver(world.id).await.unwrap();
+        assert_eq!(health(&world).await.0, "stopped", "between plan and request");
+        assert_eq!(shown(&world), before);
+        let tx = world.db.begin().await.unwrap();
+        sources::resume_hotel(&tx, world.id, world.hotel_id, "reinstalled").await.unwrap();
+        tx.commit().await.unwrap();
+        world.pass(Duration::from_secs(700));
+        engine.deliver(world.id).await.unwrap();
+        assert_ne!(shown(&world), before, "nothing of it was lost");
+    }
+
+    s1_a_hotel_that_purged_its_old_bookings_and_shows_no_guests_is_not_stopped(db) {
+        let world = settled(db).await;
+        let engine = world.engine();
+        for n in 100..160 {
+            world.book(&n.to_string(), &(n + 1_000).to_string());
+            world.edit_stay(&n.to_string(), |stay| {
+                stay.arrival = Known::Is("2024-05-01".parse().unwrap());
+                stay.departure = Known::Is("2024-05-04".parse().unwrap());
+                stay.status = Known::Is(StayStatus::CheckedOut);
+            });
+        }
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        {
+            let mut truth = world.hotel.truth.lock().unwrap();
+            truth.stays.retain(|number, _| number.len() < 3);
+            truth.trouble_with_guests = Some(SourceError::NotLicensed { area: "Profile".into() });
+        }
+        // One booking that nobody would know again.
+        world.edit_stay("1", |stay| {
+            stay.main_guest = Known::Is(ProfileNumber::parse("16").unwrap());
+            stay.arrival = Known::Is("2026-11-23".parse().unwrap());
+            stay.booked_on = Known::Is("2026-11-20".parse().unwrap());
+        });
+        assert!(engine.poll_source(world.id, world.source).await.unwrap() > 0);
+        assert_eq!(health(&world).await.0, "ok");
+        // That its present bookings are gone, too, is another thing.
+        {
+            let mut truth = world.hotel.truth.lock().unwrap();
+            truth.stays.retain(|number, _| number == "2");
+        }
+        world.edit_stay("2", |stay| {
+            stay.main_guest = Known::Is(ProfileNumber::parse("16").unwrap());
+            stay.arrival = Known::Is("2026-11-23".parse().unwrap());
+            stay.booked_on = Known::Is("2026-11-20".parse().unwrap());
+        });
+        engine.poll_source(world.id, world.source).await.unwrap();
+        assert_eq!(health(&world).await, ("stopped".into(), "reinstalled".into()));
     }
 
     s1_a_read_that_was_under_way_does_not_undo_the_stop(db) {
