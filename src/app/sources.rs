@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use crate::clock::Clock;
 use crate::config::Pms;
 use crate::domain::Currency;
+use crate::fidelio::demo::{self, Demo};
 use crate::fidelio::suite8::{Settings, Suite8};
 use crate::fidelio::{Source, SourceError};
 use crate::net::Guard;
@@ -43,12 +44,16 @@ pub fn factory(settings: &Pms, guard: Arc<Guard>, clock: Clock) -> SourceFactory
 
 fn make(pms: &Pms, row: &SourceRow, guard: &Guard, clock: &Clock) -> Result<Arc<dyn Source>, SourceError> {
     let unusable = |what: &str| SourceError::Refused { status: "settings".to_owned(), message: what.to_owned() };
-    if row.kind != "suite8_xml" || row.via != "direct" {
-        return Err(unusable("this release reaches Suite 8 directly only"));
-    }
     let timezone: Tz = row.site.timezone.parse().map_err(|_| unusable("the hotel's time zone is unknown"))?;
     let currency = Currency::parse(&row.site.currency).map_err(|error| unusable(&error.to_string()))?;
-    let config = &row.config;
+    let config = match (row.kind.as_str(), row.via.as_str(), &row.config) {
+        (demo::KIND, "direct", _) => {
+            let site = format!("{}:{}", row.site.member_id, row.hotel);
+            return Ok(Arc::new(Demo::new(&site, timezone, currency, clock.clone())));
+        }
+        ("suite8_xml", "direct", Some(config)) => config,
+        _ => return Err(unusable("this release reaches Suite 8 directly, or a demo hotel")),
+    };
     let mut settings =
         Settings::new(config.url.clone(), config.username.clone(), config.password.clone(), timezone, currency);
     settings.vendor.clone_from(&config.vendor);

@@ -22,6 +22,8 @@ pub struct RecordRow {
     pub updated_by: i64,
     /// A person closed the deal: its stage is left alone.
     pub closed_by_person: bool,
+    /// Somebody else has written to it, or what it held was changed, at some time.
+    pub edited: bool,
     pub deleted: bool,
     /// How often people's edits were put back, by field.
     pub putbacks: PutBacks,
@@ -37,6 +39,7 @@ impl RecordRow {
             updated_time: String::new(),
             updated_by: 0,
             closed_by_person: false,
+            edited: false,
             deleted: false,
             putbacks: PutBacks::default(),
             synced_at: now,
@@ -71,6 +74,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             record.updated_time.as_str(),
             record.updated_by,
             record.closed_by_person,
+            record.edited,
             record.deleted,
             seal_putbacks(key, &record.putbacks)?,
             record.synced_at
@@ -88,6 +92,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             "updated_time",
             "updated_by",
             "closed_by_person",
+            "edited",
             "deleted",
             "putbacks_sealed",
             "synced_at",
@@ -95,7 +100,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
         rows,
         "ON CONFLICT (portal_id, entity, crm_id) DO UPDATE SET hash = excluded.hash,
             fields_sealed = excluded.fields_sealed, updated_time = excluded.updated_time,
-            updated_by = excluded.updated_by, closed_by_person = excluded.closed_by_person,
+            updated_by = excluded.updated_by, closed_by_person = excluded.closed_by_person, edited = excluded.edited,
             deleted = excluded.deleted, putbacks_sealed = excluded.putbacks_sealed, synced_at = excluded.synced_at",
     )
     .await?;
@@ -115,7 +120,7 @@ pub async fn load(
         let mut values = args![portal.0, entity.type_id()];
         values.extend(chunk.iter().map(|id| Value::from(*id)));
         let sql = format!(
-            "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, deleted, putbacks_sealed,
+            "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, edited, deleted, putbacks_sealed,
                 synced_at
              FROM crm_record WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})",
             list(2, chunk.len())
@@ -132,6 +137,7 @@ pub async fn load(
                     updated_time: row.get("updated_time")?,
                     updated_by: row.get("updated_by")?,
                     closed_by_person: row.get("closed_by_person")?,
+                    edited: row.get("edited")?,
                     deleted: row.get("deleted")?,
                     putbacks: open_putbacks(key, row.get("putbacks_sealed")?)?,
                     synced_at: row.get("synced_at")?,
@@ -163,4 +169,18 @@ pub async fn deleted_among(
         }
     }
     Ok(found)
+}
+
+/// Nothing is known of these records any more.
+pub async fn forget(tx: &Tx, portal: PortalId, entity: CrmEntity, ids: &[i64]) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, entity.type_id()];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "DELETE FROM crm_record WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})",
+            list(2, chunk.len())
+        );
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
 }

@@ -28,6 +28,9 @@ pub struct HotelSettings {
     /// Addresses (host, port and path) of the sources a removed hotel had, by which it is known again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub former_sources: Vec<String>,
+    /// A demo hotel, for life: it never becomes a real one, and its records go with it (product §4).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub demo: bool,
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
 }
@@ -64,6 +67,12 @@ fn read(row: &Row) -> Result<HotelRow, StoreError> {
 /// The portal's hotels in order of their codes, without tombstones.
 pub async fn list(db: &Db, portal: PortalId) -> Result<Vec<HotelRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM hotel WHERE portal_id = $1 AND removed_at IS NULL ORDER BY code");
+    db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
+}
+
+/// The same with tombstones.
+pub async fn all(db: &Db, portal: PortalId) -> Result<Vec<HotelRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM hotel WHERE portal_id = $1 ORDER BY code");
     db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
 }
 
@@ -114,6 +123,14 @@ pub async fn create(
     rows.first().map(|row| Ok(HotelId(row.get("id")?))).transpose()
 }
 
+/// What a hotel carries besides its columns.
+pub async fn set_settings(tx: &Tx, portal: PortalId, id: HotelId, settings: &HotelSettings) -> Result<(), StoreError> {
+    let settings = serde_json::to_string(settings).map_err(|_| StoreError::Corrupt("hotel.settings"))?;
+    tx.execute("UPDATE hotel SET settings = $3 WHERE portal_id = $1 AND id = $2", args![portal.0, id.0, settings])
+        .await?;
+    Ok(())
+}
+
 /// Changes a hotel, or brings a removed one back under its code and key.
 pub async fn update(tx: &Tx, portal: PortalId, id: HotelId, facts: &HotelFacts) -> Result<bool, StoreError> {
     let touched = tx
@@ -128,7 +145,7 @@ pub async fn update(tx: &Tx, portal: PortalId, id: HotelId, facts: &HotelFacts) 
 
 /// Leaves a tombstone that remembers by which sources the hotel was reached.
 pub async fn remove(tx: &Tx, hotel: &HotelRow, former_sources: Vec<String>, now: i64) -> Result<bool, StoreError> {
-    let settings = HotelSettings { former_sources, other: hotel.settings.other.clone() };
+    let settings = HotelSettings { former_sources, ..hotel.settings.clone() };
     let settings = serde_json::to_string(&settings).map_err(|_| StoreError::Corrupt("hotel.settings"))?;
     let touched = tx
         .execute(

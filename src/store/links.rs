@@ -6,7 +6,7 @@ use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list};
 use super::{Row, StoreError, Tx, args};
-use crate::domain::{CrmEntity, PortalId};
+use crate::domain::{CrmEntity, HotelId, PortalId};
 
 /// How a record came to stand for a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,4 +136,23 @@ pub async fn of_records(
         }
     }
     Ok(found)
+}
+
+/// Every stay and profile of a hotel that has a record.
+pub async fn of_hotel(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<Vec<LinkRow>, StoreError> {
+    let sql = "SELECT subject, entity, crm_id, origin, marked FROM link
+         WHERE portal_id = $1 AND (subject LIKE $2 OR subject LIKE $3)";
+    let values = args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")];
+    tx.rows(sql, values).await?.iter().map(read).collect()
+}
+
+/// These subjects have no record any more; whoever shares it keeps it.
+pub async fn end(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!("DELETE FROM link WHERE portal_id = $1 AND subject IN ({})", list(1, chunk.len()));
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
 }

@@ -229,6 +229,24 @@ pub async fn release_hotel(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<
     Ok(())
 }
 
+/// A hotel came or went: what is on its way for it is looked at anew, and nothing that was planned before leaves any more.
+pub async fn anew(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE outbox SET seq = seq + 1, not_before = CASE WHEN state = 1 THEN not_before ELSE 0 END,
+            state = CASE WHEN state IN (2, 3) THEN 0 ELSE state END
+         WHERE portal_id = $1 AND (subject LIKE $2 OR subject LIKE $3)",
+        args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Whether deals of the hotel are still on their way.
+pub async fn has_stays(db: &Db, portal: PortalId, hotel: HotelId) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM outbox WHERE portal_id = $1 AND state IN (0, 1) AND subject LIKE $2 LIMIT 1";
+    Ok(!db.rows(sql, args![portal.0, format!("stay:{hotel}:%")]).await?.is_empty())
+}
+
 /// A waiting row that cannot be sent at all: kept apart with its problem.
 pub async fn park(tx: &Tx, portal: PortalId, rows: &[(i64, i64)], state: i32) -> Result<(), StoreError> {
     for (id, seq) in rows {

@@ -1,7 +1,7 @@
 //! Taking an erased tenant's rows away: what waits at once, the rest in small steps.
 
 use super::{Db, Engine, StoreError, Tx, args};
-use crate::domain::PortalId;
+use crate::domain::{HotelId, PortalId};
 
 /// Rows a step deletes at most: a purge must not hold up anybody's work.
 const STEP: u32 = 500;
@@ -46,6 +46,15 @@ pub async fn work_of(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
     }
     for name in ["portal", "ensure"] {
         tx.execute("DELETE FROM lease WHERE name = $1", args![format!("{name}:{portal}")]).await?;
+    }
+    Ok(())
+}
+
+/// What a hotel told is forgotten; what stands for it in the portal, and on its way there, is not.
+pub async fn told_by(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
+    for table in ["inbox", "stay_profile", "stay_step", "stay", "profile", "problem"] {
+        let sql = format!("DELETE FROM {table} WHERE portal_id = $1 AND hotel_id = $2");
+        tx.execute(&sql, args![portal.0, hotel.0]).await?;
     }
     Ok(())
 }

@@ -38,26 +38,26 @@ impl SourceConfig {
         format!("{host}:{port}{}", self.url.path())
     }
 
-    fn seal(&self, key: &TenantKey) -> Result<Vec<u8>, StoreError> {
-        let plain = Sealed {
-            url: self.url.clone(),
-            username: self.username.clone(),
-            password: self.password.expose_secret().to_owned(),
-            vendor: self.vendor.clone(),
-        };
+    fn seal(config: Option<&Self>, key: &TenantKey) -> Result<Vec<u8>, StoreError> {
+        let plain = config.map(|config| Sealed {
+            url: config.url.clone(),
+            username: config.username.clone(),
+            password: config.password.expose_secret().to_owned(),
+            vendor: config.vendor.clone(),
+        });
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&plain).map_err(|_| StoreError::Corrupt(CONFIG))?);
         Ok(key.seal(CONFIG, &plain)?)
     }
 
-    fn open(key: &TenantKey, sealed: &[u8]) -> Result<Self, StoreError> {
+    fn open(key: &TenantKey, sealed: &[u8]) -> Result<Option<Self>, StoreError> {
         let plain = zeroize::Zeroizing::new(key.open(CONFIG, sealed)?);
-        let plain: Sealed = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(CONFIG))?;
-        Ok(Self {
+        let plain: Option<Sealed> = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(CONFIG))?;
+        Ok(plain.map(|plain| Self {
             url: plain.url,
             username: plain.username,
             password: SecretString::from(plain.password),
             vendor: plain.vendor,
-        })
+        }))
     }
 }
 
@@ -67,11 +67,12 @@ pub struct SourceRow {
     pub id: i64,
     pub portal: PortalId,
     pub hotel: HotelId,
-    /// `suite8_xml`.
+    /// `suite8_xml`, `demo`.
     pub kind: String,
     /// `direct`.
     pub via: String,
-    pub config: SourceConfig,
+    /// A demo hotel is reached without any.
+    pub config: Option<SourceConfig>,
     /// Grows with each change of the configuration and when the hotel is stopped.
     pub version: i64,
     /// The source's own position; `null` before its first read.
@@ -231,15 +232,21 @@ pub async fn add(
     hotel: HotelId,
     kind: &str,
     via: &str,
-    config: &SourceConfig,
+    config: Option<&SourceConfig>,
 ) -> Result<i64, StoreError> {
     let rows = tx
         .rows(
             "INSERT INTO source (portal_id, hotel_id, kind, via, config_sealed) VALUES ($1, $2, $3, $4, $5) RETURNING id",
-            args![portal.0, hotel.0, kind, via, config.seal(key)?],
+            args![portal.0, hotel.0, kind, via, SourceConfig::seal(config, key)?],
         )
         .await?;
     rows.first().ok_or(StoreError::Corrupt("source.id"))?.get("id")
+}
+
+/// Whether a hotel of the portal is read from a source of this kind.
+pub async fn has_kind(tx: &Tx, portal: PortalId, kind: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM source WHERE portal_id = $1 AND kind = $2 LIMIT 1";
+    Ok(!tx.rows(sql, args![portal.0, kind]).await?.is_empty())
 }
 
 /// A new configuration; whatever stopped the source is forgotten, its position is kept.
@@ -248,14 +255,14 @@ pub async fn reconfigure(
     portal: PortalId,
     key: &TenantKey,
     id: i64,
-    config: &SourceConfig,
+    config: Option<&SourceConfig>,
 ) -> Result<bool, StoreError> {
     let touched = tx
         .execute(
             "UPDATE source SET config_sealed = $3, version = version + 1, health = 'new', health_detail = '',
                 notes = '{}', failures = 0, next_poll_at = 0
              WHERE portal_id = $1 AND id = $2",
-            args![portal.0, id, config.seal(key)?],
+            args![portal.0, id, SourceConfig::seal(config, key)?],
         )
         .await?;
     Ok(touched > 0)

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::decide::RANK_DEAL;
 use super::error::SyncError;
 use super::lanes::Delivery;
-use super::people::index_rows;
 use super::plan::Planned;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
@@ -108,7 +107,7 @@ impl Delivery {
                 speeds.answered(self.portal, command.kind, command.writes.len(), &answer.timing);
             }
             match (command.kind, answer) {
-                (CommandKind::Update, Ok(_)) => {
+                (CommandKind::Update | CommandKind::Delete, Ok(_)) => {
                     for at in &command.writes {
                         set(*at, Outcome::Done(writes.get(*at).map_or(0, |write| write.target)));
                     }
@@ -187,7 +186,9 @@ impl Delivery {
             }
         }
         let tx = self.db().begin().await?;
-        self.confirm(&tx, &done, now).await?;
+        let (removed, written): (Vec<_>, Vec<_>) = done.iter().copied().partition(|(write, _)| write.deletes);
+        self.confirm(&tx, &written, now).await?;
+        self.confirm_removed(&tx, &removed).await?;
         for (entity, ids) in gone {
             let held = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
             let rows: Vec<RecordRow> = held.into_values().map(|row| RecordRow { deleted: true, ..row }).collect();
@@ -245,7 +246,7 @@ impl Delivery {
                     )
                 })
             {
-                indexed.push((write.entity, *id, index_rows(&self.key, write.entity, *id, &row.fields)));
+                indexed.push((write.entity, *id, self.index_rows(write.entity, *id, &row.fields)));
             }
             records.push(row);
             self.stale(write.entity, *id);

@@ -391,7 +391,11 @@ impl Delivery {
                 seq: write.seq,
                 entity: write.entity.type_id(),
                 target: write.target,
-                kind: if write.target == 0 { "create" } else { "update" },
+                kind: match write.target {
+                    0 => "create",
+                    _ if write.deletes => "delete",
+                    _ => "update",
+                },
                 write: self.seal_write(write)?,
             });
         }

@@ -27,6 +27,7 @@ mod plan_deals;
 mod plan_people;
 mod poll;
 pub mod ports;
+pub mod removal;
 mod reread;
 mod retry;
 mod run;

@@ -27,6 +27,8 @@ pub(super) struct Planned {
     pub entity: CrmEntity,
     /// 0: a new record.
     pub target: i64,
+    /// The record goes.
+    pub deletes: bool,
     pub fields: Fields,
     pub comms: Vec<(String, Vec<CommStep>)>,
     /// The phones and e-mails as they were read for these steps, with their ids: by the time a permit comes they would
@@ -54,6 +56,8 @@ pub(super) struct Plan {
     pub(super) later: Vec<(i64, i64)>,
     pub(super) problems: Vec<NewProblem>,
     pub(super) links: Vec<LinkRow>,
+    /// Subjects that have no record any more.
+    pub(super) unlinked: Vec<String>,
     /// Records that hold what is desired already, with what of it is ours.
     pub(super) known: Vec<RecordRow>,
     /// Records found by our mark and never written since, by hotel: whether they are who the hotel says they are.
@@ -112,7 +116,7 @@ impl Delivery {
     /// Looks at due rows; what needs no portal is settled here.
     pub async fn plan(&self, rows: Vec<OutboxRow>) -> Result<Plan, SyncError> {
         let mut plan = Plan::default();
-        let (mut stays, mut profiles) = (Vec::new(), Vec::new());
+        let (mut stays, mut profiles, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         let stopped = self.stopped_hotels().await?;
         for row in rows {
             let Ok(subject) = row.subject.parse::<Subject>() else {
@@ -123,6 +127,9 @@ impl Delivery {
                 Subject::Stay(hotel, _) | Subject::Profile(hotel, _) if stopped.contains(hotel) => {
                     plan.later.push((row.id, self.now() + STOPPED_MS));
                 }
+                Subject::Stay(hotel, _) | Subject::Profile(hotel, _) if self.ground.leaving.contains_key(hotel) => {
+                    leaving.push(Due { row, subject });
+                }
                 Subject::Crm(entity, id) => plan.rereads.push((row.id, row.seq, *entity, *id)),
                 Subject::Stay(..) => stays.push(Due { row, subject }),
                 Subject::Profile(..) => profiles.push(Due { row, subject }),
@@ -131,6 +138,7 @@ impl Delivery {
         self.look_at_open().await?;
         self.plan_people(&mut plan, profiles).await?;
         self.plan_deals(&mut plan, stays).await?;
+        self.plan_removals(&mut plan, leaving).await?;
         self.settle_plan(&mut plan).await?;
         Ok(plan)
     }
@@ -140,6 +148,7 @@ impl Delivery {
             && plan.rejected.is_empty()
             && plan.problems.is_empty()
             && plan.links.is_empty()
+            && plan.unlinked.is_empty()
             && plan.hints.is_empty()
             && plan.known.is_empty();
         if !nothing {
@@ -153,6 +162,7 @@ impl Delivery {
             outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
             links::add(&tx, self.portal, &plan.links, self.now()).await?;
+            links::end(&tx, self.portal, &plan.unlinked).await?;
             self.tell_deals(&tx, &plan.links, self.now()).await?;
             crm_records::save(&tx, self.portal, &self.key, &plan.known).await?;
             problems::hint(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;

@@ -191,7 +191,8 @@ impl Delivery {
             let none = GuestTotals::default();
             let sum = totals.get(&(row.hotel, row.facts.number.clone())).unwrap_or(&none);
             let fields = desired_person(mapping, entity, &row.facts, sum, &BTreeSet::from([mark.clone()]));
-            let comms = comm_keys(&self.key, &fields);
+            // Guests of a demo hotel are matched with nobody (product §4).
+            let comms = if hotel.settings.demo { Vec::new() } else { comm_keys(&self.key, &fields) };
             let name = name_tokens(&self.key, entity, &fields);
             people.push(NewPerson { due, row, entity, mark, fields, comms, name });
         }
@@ -297,6 +298,7 @@ pub(super) fn planned(
         seen_at: due.row.seen_at,
         entity,
         target,
+        deletes: false,
         fields,
         comms,
         stored: Vec::new(),

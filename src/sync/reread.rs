@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
 use super::error::SyncError;
 use super::lanes::Delivery;
-use super::people::index_rows;
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
 use crate::domain::change_set::{alike, lost, ours};
@@ -62,6 +61,8 @@ pub(super) struct Seen {
     pub closed: bool,
     pub updated_time: String,
     pub updated_by: i64,
+    /// Somebody else wrote to it last than whoever made it.
+    pub foreign: bool,
     pub stored: Vec<multifield::Stored>,
 }
 
@@ -81,7 +82,7 @@ impl Delivery {
 
     /// What to ask for: phones and e-mails come only with everything (facts §7.2).
     pub(super) fn select(&self, entity: CrmEntity) -> Vec<String> {
-        let mut names: Vec<String> = vec!["id".into(), "updatedTime".into(), "updatedBy".into()];
+        let mut names: Vec<String> = vec!["id".into(), "updatedTime".into(), "updatedBy".into(), "createdBy".into()];
         if entity == CrmEntity::Deal {
             names.push("stageSemanticId".into());
         } else {
@@ -93,13 +94,15 @@ impl Delivery {
 
     pub(super) fn see(&self, entity: CrmEntity, item: &Value, tracked: &BTreeSet<String>) -> Option<Seen> {
         let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let user = |name: &str| item.get(name).and_then(read_id);
         Some(Seen {
             entity,
             id: item.get("id").and_then(read_id)?,
             fields: read_item(item, tracked.iter().map(String::as_str)),
             closed: entity == CrmEntity::Deal && matches!(text("stageSemanticId").as_str(), "S" | "F"),
             updated_time: text("updatedTime"),
-            updated_by: item.get("updatedBy").and_then(read_id).unwrap_or_default(),
+            updated_by: user("updatedBy").unwrap_or_default(),
+            foreign: user("updatedBy").is_some_and(|user_id| user("createdBy").is_some_and(|maker| maker != user_id)),
             stored: item.as_object().map(multifield::stored).unwrap_or_default(),
         })
     }
@@ -282,7 +285,7 @@ impl Delivery {
         let held = crm_index::of_records(tx, self.portal, entity, &ids).await?;
         let (mut stale, mut rows) = (gone.to_vec(), Vec::new());
         for record in seen {
-            let new = index_rows(&self.key, entity, record.id, &record.fields);
+            let new = self.index_rows(entity, record.id, &record.fields);
             let old: HashSet<_> = held.get(&record.id).into_iter().flatten().cloned().collect();
             if old != new.iter().cloned().collect() {
                 stale.push(record.id);
@@ -311,6 +314,7 @@ fn merge(held: Option<&RecordRow>, sent: Option<&Fields>, seen: &Seen, now: i64)
         let mut row = RecordRow::new(seen.entity, seen.id, seen.fields.clone(), 0);
         row.updated_time.clone_from(&seen.updated_time);
         row.updated_by = seen.updated_by;
+        row.edited = seen.foreign;
         return Merged { row, differs: false, stopped: Vec::new() };
     };
     let mut row = held.clone();
@@ -334,6 +338,7 @@ fn merge(held: Option<&RecordRow>, sent: Option<&Fields>, seen: &Seen, now: i64)
             if name == "stageId" {
                 row.closed_by_person = seen.closed;
             }
+            row.edited = true;
             if quarrel.is_some_and(|ours| row.putbacks.count(name, ours, value, now)) {
                 stopped.push(name.clone());
             }
@@ -348,6 +353,7 @@ fn merge(held: Option<&RecordRow>, sent: Option<&Fields>, seen: &Seen, now: i64)
         }
     }
     row.deleted = false;
+    row.edited |= seen.foreign;
     row.updated_time.clone_from(&seen.updated_time);
     row.updated_by = seen.updated_by;
     Merged { row, differs, stopped }

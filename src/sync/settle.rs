@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::answers::{Written, ms};
 use super::error::SyncError;
 use super::lanes::Delivery;
-use super::people::index_rows;
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{COMMANDS, Call, Class, Error, Priority};
 use crate::domain::CrmEntity;
@@ -150,7 +149,7 @@ impl Delivery {
                         origin: Origin::Created,
                         marked: true,
                     });
-                    index.extend(index_rows(&self.key, open.entity, *id, &open.written.after));
+                    index.extend(self.index_rows(open.entity, *id, &open.written.after));
                     records.push(RecordRow::new(open.entity, *id, open.written.after.clone(), now));
                     // Guests of a deal may have got their records meanwhile: it is compared once more.
                     if open.entity == CrmEntity::Deal {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::lanes::{Delivery, Lanes};
 use super::plan::Planned;
-use crate::bitrix::crm::{IMPORT_ROWS, batch_import, item_add, item_update};
+use crate::bitrix::crm::{IMPORT_ROWS, batch_import, item_add, item_delete, item_update};
 use crate::bitrix::multifield::{self, Edit, Kind, Stored, Way};
 use crate::bitrix::{COMMANDS, Call, Priority};
 use crate::domain::change_set::{CommStep, bare};
@@ -26,6 +26,7 @@ pub(super) enum CommandKind {
     Add,
     Import,
     Update,
+    Delete,
 }
 
 /// How much of a request's longest duration is aimed at: the portal ends a request at its cap.
@@ -68,6 +69,7 @@ impl Delivery {
             let kind = match write.target {
                 _ if importing => CommandKind::Import,
                 0 => CommandKind::Add,
+                _ if write.deletes => CommandKind::Delete,
                 _ => CommandKind::Update,
             };
             let needs = if importing {
@@ -112,6 +114,12 @@ impl Delivery {
                     Some((_, rows)) => rows.push(at),
                     None => imported.push((write.entity, vec![at])),
                 }
+            } else if write.deletes {
+                commands.push(Command {
+                    call: item_delete(super::wire(write.entity), write.target),
+                    kind: CommandKind::Delete,
+                    writes: vec![at],
+                });
             } else if write.target == 0 {
                 let mut fields = wire(&write.fields);
                 fields.extend([synced(write, now)].into_iter().flatten());

@@ -71,7 +71,7 @@ async fn fill(db: &Db, settings: &Settings, portal: &Portal, hotel: &Hotel, coun
             password: hotel.password().into(),
             vendor: None,
         };
-        sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", &config).await.expect("a source");
+        sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", Some(&config)).await.expect("a source");
         tx.commit().await.expect("commit");
     }
 }

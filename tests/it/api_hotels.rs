@@ -141,4 +141,36 @@ on_both_engines! {
         assert_eq!((refused.status, refused.problem()), (422, "unsupported"));
         assert_eq!(refused.errors(), [("/sources/0/kind", "source_not_yet")]);
     }
+
+    s1_one_demo_hotel_is_connected_without_an_address_checked_and_removed(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let admin = api.admin(portal).await;
+        let demo = |code: &str| json!({"code": code, "name": "Demo", "timezone": "Europe/Moscow", "currency": "RUB",
+            "sources": [{"kind": "demo", "via": "direct"}]});
+        assert_eq!(admin.post("/api/v1/hotels", &hotel("GRAND")).await.status, 201);
+        let made = admin.post("/api/v1/hotels", &demo("DEMO")).await;
+        assert_eq!((made.status, &made.body), (201, &demo("DEMO")));
+        let second = admin.post("/api/v1/hotels", &demo("DEMO-2")).await;
+        assert_eq!((second.status, second.body["code"].as_str()), (409, Some("demo_taken")));
+
+        let checked = admin.post("/api/v1/hotels/DEMO/check", &json!({})).await;
+        let layers = checked.body["layers"].as_array().expect("layers");
+        assert!(!layers.is_empty() && layers.iter().all(|layer| layer["ok"] == true), "{checked:?}");
+
+        // Neither becomes the other; a name may change.
+        for (code, body) in [("DEMO", hotel("DEMO")), ("GRAND", demo("GRAND"))] {
+            let refused = admin.put(&format!("/api/v1/hotels/{code}"), &body).await;
+            assert_eq!((refused.status, refused.errors()), (422, vec![("/sources", "demo_apart")]));
+        }
+        let mut renamed = demo("DEMO");
+        renamed["name"] = json!("Try me");
+        assert_eq!(admin.put("/api/v1/hotels/DEMO", &renamed).await.body["name"], "Try me");
+
+        assert_eq!(admin.delete("/api/v1/hotels/DEMO").await.status, 204);
+        assert_eq!(admin.delete("/api/v1/hotels/DEMO").await.status, 404);
+        let taken = admin.post("/api/v1/hotels", &hotel("DEMO")).await;
+        assert_eq!((taken.status, taken.body["code"].as_str()), (409, Some("hotel_code_taken")));
+        assert_eq!(admin.post("/api/v1/hotels", &demo("DEMO")).await.status, 201);
+    }
 }

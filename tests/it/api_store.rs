@@ -78,11 +78,11 @@ on_both_engines! {
         tx.commit().await.unwrap();
         let grand = hotel(&db, ONE, "GRAND").await;
         let tx = db.begin().await.unwrap();
-        let id = sources::add(&tx, ONE, &key, grand.id, "suite8_xml", "direct", &config("one")).await.unwrap();
+        let id = sources::add(&tx, ONE, &key, grand.id, "suite8_xml", "direct", Some(&config("one"))).await.unwrap();
         tx.commit().await.unwrap();
         let row = sources::by_id(&db, ONE, &key, id).await.unwrap().expect("there");
-        assert_eq!(row.config.password.expose_secret(), "one");
-        assert_eq!(row.config.address(), "pms.example:8443/fidelio/DataHandler");
+        assert_eq!(row.config.as_ref().unwrap().password.expose_secret(), "one");
+        assert_eq!(row.config.as_ref().unwrap().address(), "pms.example:8443/fidelio/DataHandler");
         assert_eq!(row.site.member_id, seen.member_id);
         assert!(row.state.is_null());
         assert!(sources::by_id(&db, OTHER, &key, id).await.unwrap().is_none());
@@ -91,11 +91,11 @@ on_both_engines! {
         let tx = db.begin().await.unwrap();
         let position = serde_json::json!({"at": "2026-11-21T10:00:00"});
         assert!(sources::advance(&tx, ONE, id, row.version, &position).await.unwrap());
-        assert!(sources::reconfigure(&tx, ONE, &key, id, &config("two")).await.unwrap());
+        assert!(sources::reconfigure(&tx, ONE, &key, id, Some(&config("two"))).await.unwrap());
         assert!(!sources::advance(&tx, ONE, id, row.version, &serde_json::Value::Null).await.unwrap());
         tx.commit().await.unwrap();
         let now = sources::of_hotel(&db, ONE, &key, grand.id).await.unwrap().remove(0);
-        assert_eq!((now.config.password.expose_secret(), &now.state), ("two", &position));
+        assert_eq!((now.config.as_ref().unwrap().password.expose_secret(), &now.state), ("two", &position));
 
         let stopped = Looked {
             health: Health { state: "stopped".into(), detail: "credentials".into() },

@@ -36,12 +36,13 @@ fn s49_every_cause_lack_and_conflict_in_use_has_its_sentence() {
         "MISSING: &str =",
         "MANY: &str =",
         "UNREADABLE: &str =",
+        "KEPT: &str =",
         "plan.reject(&due,",
         "plan.reject(&person.due,",
         "problem(write,",
     ];
     let causes = codes("sync", &marks);
-    for cause in ["pms.missing", "pms.missing_many", "pms.unreadable", "pms.unreadable_many"] {
+    for cause in ["pms.missing", "pms.missing_many", "pms.unreadable", "pms.unreadable_many", "demo.kept"] {
         assert!(causes.contains(cause), "{causes:?}");
     }
     assert!(causes.len() >= 6, "{causes:?}");

@@ -86,15 +86,25 @@ pub(super) fn room_name(room: u32) -> String {
     (100 * (2 + room / ROOMS_OF_FLOOR) + 1 + room % ROOMS_OF_FLOOR).to_string()
 }
 
-fn fortnight(day: NaiveDate) -> i32 {
-    day.num_days_from_ce().div_euclid(14)
+/// Rooms begin their fortnights on different days, so that no day is everybody's arrival; those of a group on one.
+fn shift(room: u32) -> i32 {
+    let (floor, door) = (room / ROOMS_OF_FLOOR, room % ROOMS_OF_FLOOR);
+    let days = if door < GROUP_ROOMS { 3 * floor } else { 5 * room + floor };
+    i32::try_from(days % FORTNIGHT).unwrap_or_default()
+}
+
+fn fortnight(day: NaiveDate, room: u32) -> i32 {
+    (day.num_days_from_ce() + shift(room)).div_euclid(14)
+}
+
+fn first_day(part: i32, room: u32) -> Option<NaiveDate> {
+    NaiveDate::from_num_days_from_ce_opt(part.checked_mul(14)? - shift(room))
 }
 
 /// Every booking whose arrival lies within `from..=to`.
 pub(super) fn arriving(seed: u64, from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = Booking> {
-    (fortnight(from)..=fortnight(to))
-        .flat_map(move |part| (0..ROOMS).flat_map(move |room| of_room(seed, part, room)))
-        .filter(move |booking| (from..=to).contains(&booking.arrival))
+    let of = move |room| (fortnight(from, room)..=fortnight(to, room)).flat_map(move |part| of_room(seed, part, room));
+    (0..ROOMS).flat_map(of).filter(move |booking| (from..=to).contains(&booking.arrival))
 }
 
 /// The booking of this number, if there is or will be one.
@@ -103,7 +113,7 @@ pub(super) fn by_number(seed: u64, number: &StayNumber) -> Option<Booking> {
     let part: i32 = parts.next()?.parse().ok()?;
     let name: u32 = parts.next()?.parse().ok()?;
     let room = (name / 100).checked_sub(2)? * ROOMS_OF_FLOOR + (name % 100).checked_sub(1)?;
-    if room >= ROOMS || NaiveDate::from_num_days_from_ce_opt(part.checked_mul(14)?).is_none() {
+    if room >= ROOMS {
         return None;
     }
     of_room(seed, part, room).into_iter().find(|booking| booking.number == *number)
@@ -111,7 +121,7 @@ pub(super) fn by_number(seed: u64, number: &StayNumber) -> Option<Booking> {
 
 /// One room's stays of one fortnight.
 pub(super) fn of_room(seed: u64, part: i32, room: u32) -> Vec<Booking> {
-    let Some(first) = part.checked_mul(14).and_then(NaiveDate::from_num_days_from_ce_opt) else { return Vec::new() };
+    let Some(first) = first_day(part, room) else { return Vec::new() };
     let key = u64::from(part.unsigned_abs());
     let mut dice = Dice::new(seed, &[1, key, room.into()]);
     let mut found = Vec::new();
@@ -123,9 +133,9 @@ pub(super) fn of_room(seed: u64, part: i32, room: u32) -> Vec<Booking> {
             GROUP_NIGHTS
         } else {
             day += dice.one_of(&[0, 0, 1, 2]);
-            dice.one_of(&[1, 2, 2, 3, 3, 4, 5, 7])
+            dice.one_of(&[1, 2, 2, 3, 3, 4, 5, 7]).min(FORTNIGHT.saturating_sub(day))
         };
-        if day + nights > FORTNIGHT {
+        if nights == 0 {
             return found;
         }
         let luck = Dice::new(seed, &[2, key, room.into(), u64::from(day)]);

@@ -67,6 +67,17 @@ proptest! {
     }
 
     #[test]
+    fn s1_arrivals_spread_over_the_weeks_and_days(seed in any::<u64>()) {
+        let mut arrivals: BTreeMap<NaiveDate, usize> = BTreeMap::new();
+        for booking in month(seed) {
+            *arrivals.entry(booking.arrival).or_default() += 1;
+        }
+        let days: Vec<usize> = (0..42).map(|day| *arrivals.get(&(first().date() + Days::new(day))).unwrap_or(&0)).collect();
+        prop_assert!(days.iter().all(|count| *count <= 50), "{days:?}");
+        prop_assert!(days.chunks(7).all(|week| (50..=170).contains(&week.iter().sum::<usize>())), "{days:?}");
+    }
+
+    #[test]
     fn s1_a_stay_takes_only_the_steps_that_a_hotels_day_knows(seed in any::<u64>()) {
         for booking in month(seed) {
             let mut moments = booking.moments();

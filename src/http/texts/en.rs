@@ -28,8 +28,12 @@ pub(crate) const TEXTS: Texts = Texts {
             "currency_missing",
             "The portal does not have this currency. It has: {known}. Add it in Bitrix24 (CRM, Settings, Currencies) or choose another.",
         ),
-        ("source_kind", "The kind of a source is suite8_xml."),
-        ("source_not_yet", "This kind of source is not supported yet; suite8_xml is."),
+        ("source_kind", "The kind of a source is suite8_xml or demo."),
+        ("source_not_yet", "This kind of source is not supported yet; suite8_xml and demo are."),
+        (
+            "demo_apart",
+            "A demo hotel and a real one do not become each other: remove the one and add the other under its own code.",
+        ),
         ("source_via", "A source is reached directly: direct."),
         ("agent_not_yet", "Reaching a hotel through an agent is not supported yet; direct is."),
         ("source_twice", "This source is named twice: one interface is connected once."),
@@ -65,6 +69,7 @@ pub(crate) const TEXTS: Texts = Texts {
             "hotel_code_taken",
             "Another hotel of this portal, possibly a removed one, has this code. A code never passes to another hotel: choose a new one.",
         ),
+        ("demo_taken", "The portal has a demo hotel already: one is enough. Remove it first to connect it anew."),
         ("too_many_keys", "The portal has too many keys already: delete those not needed."),
     ],
     layers: &[
@@ -170,6 +175,11 @@ pub(crate) const TEXTS: Texts = Texts {
             "crm.failed",
             "The record failed at every try",
             "The portal did not answer for long. Once it is available again, retry.",
+        ),
+        (
+            "demo.kept",
+            "A record of the demo hotel was left in the portal",
+            "The demo hotel was removed, but this record was edited by a person, is shared with a real hotel, or was not made by us for certain. Nothing was deleted: look at it and delete it by hand if nobody needs it.",
         ),
         (
             "crm.duplicate_mark",

@@ -71,6 +71,10 @@ on_both_engines! {
         let mut changed = hotel("GRAND", "KZT");
         assert_eq!(errors(&admin.put("/hotels/GRAND", &changed).await.1), [("/currency".into(), "currency_missing".into())]);
         assert_eq!(admin.ask("GET", "/hotels/GRAND", "ru", &json!({})).await.1["currency"], "EUR", "nothing was saved");
+        let mut demo = hotel("DEMO", "KZT");
+        demo["sources"] = json!([{"kind": "demo", "via": "direct"}]);
+        let (status, made) = admin.post("/hotels", &demo).await;
+        assert_eq!((status, &made["currency"]), (201, &json!("RUB")), "one click does in any portal: {made}");
 
         // Added at the portal a moment ago: its own answer counts, not what we remember.
         stand.sandbox.configure(|options| options.currencies.push("KZT".into()));

@@ -10,7 +10,8 @@ use fidelio_bitrix24::bitrix::{self, PortalClient};
 use fidelio_bitrix24::clock::{Clock, ManualClock};
 use fidelio_bitrix24::config::{self, Config};
 use fidelio_bitrix24::crypto::{Keyring, TenantKey};
-use fidelio_bitrix24::domain::PortalId;
+use fidelio_bitrix24::domain::{Currency, PortalId};
+use fidelio_bitrix24::fidelio::demo::Demo;
 use fidelio_bitrix24::fidelio::{Layer, Read, ReadReport, Sink, Source, SourceError};
 use fidelio_bitrix24::http::auth::{Grant, Role};
 use fidelio_bitrix24::http::session::Session;
@@ -96,9 +97,13 @@ impl Api {
             node: "test".into(),
         });
         let checks = Arc::new(Checks::default());
-        let asked = checks.clone();
+        let (asked, time) = (checks.clone(), now.clone());
         let sources: fidelio_bitrix24::sync::SourceFactory = Arc::new(move |row| {
-            asked.addresses.lock().expect("lock").push(row.config.url.to_string());
+            let Some(config) = &row.config else {
+                let currency = Currency::parse(&row.site.currency).expect("a currency");
+                return Ok(Arc::new(Demo::new("test", chrono_tz::UTC, currency, time.clone())) as Arc<dyn Source>);
+            };
+            asked.addresses.lock().expect("lock").push(config.url.to_string());
             Ok(Arc::new(Checked(asked.clone())) as Arc<dyn Source>)
         });
         let engine = Engine::new(Deps {

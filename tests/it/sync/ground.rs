@@ -22,7 +22,7 @@ async fn second_hotel(world: &World) -> i64 {
         password: "p".to_owned().into(),
         vendor: None,
     };
-    let source = sources::add(&tx, world.id, &world.key, hotel, "suite8_xml", "direct", &config).await.unwrap();
+    let source = sources::add(&tx, world.id, &world.key, hotel, "suite8_xml", "direct", Some(&config)).await.unwrap();
     tx.commit().await.unwrap();
     source
 }

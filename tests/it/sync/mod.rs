@@ -2,6 +2,7 @@
 
 mod basics;
 mod crashes;
+mod demo;
 mod ground;
 mod history;
 mod hotel;

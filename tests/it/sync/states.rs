@@ -112,7 +112,7 @@ on_both_engines! {
         assert!(!is_due(&world).await, "more tries would lock the account");
         world.hotel.truth.lock().unwrap().trouble = None;
         let tx = world.db.begin().await.unwrap();
-        sources::reconfigure(&tx, world.id, &world.key, world.source, &stopped.config).await.unwrap();
+        sources::reconfigure(&tx, world.id, &world.key, world.source, stopped.config.as_ref()).await.unwrap();
         tx.commit().await.unwrap();
         assert!(is_due(&world).await);
         engine.poll_source(world.id, world.source).await.unwrap();

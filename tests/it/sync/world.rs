@@ -17,7 +17,7 @@ use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::{
     Currency, HotelCode, HotelId, Known, OwnerRule, PortalId, Profile, ProfileNumber, Stay, StayStatus,
 };
-use fidelio_bitrix24::fidelio::Source;
+use fidelio_bitrix24::fidelio::{Source, demo};
 use fidelio_bitrix24::net::Guard;
 use fidelio_bitrix24::portal::allowance::PortalAllowance;
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
@@ -252,7 +252,7 @@ impl World {
             password: "p".to_owned().into(),
             vendor: None,
         };
-        let source = sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", &config).await.unwrap();
+        let source = sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", Some(&config)).await.unwrap();
         tx.commit().await.unwrap();
         let hotel = Hotel::new(clock.clone());
         Self { portal, db: db.db.clone(), clock, time, hotel, id, hotel_id, source, key, terms: terms(), _db: db }
@@ -273,12 +273,18 @@ impl World {
     }
 
     pub fn engine_of(&self, node: Arc<Node>, observer: Option<fidelio_bitrix24::sync::StepObserver>) -> Engine {
-        let hotel = self.hotel.clone();
+        let (hotel, clock) = (self.hotel.clone(), self.clock.clone());
         Engine::new(Deps {
             db: self.db.clone(),
             clock: self.clock.clone(),
             portals: node,
-            sources: Arc::new(move |_| Ok(Arc::new(hotel.clone()) as Arc<dyn Source>)),
+            sources: Arc::new(move |row| {
+                let source: Arc<dyn Source> = match row.kind.as_str() {
+                    demo::KIND => Arc::new(super::demo::source(&clock)),
+                    _ => Arc::new(hotel.clone()),
+                };
+                Ok(source)
+            }),
             lease: Duration::from_secs(20),
             poll: Duration::from_secs(15),
             observer,

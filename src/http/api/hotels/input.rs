@@ -6,6 +6,7 @@ use url::Url;
 
 use super::super::input::{Bad, Object, secret, text};
 use crate::domain::{Currency, HotelCode};
+use crate::fidelio::demo;
 use crate::store::hotels::HotelFacts;
 
 /// A hotel as posted. With `PUT` the code may be repeated, but not changed.
@@ -20,6 +21,13 @@ pub struct HotelInput {
 pub struct SourceInput {
     pub kind: &'static str,
     pub via: &'static str,
+    /// The demo hotel needs none.
+    pub way: Option<WayInput>,
+}
+
+/// How an interface is reached.
+#[derive(Debug)]
+pub struct WayInput {
     pub url: Url,
     pub username: String,
     /// Missing: the stored one stays (only where the address and the user name stay as well).
@@ -41,7 +49,7 @@ impl HotelInput {
         let sources = sources.filter(|sources| {
             let twice = sources.len() > 1;
             if twice {
-                // `suite8_xml` directly is the only way in so far, and one interface is polled once.
+                // One interface is polled once, and a demo hotel has nothing of a real one.
                 body.reject("sources", "source_twice");
             }
             !twice
@@ -49,33 +57,39 @@ impl HotelInput {
         let facts = HotelFacts { name: name?, timezone: timezone?, currency: currency? };
         Some(Self { code, facts, sources: sources? })
     }
+
+    /// The hotel of the demo source.
+    pub fn is_demo(&self) -> bool {
+        self.sources.iter().any(|source| source.kind == demo::KIND)
+    }
 }
 
 impl SourceInput {
     fn read(source: &mut Object) -> Option<Self> {
         let kind = source.required("kind", kind);
         let via = source.required("via", via);
+        // What `GET` shows may come back with `PUT`; it says nothing.
+        let _ = source.optional("password_set", super::super::input::boolean);
+        let way = if kind == Some(demo::KIND) { None } else { Some(WayInput::read(source)?) };
+        Some(Self { kind: kind?, via: via?, way })
+    }
+}
+
+impl WayInput {
+    fn read(source: &mut Object) -> Option<Self> {
         let url = source.required("url", address);
         let username = source.required("username", text(64));
         let password = source.optional("password", secret(256));
         let vendor = source.optional("vendor", text(64));
-        // What `GET` shows may come back with `PUT`; it says nothing.
-        let _ = source.optional("password_set", super::super::input::boolean);
-        Some(Self {
-            kind: kind?,
-            via: via?,
-            url: url?,
-            username: username?,
-            password: password.map(SecretString::from),
-            vendor,
-        })
+        Some(Self { url: url?, username: username?, password: password.map(SecretString::from), vendor })
     }
 }
 
 fn kind(value: &Value) -> Result<&'static str, Bad> {
     match value.as_str() {
         Some("suite8_xml") => Ok("suite8_xml"),
-        Some("fias" | "demo") => Err("source_not_yet".into()),
+        Some(demo::KIND) => Ok(demo::KIND),
+        Some("fias") => Err("source_not_yet".into()),
         _ => Err("source_kind".into()),
     }
 }
@@ -135,7 +149,10 @@ mod tests {
         let read = read(hotel()).expect("valid");
         assert_eq!(read.code.as_ref().map(HotelCode::as_str), Some("GRAND"));
         assert_eq!(read.facts.name, "Гранд Отель");
-        assert_eq!(read.sources[0].password.as_ref().map(|p| p.expose_secret().to_owned()), Some(" p ".into()));
+        assert_eq!(
+            read.sources[0].way.as_ref().and_then(|way| way.password.as_ref()).map(|p| p.expose_secret().to_owned()),
+            Some(" p ".into())
+        );
     }
 
     #[test]
@@ -150,7 +167,6 @@ mod tests {
             ("/currency", json!("XXX"), "currency"),
             ("/sources", json!({}), "list"),
             ("/sources/0/kind", json!("fias"), "source_not_yet"),
-            ("/sources/0/kind", json!("demo"), "source_not_yet"),
             ("/sources/0/kind", json!("oxi"), "source_kind"),
             ("/sources/0/via", json!("agent:7"), "agent_not_yet"),
             ("/sources/0/via", json!("pigeon"), "source_via"),
@@ -169,6 +185,15 @@ mod tests {
             }
             assert_eq!(read(body).expect_err("wrong"), [(pointer.to_owned(), code)], "{value}");
         }
+    }
+
+    #[test]
+    fn s1_a_demo_hotel_is_connected_without_an_address() {
+        let mut body = hotel();
+        body["sources"] = json!([{"kind": "demo", "via": "direct"}]);
+        assert!(read(body.clone()).expect("valid").is_demo());
+        body["sources"][0]["url"] = json!("https://pms.example/x");
+        assert_eq!(read(body).expect_err("wrong"), [("/sources/0/url".to_owned(), "unknown")]);
     }
 
     #[test]

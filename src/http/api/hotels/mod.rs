@@ -59,7 +59,7 @@ pub async fn create(
         return Err(Kind::Forbidden.into()); // a key of some hotels cannot add another
     }
     let body = Body::read(&request, payload).await?;
-    let (code, hotel) = body.parse(|body| {
+    let (code, mut hotel) = body.parse(|body| {
         let hotel = HotelInput::read(body);
         if hotel.as_ref().is_some_and(|hotel| hotel.code.is_none()) && !body.failed("code") {
             body.reject("code", "required");
@@ -68,7 +68,7 @@ pub async fn create(
         Some((hotel.code.clone()?, hotel))
     })?;
     save::check_addresses(&state, &who, &hotel)?;
-    save::check_currency(&state, &who, &hotel).await?;
+    save::check_currency(&state, &who, &mut hotel).await?;
     let portal = who.portal;
     let context = state.clone();
     once(&state, &who, &request, &body.raw, async move {
@@ -107,18 +107,21 @@ pub async fn put(
     require(&who, Right::ManageHotels)?;
     let hotel = find(&state, &who, &code).await?;
     let body = Body::read(&request, payload).await?;
-    let input = body.parse(HotelInput::read)?;
+    let mut input = body.parse(HotelInput::read)?;
     if input.code.as_ref().is_some_and(|code| *code != hotel.code) {
         return Err(invalid("/code", "immutable"));
     }
     save::check_addresses(&state, &who, &input)?;
-    save::check_currency(&state, &who, &input).await?;
+    save::check_currency(&state, &who, &mut input).await?;
     save::change(&state, &hotel, &input).await?;
     let hotel = find(&state, &who, &code).await?;
     Ok(HttpResponse::Ok().json(show(&state, &hotel).await?))
 }
 
 /// Stops a hotel's sources; CRM records and links stay, and so does the code's tombstone
+///
+/// The demo hotel goes with its records: those that we made and nobody edited or shares are deleted soon after, the rest
+/// is listed among the problems (`demo.kept`).
 #[utoipa::path(delete, path = "/api/v1/hotels/{code}", tag = "hotels", operation_id = "deleteHotel",
     params(("code" = String, Path)), responses((status = 204)))]
 pub async fn delete(state: Data<HttpState>, who: Principal, code: Path<String>) -> Result<HttpResponse, Problem> {

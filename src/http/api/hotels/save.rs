@@ -3,31 +3,39 @@
 use secrecy::SecretString;
 
 use super::super::refuse::{conflict, invalid, invalid_with};
-use super::input::{HotelInput, SourceInput};
-use crate::domain::{HotelCode, PortalId};
+use super::input::{HotelInput, SourceInput, WayInput};
+use crate::domain::{Currency, HotelCode, PortalId};
+use crate::fidelio::demo;
 use crate::http::HttpState;
 use crate::http::auth::Principal;
 use crate::http::problem::Problem;
-use crate::store::hotels::{self, HotelRow};
+use crate::store::hotels::{self, HotelRow, HotelSettings};
 use crate::store::sources::{self, SourceConfig, SourceRow};
-use crate::sync::SyncError;
 use crate::sync::imports::ImportState;
+use crate::sync::{SyncError, removal};
 
 /// Refuses at once what the guard would refuse at each poll: schemes and literal private addresses. Names are looked
 /// up when they are called, never while a person waits for a save.
 pub fn check_addresses(state: &HttpState, who: &Principal, hotel: &HotelInput) -> Result<(), Problem> {
     for (index, source) in hotel.sources.iter().enumerate() {
-        if state.pms_guard.check_url(&who.member_id, &source.url).is_err() {
+        let Some(way) = &source.way else { continue };
+        if state.pms_guard.check_url(&who.member_id, &way.url).is_err() {
             return Err(invalid(format!("/sources/{index}/url"), "address_refused"));
         }
     }
     Ok(())
 }
 
-/// An amount of a deal can stand only in a currency that the portal has.
-pub async fn check_currency(state: &HttpState, who: &Principal, hotel: &HotelInput) -> Result<(), Problem> {
+/// An amount of a deal can stand only in a currency that the portal has. A demo hotel counts in whatever there is: its
+/// one click must do in any portal (product §8).
+pub async fn check_currency(state: &HttpState, who: &Principal, hotel: &mut HotelInput) -> Result<(), Problem> {
     match state.directory.lacks_currency(who.portal, &hotel.facts.currency).await? {
         None => Ok(()),
+        Some(known) if hotel.is_demo() => {
+            let first = known.iter().find_map(|code| Currency::parse(code).ok());
+            hotel.facts.currency = first.unwrap_or_else(|| hotel.facts.currency.clone());
+            Ok(())
+        }
         Some(known) => Err(invalid_with("/currency", "currency_missing", "known", known.join(", "))),
     }
 }
@@ -37,19 +45,31 @@ pub async fn create(state: &HttpState, portal: PortalId, code: &HotelCode, input
     let configs = configs(&input.sources, &[])?;
     let key = state.directory.key(portal).await?;
     let tx = state.db.begin().await?;
+    if input.is_demo() && sources::has_kind(&tx, portal, demo::KIND).await? {
+        return Err(conflict("demo_taken"));
+    }
     let hotel = match hotels::create(&tx, portal, code, &input.facts, state.clock.now_ms()).await? {
-        Some(hotel) => hotel,
+        Some(hotel) => {
+            if input.is_demo() {
+                let settings = HotelSettings { demo: true, ..HotelSettings::default() };
+                hotels::set_settings(&tx, portal, hotel, &settings).await?;
+            }
+            hotel
+        }
         None => {
             let holder = hotels::holder(&tx, portal, code).await?.ok_or_else(taken)?;
             if holder.removed_at.is_none() || !is_same(&holder, input, &configs) {
                 return Err(taken());
             }
             hotels::update(&tx, portal, holder.id, &input.facts).await?;
+            if holder.settings.demo {
+                removal::undo(&tx, &holder).await?;
+            }
             holder.id
         }
     };
     for (source, config) in input.sources.iter().zip(&configs) {
-        sources::add(&tx, portal, &key, hotel, source.kind, source.via, config).await?;
+        sources::add(&tx, portal, &key, hotel, source.kind, source.via, config.as_ref()).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -61,40 +81,50 @@ fn taken() -> Problem {
 
 /// Whether a removed hotel came back: reached at an address it was reached at, or of the same name in the same zone.
 /// That its *records* are the same is checked when they are read (product §1: known numbers with other people).
-fn is_same(tombstone: &HotelRow, input: &HotelInput, configs: &[SourceConfig]) -> bool {
+fn is_same(tombstone: &HotelRow, input: &HotelInput, configs: &[Option<SourceConfig>]) -> bool {
+    if tombstone.settings.demo || input.is_demo() {
+        return tombstone.settings.demo && input.is_demo();
+    }
     let name = |name: &str| name.trim().to_lowercase();
-    let address = configs.iter().any(|config| tombstone.settings.former_sources.contains(&config.address()));
+    let address = configs.iter().flatten().any(|config| tombstone.settings.former_sources.contains(&config.address()));
     address || (name(&tombstone.name) == name(&input.facts.name) && tombstone.timezone == input.facts.timezone)
 }
 
 /// The configurations to store. A password that was not given is taken from the source that is already there, but is
 /// never sent to an address or for a user that the person who set it did not mean.
-fn configs(inputs: &[SourceInput], stored: &[SourceRow]) -> Result<Vec<SourceConfig>, Problem> {
+fn configs(inputs: &[SourceInput], stored: &[SourceRow]) -> Result<Vec<Option<SourceConfig>>, Problem> {
     inputs
         .iter()
         .enumerate()
         .map(|(index, input)| {
-            let password = match &input.password {
+            let Some(way) = &input.way else { return Ok(None) };
+            let password = match &way.password {
                 Some(password) => password.clone(),
-                None => kept_password(index, input, stored)?,
+                None => kept_password(index, input, way, stored)?,
             };
-            Ok(SourceConfig {
-                url: input.url.clone(),
-                username: input.username.clone(),
+            Ok(Some(SourceConfig {
+                url: way.url.clone(),
+                username: way.username.clone(),
                 password,
-                vendor: input.vendor.clone(),
-            })
+                vendor: way.vendor.clone(),
+            }))
         })
         .collect()
 }
 
-fn kept_password(index: usize, input: &SourceInput, stored: &[SourceRow]) -> Result<SecretString, Problem> {
+fn kept_password(
+    index: usize,
+    input: &SourceInput,
+    way: &WayInput,
+    stored: &[SourceRow],
+) -> Result<SecretString, Problem> {
     let pointer = format!("/sources/{index}/password");
-    let Some(old) = stored.iter().find(|old| old.kind == input.kind && old.via == input.via) else {
+    let old = stored.iter().find(|old| old.kind == input.kind && old.via == input.via);
+    let Some(config) = old.and_then(|old| old.config.as_ref()) else {
         return Err(invalid(pointer, "required"));
     };
-    if old.config.url == input.url && old.config.username == input.username {
-        Ok(old.config.password.clone())
+    if config.url == way.url && config.username == way.username {
+        Ok(config.password.clone())
     } else {
         Err(invalid(pointer, "password_again"))
     }
@@ -103,6 +133,9 @@ fn kept_password(index: usize, input: &SourceInput, stored: &[SourceRow]) -> Res
 /// The sources become those of the input: known ones are reconfigured and keep their position, others come and go.
 pub async fn change(state: &HttpState, hotel: &HotelRow, input: &HotelInput) -> Result<(), Problem> {
     let portal = hotel.portal;
+    if hotel.settings.demo != input.is_demo() {
+        return Err(invalid("/sources", "demo_apart"));
+    }
     let key = state.directory.key(portal).await?;
     let stored = sources::of_hotel(&state.db, portal, &key, hotel.id).await?;
     let configs = configs(&input.sources, &stored)?;
@@ -111,10 +144,10 @@ pub async fn change(state: &HttpState, hotel: &HotelRow, input: &HotelInput) -> 
     for (source, config) in input.sources.iter().zip(&configs) {
         match stored.iter().find(|old| old.kind == source.kind && old.via == source.via) {
             Some(old) => {
-                sources::reconfigure(&tx, portal, &key, old.id, config).await?;
+                sources::reconfigure(&tx, portal, &key, old.id, config.as_ref()).await?;
             }
             None => {
-                sources::add(&tx, portal, &key, hotel.id, source.kind, source.via, config).await?;
+                sources::add(&tx, portal, &key, hotel.id, source.kind, source.via, config.as_ref()).await?;
             }
         }
     }
@@ -127,13 +160,13 @@ pub async fn change(state: &HttpState, hotel: &HotelRow, input: &HotelInput) -> 
     Ok(())
 }
 
-/// Stops everything that reads the hotel; what stands in the portal stays (product §4).
+/// Stops everything that reads the hotel; what stands in the portal stays, unless the hotel is the demo one (product §4).
 pub async fn remove(state: &HttpState, hotel: &HotelRow) -> Result<(), Problem> {
     let key = state.directory.key(hotel.portal).await?;
     let stored = sources::of_hotel(&state.db, hotel.portal, &key, hotel.id).await?;
     // An address known from an earlier life stays known.
     let mut addresses = hotel.settings.former_sources.clone();
-    addresses.extend(stored.iter().map(|source| source.config.address()));
+    addresses.extend(stored.iter().filter_map(|source| Some(source.config.as_ref()?.address())));
     addresses.sort();
     addresses.dedup();
     for import in state.engine.imports(hotel.portal, Some(hotel.id)).await? {
@@ -148,6 +181,10 @@ pub async fn remove(state: &HttpState, hotel: &HotelRow) -> Result<(), Problem> 
     let tx = state.db.begin().await?;
     hotels::remove(&tx, hotel, addresses, state.clock.now_ms()).await?;
     sources::delete_of_hotel(&tx, hotel.portal, hotel.id).await?;
+    if hotel.settings.demo {
+        removal::begin(&tx, hotel, state.clock.now_ms()).await?;
+    }
     tx.commit().await?;
+    state.engine.wake();
     Ok(())
 }

@@ -25,12 +25,20 @@ pub struct HotelView {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Source)]
 pub struct SourceView {
-    /// `suite8_xml`; `fias` and `demo` come later.
+    /// `suite8_xml`, `demo`; `fias` comes later.
     #[schema(example = "suite8_xml")]
     pub kind: String,
     /// `direct`; `agent:<id>` comes later.
     #[schema(example = "direct")]
     pub via: String,
+    /// This and what follows: not of the demo hotel, which has no address.
+    #[serde(flatten)]
+    pub way: Option<WayView>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Way)]
+pub struct WayView {
     pub url: String,
     pub username: String,
     pub vendor: Option<String>,
@@ -56,10 +64,12 @@ impl SourceView {
         Self {
             kind: source.kind.clone(),
             via: source.via.clone(),
-            url: source.config.url.to_string(),
-            username: source.config.username.clone(),
-            vendor: source.config.vendor.clone(),
-            password_set: !source.config.password.expose_secret().is_empty(),
+            way: source.config.as_ref().map(|config| WayView {
+                url: config.url.to_string(),
+                username: config.username.clone(),
+                vendor: config.vendor.clone(),
+                password_set: !config.password.expose_secret().is_empty(),
+            }),
         }
     }
 }
@@ -84,11 +94,12 @@ pub struct HotelBody {
 #[schema(as = SourceInput)]
 #[expect(dead_code, reason = "describes a body in the OpenAPI document")]
 pub struct SourceBody {
+    /// `suite8_xml`, or `demo`: a built-in hotel for trying things out, without everything that follows `via`.
     kind: String,
     via: String,
-    url: String,
+    url: Option<String>,
     #[schema(max_length = 64)]
-    username: String,
+    username: Option<String>,
     /// May be left out with `PUT` while address and user name stay.
     #[schema(write_only, max_length = 256)]
     password: Option<String>,
