@@ -40,6 +40,30 @@ export const settings = [
     }
   ],
   [
+    's1_the_demo_hotel_comes_with_one_click_and_goes_with_its_records',
+    async ({ stand, browser }) => {
+      const person = await open({ stand, browser }, { hash: '#/hotels' })
+      const app = inside(person.page)
+      await look(person, 'hotels-demo-offered')
+      await app.getByRole('button', { name: 'Подключить демо-отель' }).click()
+      await app.locator('[data-import-state="completed"]').waitFor({ timeout: 120_000 })
+      const made = async () =>
+        (await records(stand, 'deal')).items.filter((deal) => String(deal.fields.originId).startsWith('DEMO:'))
+      await until('deals of the demo hotel', async () => (await made()).length > 20)
+
+      await goTo(person, '#/hotels')
+      const demo = app.locator('section', { has: app.getByRole('heading', { name: 'Демо-отель' }) })
+      await demo.getByRole('button', { name: 'Удалить вместе с записями' }).click()
+      const question = app.getByRole('alertdialog')
+      for (const told of ['Удалятся сделки', 'Останутся в Битрикс24']) await question.getByText(told).waitFor()
+      await look(person, 'hotels-demo-removal')
+      await question.getByRole('button', { name: 'Удалить отель и его записи' }).click()
+      await demo.waitFor({ state: 'detached' })
+      await until('no deal of the demo hotel', async () => (await made()).length === 0, 120)
+      await person.close()
+    }
+  ],
+  [
     's3_roles_open_what_they_say_and_nothing_else',
     async ({ stand, browser }) => {
       const admin = await open({ stand, browser }, { hash: '#/roles' })

@@ -195,6 +195,16 @@ export const en = {
     'Data from the hotel stops arriving at once, and an unfinished import is cancelled. Deals and contacts that exist stay in Bitrix24 as they are. The code {code} cannot be given to another hotel; if you connect this same hotel again, its deals and contacts are found by themselves.',
   'hotels.remove.yes': 'Remove the hotel',
 
+  'demo.name': 'Demo hotel',
+  'demo.title': 'Try it without a hotel',
+  'demo.lead':
+    'A built-in hotel of 60 rooms with made-up guests: bookings, arrivals and departures become deals and contacts as with a real one. It needs no address and no password.',
+  'demo.connect': 'Connect the demo hotel',
+  'demo.remove': 'Remove with its records',
+  'demo.remove.text':
+    'Deleted: deals, contacts and companies of the demo hotel that the application made and nobody has changed. Left in Bitrix24: whatever a person has edited or a real hotel shares; it is listed on the page “Problems”. This takes a few minutes.',
+  'demo.remove.yes': 'Remove the hotel and its records',
+
   'hotel.legend.hotel': 'Hotel',
   'hotel.legend.source': 'Connection to Suite 8',
   'hotel.name': 'Name',

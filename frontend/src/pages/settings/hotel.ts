@@ -46,6 +46,16 @@ export function newDraft(options: Record<string, unknown>): HotelDraft {
   }
 }
 
+export function isDemo(hotel: Hotel): boolean {
+  return hotel.sources.some((source) => source.kind === 'demo')
+}
+
+/** The built-in hotel: in the zone and currency of a hotel that is there already, else of the reader. */
+export function demoHotel(name: string, like?: Hotel): Hotel {
+  const { timezone, currency } = like ?? newDraft({})
+  return { code: 'DEMO', name, timezone, currency, sources: [{ kind: 'demo', via: 'direct' }] }
+}
+
 export function draftOf(hotel: Hotel): HotelDraft {
   const source = hotel.sources[0]
   return {
