@@ -93,7 +93,10 @@ on_both_engines! {
 
         admin.connect(&house.hotel, "GRAND").await;
         // What it had before it was connected waits for an import.
+        let mut looks = 0;
         while !town.was_read(house).await {
+            looks += 1;
+            assert!(looks < 500, "not seen: a look at a hotel that was connected meanwhile");
             minutes(&town, 1).await;
         }
         let number = house.hotel.book_new_guest(1, 1).expect("a room is free");
