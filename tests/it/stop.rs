@@ -16,8 +16,8 @@ fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
-/// Stops the product and holds it to a clean end.
-async fn stop(product: Process, db: &TestDb, moment: &str) {
+/// Stops the product and holds it to a clean end; answers what it logged.
+async fn stop(product: Process, db: &TestDb, moment: &str) -> String {
     let (code, log) = product.end();
     assert_eq!(code, Some(0), "{moment}: {log}");
     for line in log.lines() {
@@ -25,6 +25,7 @@ async fn stop(product: Process, db: &TestDb, moment: &str) {
     }
     let held = testing::leases(&db.db, now_ms()).await.expect("leases");
     assert!(held.is_empty(), "{moment}: another node would wait for {held:?}");
+    log
 }
 
 on_both_engines! {
@@ -51,10 +52,10 @@ on_both_engines! {
         let product = Process::start_as(&settings, port).await;
         let admin = Admin::open(&portal, &product.url).await;
         admin.wait_for_import(&import, 60).await;
-        hotel.with(|state| state.knobs.latency = Duration::from_secs(20));
-        let seen = hotel.requests().len();
-        until("a slow read is under way", 30, || async { (hotel.requests().len() > seen).then_some(()) }).await;
-        stop(product, &db, "during a read of the hotel").await;
+        hotel.with(|state| state.knobs.latency = Duration::from_secs(600));
+        until("a slow read is under way", 30, || async { (hotel.in_flight() == 1).then_some(()) }).await;
+        let log = stop(product, &db, "during a read of the hotel").await;
+        assert!(!log.contains("could not be read"), "it was waited for until its time was up: {log}");
         hotel.with(|state| state.knobs.latency = Duration::ZERO);
 
         // While a write is under way: its answer is waited for, so that its outcome is known.
