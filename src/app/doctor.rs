@@ -1,5 +1,6 @@
 //! `doctor`: is everything there that `serve` needs? One plain line each; nothing secret is printed.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::config::Config;
+use crate::net::Authorities;
 use crate::store::{Db, Schema, StoreError};
 
 /// One line of the report.
@@ -45,6 +47,7 @@ pub async fn examine(config: &Config) -> Vec<Line> {
         let name = format!("OAuth host {}", host.host_str().unwrap_or_default());
         lines.push(Line::new(name, oauth_host(host).await));
     }
+    lines.extend(authorities(&config.bitrix.portal_ca));
     lines.push(Line::new("storage", storage(&config.storage.url)));
     lines.push(Line::new("support portal", Ok(support(config))));
     lines
@@ -95,6 +98,16 @@ async fn oauth_host(host: &Url) -> Result<String, String> {
         Some(skew) if skew.abs() > 60 => Err(format!("answers, but this machine's clock is {skew} s off: set up NTP")),
         _ => Ok("answers".to_owned()),
     }
+}
+
+/// A line for each file; entries that cannot be read at all are a finding of their own.
+fn authorities(entries: &[String]) -> Vec<Line> {
+    let files = Authorities::parse(entries).unwrap_or_default();
+    let line = |(member, path): (String, PathBuf)| {
+        let read = Authorities::file(&path).map(|_| format!("{} holds certificates", path.display()));
+        Line::new(format!("bitrix.portal_ca {member}"), read)
+    };
+    files.into_iter().map(line).collect()
 }
 
 fn storage(url: &str) -> Result<String, String> {

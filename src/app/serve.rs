@@ -17,7 +17,7 @@ use crate::bitrix::{Client, OAuthHosts};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, HttpState};
-use crate::net::Guard;
+use crate::net::{Authorities, Guard};
 use crate::portal::{Directory, Lifecycle, Parts};
 use crate::store::{Db, Schema, StoreError, keys};
 use crate::sync::{Deps, Engine, EventIntake, StepObserver};
@@ -99,6 +99,8 @@ impl App {
 
         let bitrix_guard = Guard::parse(&config.bitrix.allow_private).map_err(anyhow::Error::msg)?;
         let pms_guard = Arc::new(Guard::parse(&config.pms.allow_private).map_err(anyhow::Error::msg)?);
+        let authorities = Authorities::read(&config.bitrix.portal_ca)
+            .map_err(|reason| anyhow::anyhow!("bitrix.portal_ca: {reason}"))?;
         let oauth = OAuthHosts::new(
             config.bitrix.oauth_hosts.clone(),
             config.bitrix.client_id.clone(),
@@ -111,6 +113,7 @@ impl App {
             keyring: Arc::clone(&keyring),
             clock: clock.clone(),
             bitrix: Client::new(bitrix_guard, oauth),
+            authorities,
             node: uuid::Uuid::new_v4().to_string(),
         });
         let portals =

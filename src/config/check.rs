@@ -81,6 +81,9 @@ impl Config {
         if let Err(reason) = crate::net::Guard::parse(&self.pms.allow_private) {
             say("pms.allow_private", &reason);
         }
+        if let Err(reason) = crate::net::Authorities::parse(&self.bitrix.portal_ca) {
+            say("bitrix.portal_ca", &reason);
+        }
         found
     }
 

@@ -71,6 +71,8 @@ pub struct Bitrix {
     pub oauth_hosts: Vec<Url>,
     /// `<member_id or *>=<CIDR>[:port]`
     pub allow_private: Vec<String>,
+    /// `<member_id>=<path of a PEM file>`
+    pub portal_ca: Vec<String>,
     pub request_cap_seconds: u32,
 }
 

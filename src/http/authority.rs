@@ -128,8 +128,10 @@ fn document(untrusted: &Untrusted, body: &[u8], lang: Lang, nonce: &str) -> Stri
     let rest = match untrusted.fault {
         _ if untrusted.may_offer => form(untrusted, body, lang),
         "certificate_issuer" | "authority" => paragraph(lang.pick(
-            "Указать доверенный удостоверяющий центр может администратор портала, который установил приложение.",
-            "The portal's administrator who installed the app can name the authority to trust.",
+            "Указать доверенный удостоверяющий центр может администратор портала, который установил приложение. Если его \
+             больше нет, это сделает администратор сервера приложения (настройка bitrix.portal_ca).",
+            "The portal's administrator who installed the app can name the authority to trust. If he is gone, the operator \
+             of the app's server can (setting bitrix.portal_ca).",
         )),
         _ => String::new(),
     };

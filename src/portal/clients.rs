@@ -97,7 +97,7 @@ impl Directory {
             member_id: member_id.to_owned(),
             client_endpoint: Url::parse(endpoint)
                 .map_err(|_| PortalError::Internal("the stored address is no URL".into()))?,
-            ca_pem: settings.ca_pem,
+            ca_pem: self.0.parts.authorities.of(member_id).map(str::to_owned).or(settings.ca_pem),
             burst,
             per_second,
             operating_seconds: settings.operating_seconds.unwrap_or(edition),

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Keyring, TenantKey};
 use crate::domain::PortalId;
+use crate::net::Authorities;
 use crate::store::portals::{self, PortalRow};
 use crate::store::problems::{self, NewProblem};
 use crate::store::{Db, StoreError, keys};
@@ -53,6 +54,8 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     pub clock: Clock,
     pub bitrix: bitrix::Client,
+    /// From `bitrix.portal_ca`.
+    pub authorities: Authorities,
     /// This process's name in leases: new at each start.
     pub node: String,
 }

@@ -127,7 +127,9 @@ impl Directory {
         authority: Option<&str>,
     ) -> Result<String, PortalError> {
         let installer = known.map_or(0, |row| row.installer_user_id);
-        let may_offer = untrusted.fault == UNKNOWN_AUTHORITY && (installer == 0 || installer == info.user_id);
+        // What the operator named wins over what anybody offers: it would be kept and never used.
+        let free = self.0.parts.authorities.of(&info.member_id).is_none();
+        let may_offer = free && untrusted.fault == UNKNOWN_AUTHORITY && (installer == 0 || installer == info.user_id);
         let untrusted = Untrusted { may_offer, ..untrusted };
         match authority.filter(|_| may_offer) {
             None => Err(PortalError::Untrusted(untrusted.into())),

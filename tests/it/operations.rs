@@ -40,6 +40,17 @@ async fn s50_serve_waits_for_migrate_and_doctor_says_what_lacks() {
     let doctor = wrong.run("doctor");
     assert_eq!(doctor.status.code(), Some(1));
     assert!(text(&doctor.stdout).contains("FAIL OAuth host"), "{}", text(&doctor.stdout));
+
+    let write = |name: &str, pem: &str| std::fs::write(at(name), pem).expect("a file");
+    write("ca.pem", portal.ca_pem());
+    write("notes.txt", "no certificate");
+    let entries = ["good=ca.pem", "bad=notes.txt", "none=nothing.pem"].map(|entry| entry.replace('=', &format!("={}/", folder.path().display())));
+    let doctor = settings.clone().with("bitrix.portal_ca", &entries.join(",")).run("doctor");
+    assert_eq!(doctor.status.code(), Some(1));
+    let said = text(&doctor.stdout);
+    for line in ["ok   bitrix.portal_ca good", "FAIL bitrix.portal_ca bad", "FAIL bitrix.portal_ca none"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
 }
 
 #[tokio::test]
@@ -149,6 +160,8 @@ async fn s50_every_wrong_setting_is_refused_with_a_sentence_for_people() {
         ("bitrix.oauth_hosts", "oauth.bitrix24.tech", &["bitrix.oauth_hosts"]),
         ("bitrix.oauth_hosts", "http://oauth.bitrix24.tech", &["bitrix.oauth_hosts", "must be https"]),
         ("bitrix.allow_private", "everybody", &["bitrix.allow_private"]),
+        ("bitrix.portal_ca", "/etc/box.pem", &["bitrix.portal_ca", "member_id"]),
+        ("bitrix.portal_ca", "a1=/no/such.pem", &["bitrix.portal_ca", "/no/such.pem cannot be read"]),
         ("http.listen", "everywhere", &["http.listen"]),
         ("http.listen", &taken, &["http.listen", "cannot be listened on"]),
         ("database.url", "mysql://somewhere/db", &["database.url", "postgres:"]),

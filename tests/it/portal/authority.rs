@@ -2,8 +2,10 @@
 //! in the installer's frame; nobody else can, and nothing else is believed for it.
 
 use fb24_sandbox::portal::{Edition, FrameAnswer, PortalOptions};
+use fidelio_bitrix24::bitrix::{Call, ErrorKind, Priority};
 use fidelio_bitrix24::portal::PortalStatus;
 use fidelio_bitrix24::store::portals;
+use serde_json::json;
 
 use crate::bitrix::tls::ANOTHER_CA;
 use crate::on_both_engines;
@@ -101,6 +103,37 @@ on_both_engines! {
         let healed = submit(&stand, "/bitrix/app", 1, stand.sandbox.ca_pem()).await;
         assert_eq!(Stand::boot(&healed)["page"], "app");
         assert_ne!(stand.portal().await.settings.ca_pem.as_deref(), Some(ANOTHER_CA));
+    }
+
+    s48_a_renewed_authority_is_named_by_the_operator_when_nobody_who_may_is_left(db) {
+        let mut stand = Stand::start(&db.db, boxed());
+        stand.sandbox.begin_install();
+        submit(&stand, "/bitrix/install", 1, stand.sandbox.ca_pem()).await;
+        stand.settle().await;
+        let portal = stand.portal().await;
+        let named = portal.settings.ca_pem.clone();
+        stand.sandbox.renew_authority();
+        let other_admin = submit(&stand, "/bitrix/app", 4, stand.sandbox.ca_pem()).await;
+        assert!(!asks(&other_admin) && other_admin.body.contains("bitrix.portal_ca"), "{}", other_admin.body);
+        let profile = Call::new("profile", json!({}));
+        let alone = stand.node.directory.client(portal.id).await.unwrap().call(Priority::Live, &profile).await;
+        assert_eq!(alone.expect_err("no handshake").kind, ErrorKind::Tls("certificate_issuer"));
+
+        // The operator puts the new one into a file, names it and starts again.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), stand.sandbox.ca_pem()).unwrap();
+        let entry = format!("{}={}", stand.sandbox.member_id(), file.path().display());
+        stand.config.bitrix.portal_ca = vec![entry];
+        stand.node = stand.second_node();
+        assert_eq!(Stand::boot(&stand.open("/bitrix/app", &stand.frame(4)).await)["page"], "app");
+        let client = stand.node.directory.client(portal.id).await.unwrap();
+        assert_eq!(client.call(Priority::Live, &profile).await.expect("an answer").result["ID"], "1");
+        assert_eq!(stand.portal().await.settings.ca_pem, named, "what was named in the app is kept, and not used");
+
+        // A wrong one is not worked around from inside the app.
+        std::fs::write(file.path(), ANOTHER_CA).unwrap();
+        stand.node = stand.second_node();
+        assert!(!asks(&submit(&stand, "/bitrix/app", 1, stand.sandbox.ca_pem()).await));
     }
 
     s3_a_certificate_that_no_authority_can_mend_is_explained_without_asking(db) {

@@ -101,7 +101,11 @@ fn tls_front(hotel: &Hotel) -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();
     std::thread::spawn(move || {
-        actix_web::rt::System::new().block_on(fb24_sandbox::portal::tls::run(listener, plain));
+        actix_web::rt::System::new().block_on(fb24_sandbox::portal::tls::run(
+            listener,
+            plain,
+            tokio::sync::watch::Sender::new(false).subscribe(),
+        ));
     });
     port
 }
@@ -118,7 +122,7 @@ async fn s3_a_certificate_is_judged_at_its_own_layer() {
     assert!(hotel.requests().is_empty(), "nothing is said to whom nobody vouches for");
 
     let mut known = unknown;
-    known.ca_pem = Some(fb24_sandbox::portal::tls::CA.to_owned());
+    known.ca_pem = Some(fb24_sandbox::portal::tls::ca(false).to_owned());
     let found = layers(known).await;
     assert_eq!(told(&found)[2], ("tls", true, "ok"));
     assert!(found.len() == 8 && found.iter().all(|(_, ok, _)| *ok), "{found:?}");

@@ -16,7 +16,7 @@ use fidelio_bitrix24::fidelio::{Layer, Read, ReadReport, Sink, Source, SourceErr
 use fidelio_bitrix24::http::auth::{Grant, Role};
 use fidelio_bitrix24::http::session::Session;
 use fidelio_bitrix24::http::{self, HttpState, Lang};
-use fidelio_bitrix24::net::Guard;
+use fidelio_bitrix24::net::{Authorities, Guard};
 use fidelio_bitrix24::portal::{Directory, Parts};
 use fidelio_bitrix24::store::portals::{self, Identity};
 use fidelio_bitrix24::store::{Db, StoreError};
@@ -94,6 +94,7 @@ impl Api {
             keyring: keyring.clone(),
             clock: now.clone(),
             bitrix: bitrix_client(&config),
+            authorities: Authorities::default(),
             node: "test".into(),
         });
         let checks = Arc::new(Checks::default());

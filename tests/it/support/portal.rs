@@ -12,7 +12,7 @@ use fidelio_bitrix24::config::{self, Config};
 use fidelio_bitrix24::crypto::Keyring;
 use fidelio_bitrix24::fidelio::SourceError;
 use fidelio_bitrix24::http::{self, HttpState};
-use fidelio_bitrix24::net::Guard;
+use fidelio_bitrix24::net::{Authorities, Guard};
 use fidelio_bitrix24::portal::{Directory, Lifecycle, Parts, Portal};
 use fidelio_bitrix24::store::{Db, testing};
 use fidelio_bitrix24::sync::{Deps, Engine, EventIntake, Portals, SourceFactory};
@@ -98,6 +98,7 @@ pub fn node_of(
         keyring: keyring.clone(),
         clock: clock.clone(),
         bitrix: bitrix::Client::new(guard, oauth.expect("hosts")),
+        authorities: Authorities::read(&config.bitrix.portal_ca).expect("authorities"),
         node: name.into(),
     });
     let engine = Engine::new(Deps {

@@ -1,6 +1,9 @@
 //! Injected failures: what the client sees, and whether the work was done before, after or much later.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use super::error::RestError;
 
@@ -37,10 +40,54 @@ pub enum FaultAnswer {
     Redirect(String),
     /// The right answer, but late (wall time).
     Slow(Duration),
+    /// The right answer, but not before the test lets it go.
+    Held(Hold),
     /// Status 200 and no body.
     Empty,
     /// The first half of the right answer.
     Truncated,
+}
+
+/// Keeps answers back until they are released; clones are the same hold.
+#[derive(Clone, Debug)]
+pub struct Hold(Arc<(Semaphore, Semaphore)>);
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self(Arc::new((Semaphore::new(0), Semaphore::new(0))))
+    }
+}
+
+impl PartialEq for Hold {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Hold {}
+
+impl Hold {
+    /// Waits until one more answer is kept back.
+    pub async fn reached(&self) {
+        take(&self.0.0).await;
+    }
+
+    /// Lets one answer go.
+    pub fn release(&self) {
+        self.0.1.add_permits(1);
+    }
+
+    pub(super) async fn pass(&self) {
+        self.0.0.add_permits(1);
+        take(&self.0.1).await;
+    }
+}
+
+async fn take(permits: &Semaphore) {
+    // They are never closed.
+    if let Ok(permit) = permits.acquire().await {
+        permit.forget();
+    }
 }
 
 /// One planned failure.

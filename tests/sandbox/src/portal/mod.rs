@@ -44,7 +44,7 @@ mod tests;
 pub use clock::PortalClock;
 pub use crm::{Comment, Entity, Robot};
 pub use events::{Delivering, Sent};
-pub use faults::{Fault, FaultAnswer, FaultWhen};
+pub use faults::{Fault, FaultAnswer, FaultWhen, Hold};
 pub use handle::{FrameAnswer, Portal, Record};
 pub use lifecycle::FrameForm;
 pub use limits::LimitCounts;

@@ -83,7 +83,7 @@ async fn run(
     actix_web::rt::spawn(events::sender::run(Arc::clone(&shared), client));
     actix_web::rt::spawn(late::run(Arc::clone(&shared)));
     if let (Some(front), Some(plain)) = (front, portal.first()) {
-        actix_web::rt::spawn(tls::run(front, plain.local_addr()?));
+        actix_web::rt::spawn(tls::run(front, plain.local_addr()?, shared.renewed.subscribe()));
     }
     let server = Server { shared, oauth_port };
     let mut http = HttpServer::new(move || {
@@ -220,7 +220,7 @@ async fn oauth_host(server: &Server, raw: &Raw<'_>, method: &'static str, reques
         let mut state = server.shared.lock();
         let fault = oauth::fault(&mut state, method);
         let skipped = fault.as_ref().is_some_and(|fault| {
-            fault.when == FaultWhen::Before && !matches!(fault.answer, FaultAnswer::Slow(_) | FaultAnswer::Truncated)
+            fault.when == FaultWhen::Before && !matches!(fault.answer, FaultAnswer::Slow(_) | FaultAnswer::Held(_) | FaultAnswer::Truncated)
         });
         let (status, body) = if let Some(answer) = fault.as_ref().and_then(oauth::fault_answer) {
             answer
@@ -264,6 +264,10 @@ async fn oauth_host(server: &Server, raw: &Raw<'_>, method: &'static str, reques
         }
         FaultAnswer::Slow(time) => {
             tokio::time::sleep(time).await;
+            json(reply.0, &reply.1)
+        }
+        FaultAnswer::Held(hold) => {
+            hold.pass().await;
             json(reply.0, &reply.1)
         }
         FaultAnswer::Html(status) => html(status),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::clock::PortalClock;
 use super::crm::Crm;
@@ -209,12 +209,14 @@ pub struct Shared {
     state: Mutex<State>,
     /// Rung when events wait or the clock moved.
     pub bell: Notify,
+    /// The box got a certificate of another authority.
+    pub renewed: watch::Sender<bool>,
 }
 
 impl Shared {
     /// Wraps a state.
     pub fn new(state: State) -> Self {
-        Self { state: Mutex::new(state), bell: Notify::new() }
+        Self { state: Mutex::new(state), bell: Notify::new(), renewed: watch::Sender::new(false) }
     }
 
     /// The state, locked; never held across an await.

@@ -96,7 +96,12 @@ impl Portal {
 
     /// The authority behind the portal's certificate, for a portal with `tls`.
     pub fn ca_pem(&self) -> &'static str {
-        tls::CA
+        tls::ca(*self.shared.renewed.borrow())
+    }
+
+    /// The portal's certificate is replaced by one of another authority; what is connected is cut off.
+    pub fn renew_authority(&self) {
+        self.shared.renewed.send_replace(true);
     }
 
     /// The permanent portal id.

@@ -111,7 +111,7 @@ async fn handle(shared: &Arc<Shared>, incoming: &Incoming, started: Instant) -> 
     }
     if let Some(fault) = &fault
         && fault.when == FaultWhen::Before
-        && !matches!(fault.answer, FaultAnswer::Slow(_) | FaultAnswer::Truncated)
+        && !matches!(fault.answer, FaultAnswer::Slow(_) | FaultAnswer::Held(_) | FaultAnswer::Truncated)
     {
         return spoil(fault, None).await;
     }
@@ -178,6 +178,10 @@ async fn spoil(fault: &Fault, outcome: Option<Outcome>) -> Outcome {
         (FaultAnswer::Empty, _) => Outcome::plain(Reply::Empty, "fault"),
         (FaultAnswer::Slow(time), outcome) => {
             tokio::time::sleep(*time).await;
+            outcome.unwrap_or_else(|| Outcome::plain(Reply::Drop, "fault"))
+        }
+        (FaultAnswer::Held(hold), outcome) => {
+            hold.pass().await;
             outcome.unwrap_or_else(|| Outcome::plain(Reply::Drop, "fault"))
         }
         (FaultAnswer::Truncated, Some(Outcome { reply: Reply::Json(_, body, _), .. })) => {
