@@ -26,6 +26,7 @@ const TABLES: &[&str] = &[
         scope TEXT NOT NULL DEFAULT '',
         license TEXT NOT NULL DEFAULT '',
         installer_user_id BIGINT NOT NULL DEFAULT 0,
+        paired_at BIGINT NOT NULL DEFAULT 0,
         application_token_sealed {blob},
         ensured_version TEXT NOT NULL DEFAULT '',
         settings TEXT NOT NULL DEFAULT '{}',

@@ -23,8 +23,8 @@ struct Brought<'a> {
     language: &'a str,
     /// The installer's frame, or an installation event.
     installing: bool,
-    /// The event had waited under this number.
-    late: Option<i64>,
+    /// When it came to our door.
+    arrived_at: i64,
 }
 
 /// Somebody known at a portal known.
@@ -46,6 +46,7 @@ impl Directory {
         from: Option<IpAddr>,
     ) -> Result<Opened, PortalError> {
         let access = frame.auth_id.as_ref().ok_or(PortalError::Unverified("there is no token"))?;
+        let arrived_at = self.now();
         let user = self
             .verify(Presented {
                 access,
@@ -62,7 +63,7 @@ impl Directory {
             application_token: frame.application_token.as_ref(),
             language: &frame.lang,
             installing,
-            late: None,
+            arrived_at,
         };
         let portal = if user.admin { self.absorb(&user, &brought).await? } else { self.recognise(&user).await? };
         Ok(Opened { portal, user })
@@ -85,8 +86,8 @@ impl Directory {
     pub(super) async fn installed_by(
         &self,
         arrival: &Arrival,
+        arrived_at: i64,
         from: Option<IpAddr>,
-        late: Option<i64>,
     ) -> Result<(), PortalError> {
         let user = self.verify(arrival.presented(from)).await?;
         if !user.admin {
@@ -98,7 +99,7 @@ impl Directory {
             application_token: arrival.application_token.as_ref(),
             language: &arrival.language,
             installing: true,
-            late,
+            arrived_at,
         };
         self.absorb(&user, &brought).await.map(drop)
     }
@@ -124,9 +125,9 @@ impl Directory {
             return Err(PortalError::NotAdmin);
         }
         let sealed = self.seal_token(super::gate::APPLICATION_TOKEN, token)?;
-        let tx = self.db().begin().await?;
-        portals::set_application_token(&tx, row.id, Some(sealed)).await?;
-        tx.commit().await?;
+        if !portals::set_first_application_token(self.db(), row.id, sealed).await? {
+            return Err(unverified()); // something else brought one while hosts were asked about this
+        }
         self.forget(row.id);
         Ok(row.id)
     }
@@ -174,6 +175,11 @@ impl Directory {
         let tx = self.db().begin().await?;
         let id = portals::upsert(&tx, &identity, super::language(brought.language), now).await?;
         let row = portals::get_in(&tx, id).await?.ok_or(PortalError::Unknown)?;
+        if overtaken(&row, brought.arrived_at, now) {
+            tx.rollback().await?;
+            tracing::info!(portal = id.0, "an installation newer than what was just verified stands already");
+            return self.recognise(user).await;
+        }
         let status = PortalStatus::parse(&row.status).unwrap_or(PortalStatus::New);
 
         // The pair is replaced where it is needed, or where it is the same person's newer one; an admin who only looks
@@ -181,7 +187,8 @@ impl Directory {
         let replace = brought.installing || !held || needs_pair(status) || row.installer_user_id == user.user_id;
         if replace && let Some(refresh) = brought.refresh {
             self.store_pair(&tx, id, brought.access, refresh, user.expires_at).await?;
-            portals::set_installer(&tx, id, user.user_id).await?;
+            portals::set_installer(&tx, id, user.user_id, brought.arrived_at).await?;
+            late_installs::delete_until(&tx, &user.info.member_id, brought.arrived_at).await?;
         }
         if let Some(pem) = &user.authority {
             let mut settings = PortalSettings::read(&row.settings).ok_or(StoreError::Corrupt("portal.settings"))?;
@@ -206,13 +213,6 @@ impl Directory {
             if !status.open() {
                 portals::bump_generation(&tx, id).await?;
             }
-        }
-        // What an event of this installation brought before is not needed any more. An event that had waited is older
-        // than whatever took it away while hosts were asked about it: nothing of it may overwrite that.
-        match brought.late {
-            None => late_installs::delete_of(&tx, &user.info.member_id).await?,
-            Some(late) if late_installs::take(&tx, &user.info.member_id, late).await? => {}
-            Some(_) => return Err(PortalError::Internal("the portal was installed anew meanwhile".into())),
         }
         tx.commit().await?;
 
@@ -240,6 +240,12 @@ impl Directory {
         let installation: Installation = serde_json::from_str(&row.installation).unwrap_or_default();
         row.ensured_version != super::VERSION || now.saturating_sub(installation.updated_at) > LOOK_AGAIN_MS
     }
+}
+
+/// Verification takes as long as hosts take, and an event may have waited before: what came earlier than the pair that
+/// stands overwrites nothing. A stamp of the future is a clock that was set back: it must not keep everybody out.
+fn overtaken(row: &PortalRow, arrived_at: i64, now: i64) -> bool {
+    row.paired_at > arrived_at && row.paired_at <= now
 }
 
 fn needs_pair(status: PortalStatus) -> bool {

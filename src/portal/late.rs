@@ -123,12 +123,13 @@ impl Directory {
     /// Takes an installation event: at once where it can be verified, else when it can.
     pub(super) async fn install_arrived(&self, event: &PortalEvent, from: Option<IpAddr>) -> Result<(), PortalError> {
         let arrival = Arrival::of(event).ok_or(PortalError::Unverified("there is no token"))?;
-        match self.installed_by(&arrival, from, None).await {
+        let received_at = self.now();
+        match self.installed_by(&arrival, received_at, from).await {
             Err(error) if passes(&error) && plausible_member(&arrival.member_id) => {
-                let (sealed, now) = (arrival.seal(self)?, self.now());
-                let due = now.saturating_add(AGAIN_MS);
+                let sealed = arrival.seal(self)?;
+                let due = self.now().saturating_add(AGAIN_MS);
                 let room = if matches!(error, PortalError::TooMany) { OF_REFUSED } else { OF_ALL };
-                if !late_installs::keep(self.db(), &arrival.member_id, sealed, now, due, OF_ONE, room).await? {
+                if !late_installs::keep(self.db(), &arrival.member_id, sealed, received_at, due, OF_ONE, room).await? {
                     return Err(error);
                 }
                 tracing::warn!(%error, "an installation event cannot be verified now; it is kept for an hour");
@@ -155,7 +156,7 @@ impl Directory {
     /// `true`: it needs no further try.
     async fn late_install(&self, late: &LateInstall) -> Result<bool, PortalError> {
         let tried = match Arrival::open(self, &late.event_sealed) {
-            Ok(arrival) => self.installed_by(&arrival, None, Some(late.id)).await,
+            Ok(arrival) => self.installed_by(&arrival, late.received_at, None).await,
             Err(error) => Err(error),
         };
         let now = self.now();

@@ -239,6 +239,10 @@ impl Tx {
         Ok(self.0.commit().await?)
     }
 
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        Ok(self.0.rollback().await?)
+    }
+
     pub(crate) async fn rows(&self, text: &str, args: Vec<sea_orm::Value>) -> Result<Vec<Row>, StoreError> {
         sql::rows(&self.0, text, args).await
     }

@@ -15,7 +15,7 @@ pub async fn keep(
     db: &Db,
     member_id: &str,
     event_sealed: Vec<u8>,
-    now: i64,
+    received_at: i64,
     due_at: i64,
     most: i64,
     most_of_all: i64,
@@ -26,7 +26,7 @@ pub async fn keep(
              SELECT $1, $2, $3, $4
              WHERE (SELECT count(*) FROM late_install WHERE member_id = $1) < $5
                AND (SELECT count(*) FROM late_install) < $6",
-            args![member_id, event_sealed, now, due_at, most, most_of_all],
+            args![member_id, event_sealed, received_at, due_at, most, most_of_all],
         )
         .await?;
     Ok(kept > 0)
@@ -57,17 +57,10 @@ pub async fn delete(db: &Db, id: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes this one away for good, with those of its member that came before it. `false`: it was gone already, because its
-/// portal was installed by something newer.
-pub async fn take(tx: &Tx, member_id: &str, id: i64) -> Result<bool, StoreError> {
-    let own = tx.execute("DELETE FROM late_install WHERE id = $1", args![id]).await?;
-    tx.execute("DELETE FROM late_install WHERE member_id = $1 AND id < $2", args![member_id, id]).await?;
-    Ok(own == 1)
-}
-
-/// Whatever waits for this member: its portal was installed by other means.
-pub async fn delete_of(tx: &Tx, member_id: &str) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM late_install WHERE member_id = $1", args![member_id]).await?;
+/// Takes away what came for this member until then: its portal was installed by something no older.
+pub async fn delete_until(tx: &Tx, member_id: &str, received_at: i64) -> Result<(), StoreError> {
+    let sql = "DELETE FROM late_install WHERE member_id = $1 AND received_at <= $2";
+    tx.execute(sql, args![member_id, received_at]).await?;
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub struct PortalRow {
     pub scope: String,
     pub license: String,
     pub installer_user_id: i64,
+    /// When that came to our door which brought the stored pair.
+    pub paired_at: i64,
     pub ensured_version: String,
     pub settings: String,
     pub installation: String,
@@ -46,7 +48,7 @@ pub struct Identity<'a> {
 }
 
 const COLUMNS: &str = "id, member_id, domain, client_endpoint, oauth_host, status, status_detail, installed, boxed, \
-    generation, language, scope, license, installer_user_id, ensured_version, settings, installation, uninstall_clean, \
+    generation, language, scope, license, installer_user_id, paired_at, ensured_version, settings, installation, uninstall_clean, \
     uninstall_at, refuted_at, inbound_at, check_at, created_at, updated_at";
 
 fn read(row: &Row) -> Result<PortalRow, StoreError> {
@@ -65,6 +67,7 @@ fn read(row: &Row) -> Result<PortalRow, StoreError> {
         scope: row.get("scope")?,
         license: row.get("license")?,
         installer_user_id: row.get("installer_user_id")?,
+        paired_at: row.get("paired_at")?,
         ensured_version: row.get("ensured_version")?,
         settings: row.get("settings")?,
         installation: row.get("installation")?,
@@ -181,8 +184,10 @@ pub async fn set_installed(db: &Db, portal: PortalId, installed: bool, now: i64)
     Ok(())
 }
 
-pub async fn set_installer(tx: &Tx, portal: PortalId, user_id: i64) -> Result<(), StoreError> {
-    tx.execute("UPDATE portal SET installer_user_id = $2 WHERE id = $1", args![portal.0, user_id]).await?;
+/// Whose pair is stored now, and when it came.
+pub async fn set_installer(tx: &Tx, portal: PortalId, user_id: i64, paired_at: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE portal SET installer_user_id = $2, paired_at = $3 WHERE id = $1";
+    tx.execute(sql, args![portal.0, user_id, paired_at]).await?;
     Ok(())
 }
 
@@ -312,6 +317,12 @@ pub async fn set_ensured(db: &Db, portal: PortalId, version: &str) -> Result<(),
 pub async fn set_application_token(tx: &Tx, portal: PortalId, sealed: Option<Vec<u8>>) -> Result<(), StoreError> {
     tx.execute("UPDATE portal SET application_token_sealed = $2 WHERE id = $1", args![portal.0, sealed]).await?;
     Ok(())
+}
+
+/// [`set_application_token`] where there is none yet. `false`: there is one.
+pub async fn set_first_application_token(db: &Db, portal: PortalId, sealed: Vec<u8>) -> Result<bool, StoreError> {
+    let sql = "UPDATE portal SET application_token_sealed = $2 WHERE id = $1 AND application_token_sealed IS NULL";
+    Ok(db.execute(sql, args![portal.0, sealed]).await? > 0)
 }
 
 pub async fn application_token(db: &Db, portal: PortalId) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,11 +1,9 @@
 //! Installation events that come while nobody can verify them: kept sealed, tried again, believed only then.
 
-use std::time::Duration;
-
 use fb24_sandbox::portal::events::Tokens;
-use fb24_sandbox::portal::{Fault, FaultAnswer};
+use fb24_sandbox::portal::{Fault, FaultAnswer, Hold};
 use fidelio_bitrix24::portal::PortalStatus;
-use fidelio_bitrix24::store::{late_installs, portals};
+use fidelio_bitrix24::store::{late_installs, portals, tokens};
 use serde_json::json;
 
 use crate::on_both_engines;
@@ -160,16 +158,15 @@ on_both_engines! {
         let body = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), 1, Tokens::Pair);
         assert_eq!(stand.event(&body).await, 200);
         stand.sandbox.clear_faults();
-        stand.sandbox.clear_requests();
         stand.pass(25);
         // While the host thinks about the event, another admin installs.
-        let slow = FaultAnswer::Slow(Duration::from_secs(4));
-        stand.sandbox.fault(Fault::after_commit("oauth/app.info").answering(slow));
+        let hold = Hold::default();
+        stand.sandbox.fault(Fault::after_commit("oauth/app.info").answering(FaultAnswer::Held(hold.clone())));
         let frame = async {
-            while stand.sandbox.requests_of("oauth/app.info").is_empty() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            stand.open("/bitrix/install", &stand.frame(4)).await
+            hold.reached().await;
+            let answer = stand.open("/bitrix/install", &stand.frame(4)).await;
+            hold.release();
+            answer
         };
         let (answer, ()) = tokio::join!(frame, stand.settle());
         assert_eq!(Stand::boot(&answer)["page"], "install");
@@ -179,12 +176,45 @@ on_both_engines! {
         assert_eq!(waiting(&stand).await, 0);
     }
 
+    s3_an_installation_event_that_is_verified_slowly_never_overwrites_a_newer_installation(db) {
+        let stand = Stand::start(&db.db, options());
+        stand.sandbox.begin_install();
+        stand.sandbox.set_installed();
+        let hold = Hold::default();
+        stand.sandbox.fault(Fault::after_commit("oauth/app.info").answering(FaultAnswer::Held(hold.clone())));
+        let mut older = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), 1, Tokens::Pair);
+        for (key, value) in &mut older {
+            if key == "auth[application_token]" {
+                *value = "of-an-installation-that-is-no-more".into();
+            }
+        }
+        let stored = async || {
+            let portal = stand.portal().await.id;
+            let pair = tokens::get(&stand.db, portal).await.unwrap();
+            (portals::get(&stand.db, portal).await.unwrap(), portals::application_token(&stand.db, portal).await.unwrap(), pair)
+        };
+        let frame = async {
+            hold.reached().await;
+            stand.pass(1);
+            stand.open("/bitrix/install", &stand.frame(4)).await;
+            stand.settle().await;
+            let newer = stored().await;
+            hold.release();
+            newer
+        };
+        let (newer, status) = tokio::join!(frame, stand.event(&older));
+        assert_eq!(status, 200, "there is nothing to send again");
+        assert_eq!(stored().await, newer);
+        assert_eq!((newer.0.unwrap().installer_user_id, stand.portal().await.status), (4, PortalStatus::Active));
+    }
+
     s3_of_two_installation_events_that_waited_the_newer_one_stays(db) {
         let stand = Stand::start(&db.db, options());
         stand.sandbox.begin_install();
         stand.sandbox.set_installed();
         outage(&stand);
         for user in [1, 4] {
+            stand.pass(1);
             let body = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), user, Tokens::Pair);
             assert_eq!(stand.event(&body).await, 200);
         }
