@@ -22,7 +22,7 @@ pub enum Engine {
 }
 
 /// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     #[error("database: {0}")]
     Database(#[from] DbErr),

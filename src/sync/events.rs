@@ -36,8 +36,11 @@ const GROUP: usize = 512;
 const GATHER: Duration = Duration::from_millis(8);
 const COMPANY: usize = 8;
 
+/// Portal, subject, sealed payload.
+type EventRow = (PortalId, String, Vec<u8>);
+
 struct Waiting {
-    row: (PortalId, String, Vec<u8>),
+    row: EventRow,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -73,17 +76,25 @@ async fn write(db: Db, clock: Clock, mut waiting: mpsc::Receiver<Waiting>) {
     while waiting.recv_many(&mut group, GROUP).await > 0 {
         gather(&mut waiting, &mut group, not_before).await;
         not_before = Instant::now() + if group.len() < COMPANY { GATHER } else { Duration::ZERO };
-        let rows = group.iter().map(|one| one.row.clone()).collect();
-        match commit(&db, rows, clock.now_ms()).await {
-            Ok(()) => group.drain(..).for_each(|one| one.tell(Ok(()))),
-            // One bad neighbour must not cost the others their place.
-            Err(_) => {
-                for one in group.drain(..) {
-                    let result = commit(&db, vec![one.row.clone()], clock.now_ms()).await;
-                    one.tell(result);
-                }
+        store(&mut group, |rows| commit(&db, rows, clock.now_ms())).await;
+    }
+}
+
+async fn store<F>(group: &mut Vec<Waiting>, commit: impl Fn(Vec<EventRow>) -> F)
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    let done = commit(group.iter().map(|one| one.row.clone()).collect()).await;
+    match done {
+        // One bad neighbour must not cost the others their place.
+        Err(error) if !error.is_transient() => {
+            for one in group.drain(..) {
+                let result = commit(vec![one.row.clone()]).await;
+                one.tell(result);
             }
         }
+        // While the database is away each of them would wait for it anew, and whoever comes behind them, too.
+        done => group.drain(..).for_each(|one| one.tell(done.clone())),
     }
 }
 
@@ -106,8 +117,52 @@ impl Waiting {
     }
 }
 
-async fn commit(db: &Db, rows: Vec<(PortalId, String, Vec<u8>)>, now: i64) -> Result<(), StoreError> {
+async fn commit(db: &Db, rows: Vec<EventRow>, now: i64) -> Result<(), StoreError> {
     let tx = db.begin().await?;
     inbox::add_events(&tx, rows, super::lane(Priority::Live), now).await?;
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    type Told = oneshot::Receiver<Result<(), StoreError>>;
+
+    fn crowd(subjects: &[&str]) -> (Vec<Waiting>, Vec<Told>) {
+        let one = |subject: &&str| {
+            let (answer, told) = oneshot::channel();
+            (Waiting { row: (PortalId(1), (*subject).to_owned(), vec![]), answer }, told)
+        };
+        subjects.iter().map(one).unzip()
+    }
+
+    fn told(all: Vec<Told>) -> Vec<bool> {
+        all.into_iter().map(|mut told| told.try_recv().expect("an answer").is_ok()).collect()
+    }
+
+    #[tokio::test]
+    async fn s2_while_the_database_is_away_a_crowd_of_events_is_refused_at_once() {
+        let (mut group, answers) = crowd(&["a", "b", "c"]);
+        let commits = Cell::new(0);
+        store(&mut group, |_| {
+            commits.set(commits.get() + 1);
+            std::future::ready(Err(StoreError::Stopped))
+        })
+        .await;
+        assert_eq!((commits.get(), told(answers)), (1, vec![false; 3]));
+    }
+
+    #[tokio::test]
+    async fn s2_an_event_that_cannot_be_stored_costs_its_neighbours_nothing() {
+        let (mut group, answers) = crowd(&["a", "bad", "c"]);
+        store(&mut group, |rows| {
+            let bad = rows.iter().any(|(_, subject, _)| subject == "bad");
+            std::future::ready(if bad { Err(StoreError::Corrupt("inbox")) } else { Ok(()) })
+        })
+        .await;
+        assert_eq!(told(answers), [true, false, true]);
+    }
 }
