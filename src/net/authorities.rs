@@ -57,9 +57,8 @@ mod tests {
 
     #[test]
     fn s50_an_authority_of_a_portal_is_an_entry_with_a_name_and_a_path() {
-        let read = |entries: &[&str]| {
-            Authorities::parse(&entries.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>())
-        };
+        let read =
+            |entries: &[&str]| Authorities::parse(&entries.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>());
         let parsed = read(&["a1b2 = /etc/box a=b.pem", "c3=d.pem"]).expect("entries");
         assert_eq!(parsed, [("a1b2".into(), "/etc/box a=b.pem".into()), ("c3".into(), "d.pem".into())]);
         for wrong in [&["/etc/box.pem"][..], &["=x.pem"], &["*=x.pem"], &["a1="], &["a b=x.pem"], &["a=x", "a=y"]] {

@@ -204,21 +204,44 @@ impl Directory {
         portal: PortalId,
         change: impl Fn(&mut PortalSettings) + Send,
     ) -> Result<PortalSettings, PortalError> {
+        let change = |settings: &mut PortalSettings| {
+            change(settings);
+            Ok(())
+        };
+        self.try_update_settings(portal, change).await
+    }
+
+    /// [`Directory::update_settings`] by a change that may refuse: then nothing is written.
+    pub async fn try_update_settings<E: From<PortalError>>(
+        &self,
+        portal: PortalId,
+        change: impl Fn(&mut PortalSettings) -> Result<(), E> + Send,
+    ) -> Result<PortalSettings, E> {
         for _ in 0..SWAPS {
-            let row = portals::get(self.db(), portal).await?.ok_or(PortalError::Unknown)?;
-            let before = PortalSettings::read(&row.settings).ok_or(StoreError::Corrupt("portal.settings"))?;
+            let (stored, before) = self.stored_settings(portal).await?;
             let mut after = before.clone();
-            change(&mut after);
-            if after == before {
-                return Ok(after);
-            }
-            let text = after.write().ok_or_else(|| PortalError::Internal("settings cannot be written".into()))?;
-            if portals::swap_settings(self.db(), portal, &row.settings, &text, self.now()).await? {
-                self.forget(portal);
+            change(&mut after)?;
+            if after == before || self.swap_settings(portal, &stored, &after).await? {
                 return Ok(after);
             }
         }
-        Err(PortalError::Internal("settings are changed by somebody else all the time".into()))
+        Err(PortalError::Internal("settings are changed by somebody else all the time".into()).into())
+    }
+
+    /// As they stand, and as they are stored.
+    async fn stored_settings(&self, portal: PortalId) -> Result<(String, PortalSettings), PortalError> {
+        let row = portals::get(self.db(), portal).await?.ok_or(PortalError::Unknown)?;
+        let settings = PortalSettings::read(&row.settings).ok_or(StoreError::Corrupt("portal.settings"))?;
+        Ok((row.settings, settings))
+    }
+
+    async fn swap_settings(&self, portal: PortalId, old: &str, new: &PortalSettings) -> Result<bool, PortalError> {
+        let text = new.write().ok_or_else(|| PortalError::Internal("settings cannot be written".into()))?;
+        let swapped = portals::swap_settings(self.db(), portal, old, &text, self.now()).await?;
+        if swapped {
+            self.forget(portal);
+        }
+        Ok(swapped)
     }
 
     pub(super) async fn save_installation(

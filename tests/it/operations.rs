@@ -44,7 +44,8 @@ async fn s50_serve_waits_for_migrate_and_doctor_says_what_lacks() {
     let write = |name: &str, pem: &str| std::fs::write(at(name), pem).expect("a file");
     write("ca.pem", portal.ca_pem());
     write("notes.txt", "no certificate");
-    let entries = ["good=ca.pem", "bad=notes.txt", "none=nothing.pem"].map(|entry| entry.replace('=', &format!("={}/", folder.path().display())));
+    let entries = ["good=ca.pem", "bad=notes.txt", "none=nothing.pem"]
+        .map(|entry| entry.replace('=', &format!("={}/", folder.path().display())));
     let doctor = settings.clone().with("bitrix.portal_ca", &entries.join(",")).run("doctor");
     assert_eq!(doctor.status.code(), Some(1));
     let said = text(&doctor.stdout);

@@ -181,18 +181,10 @@ pub async fn put(
     require(&who, Right::ChangeSettings)?;
     let input = Body::read(&request, payload).await?.parse(read)?;
     let before = state.directory.settings(who.portal).await?;
-    let mut checked = before.clone();
     check_hotels(&state, &who, input.owner_rule.as_ref()).await?;
     check_owners(&state, &who, input.owner_rule.as_ref(), &before).await?;
-    apply(&input, &mut checked)?;
     // The set-up writes what it learns into the same settings: only what was asked for is changed, over the newest.
-    let change = |settings: &mut PortalSettings| {
-        let mut changed = settings.clone();
-        if apply(&input, &mut changed).is_ok() {
-            *settings = changed;
-        }
-    };
-    let after = state.directory.update_settings(who.portal, change).await?;
+    let after = state.directory.try_update_settings(who.portal, |settings| apply(&input, settings)).await?;
     if after.pipeline != before.pipeline || after.stages != before.stages {
         // The set-up looks whether the chosen pipeline and its stages are there.
         state.directory.retry_installation(who.portal).await?;

@@ -1,6 +1,7 @@
 //! What is chosen must be there on the portal: owners who work there, a currency it knows, limits it has.
 
-use fb24_sandbox::portal::{Edition, Fault, PortalOptions};
+use fb24_sandbox::portal::{Edition, Fault, FaultAnswer, Hold, PortalOptions};
+use fidelio_bitrix24::portal::{OwnerRule, Pipeline, PortalSettings};
 use serde_json::{Value, json};
 
 use crate::on_both_engines;
@@ -131,6 +132,29 @@ on_both_engines! {
         let (status, body) = admin.put("/settings", &rule(json!({"kind": "person", "user_id": 2}))).await;
         assert_eq!((status, body["type"].as_str()), (502, Some("/problems/portal-unavailable")));
         assert_eq!(admin.ask("GET", "/settings", "ru", &json!({})).await.1["owner_rule"]["kind"], "round_robin");
+    }
+
+    s51_a_setting_that_what_changed_meanwhile_makes_impossible_is_refused(db) {
+        let stand = Stand::start(&db.db, options());
+        let portal = stand.install().await;
+        let admin = Admin::of(&stand).await;
+        let mut body = json!({"owner_rule": {"kind": "person", "user_id": 4}});
+        body["stages"] = admin.ask("GET", "/settings", "ru", &json!({})).await.1["stages"].clone();
+        let hold = Hold::default();
+        stand.sandbox.fault(Fault::after_commit("user.get").answering(FaultAnswer::Held(hold.clone())));
+        let meanwhile = async {
+            hold.reached().await;
+            let elsewhere = |settings: &mut PortalSettings| {
+                settings.pipeline = Some(Pipeline { category_id: 77, own: false });
+                settings.stages.clear();
+            };
+            stand.node.directory.update_settings(portal.id, elsewhere).await.unwrap();
+            hold.release();
+        };
+        let ((status, said), ()) = tokio::join!(admin.put("/settings", &body), meanwhile);
+        assert_eq!((status, errors(&said)[0].1.as_str()), (422, "stage"), "{said}");
+        let stays = stand.portal().await.settings;
+        assert_eq!((stays.owner_rule, stays.stages.len()), (OwnerRule::default(), 0), "nothing of it was saved");
     }
 
     s3_employees_are_asked_for_once_while_somebody_types_a_name(db) {

@@ -220,7 +220,8 @@ async fn oauth_host(server: &Server, raw: &Raw<'_>, method: &'static str, reques
         let mut state = server.shared.lock();
         let fault = oauth::fault(&mut state, method);
         let skipped = fault.as_ref().is_some_and(|fault| {
-            fault.when == FaultWhen::Before && !matches!(fault.answer, FaultAnswer::Slow(_) | FaultAnswer::Held(_) | FaultAnswer::Truncated)
+            fault.when == FaultWhen::Before
+                && !matches!(fault.answer, FaultAnswer::Slow(_) | FaultAnswer::Held(_) | FaultAnswer::Truncated)
         });
         let (status, body) = if let Some(answer) = fault.as_ref().and_then(oauth::fault_answer) {
             answer

@@ -18,11 +18,8 @@ struct Identity {
     key: &'static str,
 }
 
-const FIRST: Identity = Identity {
-    ca: include_str!("ca.pem"),
-    certificate: include_str!("box.pem"),
-    key: include_str!("box.key.pem"),
-};
+const FIRST: Identity =
+    Identity { ca: include_str!("ca.pem"), certificate: include_str!("box.pem"), key: include_str!("box.key.pem") };
 const RENEWED: Identity = Identity {
     ca: include_str!("renewed_ca.pem"),
     certificate: include_str!("renewed_box.pem"),
