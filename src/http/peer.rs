@@ -11,7 +11,9 @@ use ipnet::IpNet;
 
 const FORWARDED: &str = "x-forwarded-for";
 
-static FORGOTTEN: Once = Once::new();
+/// Once each: what strangers send must not fill the log, nor hide what a proxy of ours does.
+static INSIDE: Once = Once::new();
+static OUTSIDE: Once = Once::new();
 
 pub fn of(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = req.peer_addr()?.ip().to_canonical();
@@ -23,12 +25,22 @@ pub fn of(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
         .map(str::trim)
         .collect();
     let caller = behind(peer, &named, trusted);
-    if caller.is_none() && !named.is_empty() {
-        FORGOTTEN.call_once(|| {
-            tracing::warn!(%peer, "a proxy inside the network is not named in http.trusted_proxies: callers behind it cannot be told apart");
+    if is_forgotten(peer, &named, trusted) {
+        let once = if inside(peer) { &INSIDE } else { &OUTSIDE };
+        once.call_once(|| {
+            tracing::warn!(
+                %peer,
+                "requests come with X-Forwarded-For from an address that http.trusted_proxies does not name: if it is a \
+                 proxy of yours, name it there, or callers behind it cannot be told apart"
+            );
         });
     }
     caller
+}
+
+/// Whether this peer says for whom it asks though it is no proxy of ours.
+fn is_forgotten(peer: IpAddr, named: &[&str], trusted: &[IpNet]) -> bool {
+    !named.is_empty() && !trusted.iter().any(|net| net.contains(&peer))
 }
 
 fn inside(ip: IpAddr) -> bool {
@@ -76,6 +88,7 @@ mod tests {
             ("127.0.0.1", vec!["::ffff:198.51.100.1"], "198.51.100.1"),
         ] {
             assert_eq!(behind(ip(peer), &named, &trusted), Some(ip(caller)), "{named:?}");
+            assert_eq!(is_forgotten(ip(peer), &named, &trusted), peer == "203.0.113.9");
         }
     }
 

@@ -204,7 +204,7 @@ impl Directory {
         portal: PortalId,
         change: impl Fn(&mut PortalSettings) + Send,
     ) -> Result<PortalSettings, PortalError> {
-        let change = |settings: &mut PortalSettings| {
+        let change = move |settings: &mut PortalSettings| {
             change(settings);
             Ok(())
         };

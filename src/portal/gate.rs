@@ -24,7 +24,7 @@ const FRESH_MS: i64 = 2_000;
 pub(super) struct GateCache(RwLock<HashMap<String, Entry>>);
 
 #[derive(Clone)]
-struct Entry {
+pub(super) struct Entry {
     portal: PortalId,
     status: PortalStatus,
     token: Option<SecretString>,
@@ -78,7 +78,7 @@ impl Directory {
         Ok(Admitted { portal: entry.portal, status: entry.status })
     }
 
-    async fn gate_entry(&self, member_id: &str) -> Result<Option<Entry>, PortalError> {
+    pub(super) async fn gate_entry(&self, member_id: &str) -> Result<Option<Entry>, PortalError> {
         if !plausible_member(member_id) {
             return Ok(None);
         }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::tokens::host_of;
+use super::turns::Claim;
 use super::{Directory, PortalError, Untrusted};
 use crate::bitrix::AppInfo;
 use crate::bitrix::{Call, Class, Error, ErrorKind, Priority};
@@ -93,9 +94,10 @@ fn refused(error: Error) -> PortalError {
 impl Directory {
     /// Asks the pinned host whose token this is, and the portal whether its user is an admin.
     pub async fn verify(&self, presented: Presented<'_>) -> Result<Verified, PortalError> {
-        let (oauth_host, info) = match self.verify_token(presented).await {
+        let claim = self.claimed(presented).await?;
+        let (oauth_host, info) = match self.verify_token(presented, &claim).await {
             Err(error @ PortalError::Unverified(why)) if why != ENDED => {
-                self.0.turns.refused(presented.from, self.now());
+                self.0.turns.refused(&claim, self.now());
                 return Err(error);
             }
             other => other?,
@@ -140,14 +142,24 @@ impl Directory {
         }
     }
 
-    async fn verify_token(&self, presented: Presented<'_>) -> Result<(Url, AppInfo), PortalError> {
+    /// In which queue this waits. Most name the portal; a session that goes on names its address only.
+    async fn claimed(&self, presented: Presented<'_>) -> Result<Claim, PortalError> {
+        let (member, domain) = (presented.member_id, presented.domain);
+        let portal = match member {
+            "" => portals::member_at(self.db(), domain).await?,
+            _ => self.gate_entry(member).await?.map(|_| member.to_owned()),
+        };
+        Ok(Claim::new(presented.from, portal))
+    }
+
+    async fn verify_token(&self, presented: Presented<'_>, claim: &Claim) -> Result<(Url, AppInfo), PortalError> {
         if !plausible_token(presented.access) {
             return Err(PortalError::Unverified("there is no token"));
         }
         if !presented.member_id.is_empty() && !plausible_member(presented.member_id) {
             return Err(PortalError::Unverified("there is no portal of this name"));
         }
-        let _turn = self.0.turns.take(presented.from, self.now()).await?;
+        let _turn = self.0.turns.take(claim, self.now()).await?;
         let oauth = self.0.parts.bitrix.oauth();
         let named = oauth.choose(presented.server_endpoint)?.clone();
         let mut hosts = vec![named.clone()];

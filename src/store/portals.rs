@@ -97,6 +97,12 @@ pub async fn by_member(db: &Db, member_id: &str) -> Result<Option<PortalRow>, St
     db.rows(&sql, args![member_id]).await?.first().map(read).transpose()
 }
 
+/// Whose address this is, as the pinned host named it.
+pub async fn member_at(db: &Db, domain: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT member_id FROM portal WHERE domain = $1 AND domain <> '' ORDER BY id LIMIT 1";
+    db.rows(sql, args![domain]).await?.first().map(|row| row.get("member_id")).transpose()
+}
+
 pub async fn by_status(db: &Db, status: &str) -> Result<Vec<PortalRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM portal WHERE status = $1 ORDER BY id");
     db.rows(&sql, args![status]).await?.iter().map(read).collect()
