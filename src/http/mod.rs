@@ -7,6 +7,7 @@ mod authority;
 pub mod boot;
 pub mod events;
 pub mod frames;
+mod kind;
 pub mod lang;
 pub mod ops;
 mod peer;
