@@ -43,10 +43,14 @@ pub async fn examine(config: &Config) -> Vec<Line> {
         lines.push(Line::new("settings", Ok("complete, and safe for the addresses they name".to_owned())));
     }
     lines.push(Line::new("database", database(config).await));
+    let mut skew = None;
     for host in &config.bitrix.oauth_hosts {
         let name = format!("OAuth host {}", host.host_str().unwrap_or_default());
-        lines.push(Line::new(name, oauth_host(host).await));
+        let answer = oauth_host(host).await;
+        skew = skew.or(answer.as_ref().ok().copied().flatten());
+        lines.push(Line::new(name, answer.map(|_| "answers".to_owned())));
     }
+    lines.push(Line::new("clock", clock(skew)));
     lines.extend(authorities(&config.bitrix.portal_ca));
     lines.push(Line::new("storage", storage(&config.storage.url)));
     lines.push(Line::new("support portal", Ok(support(config))));
@@ -66,7 +70,10 @@ async fn database(config: &Config) -> Result<String, String> {
     if unknown.is_empty() {
         Ok(format!("{:?} answers, the schema is this release's", db.engine()))
     } else {
-        Err(format!("rows are sealed under master keys that are not configured: {}", unknown.join(", ")))
+        Err(format!(
+            "rows are sealed under master keys that are not configured: {}; add them to secrets.previous_keys",
+            unknown.join(", ")
+        ))
     }
 }
 
@@ -78,8 +85,8 @@ fn plain(error: StoreError) -> String {
     }
 }
 
-/// Any answer shows that the host is reached; its `Date` shows whether our clock is right.
-async fn oauth_host(host: &Url) -> Result<String, String> {
+/// Any answer shows that the host is reached. Answers how many seconds our clock is before the host's `Date`.
+async fn oauth_host(host: &Url) -> Result<Option<i64>, String> {
     let client = crate::net::operator_client().map_err(|error| error.to_string())?;
     let url = host.join("/oauth/token/").map_err(|_| "is no usable address".to_owned())?;
     let answer = client
@@ -87,16 +94,21 @@ async fn oauth_host(host: &Url) -> Result<String, String> {
         .timeout(Duration::from_secs(10))
         .send()
         .await
-        .map_err(|error| format!("does not answer: {}", error.without_url()))?;
-    let skew = answer
+        .map_err(|error| format!("does not answer ({}): let this machine call it by HTTPS", error.without_url()))?;
+    Ok(answer
         .headers()
         .get("date")
         .and_then(|value| value.to_str().ok())
         .and_then(|text| DateTime::parse_from_rfc2822(text).ok())
-        .map(|theirs| (Utc::now() - theirs.with_timezone(&Utc)).num_seconds());
+        .map(|theirs| (Utc::now() - theirs.with_timezone(&Utc)).num_seconds()))
+}
+
+/// Nodes share leases and the portal's allowance by the clock (decision 0003).
+fn clock(skew: Option<i64>) -> Result<String, String> {
     match skew {
-        Some(skew) if skew.abs() > 60 => Err(format!("answers, but this machine's clock is {skew} s off: set up NTP")),
-        _ => Ok("answers".to_owned()),
+        Some(skew) if skew.abs() > 60 => Err(format!("is {skew} s off the OAuth host's: set up NTP on this machine")),
+        Some(_) => Ok("agrees with the OAuth host's".to_owned()),
+        None => Err("cannot be compared, no OAuth host tells the time: mend the lines above first".to_owned()),
     }
 }
 
@@ -112,12 +124,15 @@ fn authorities(entries: &[String]) -> Vec<Line> {
 
 fn storage(url: &str) -> Result<String, String> {
     let Some(path) = url.strip_prefix("file://") else {
-        return Err("only file:// is used by this release".to_owned());
+        return Err("this release uses a folder only: set storage.url to file://<folder>".to_owned());
     };
-    std::fs::create_dir_all(path).map_err(|error| format!("the folder cannot be made: {error}"))?;
+    std::fs::create_dir_all(path)
+        .map_err(|error| format!("the folder cannot be made ({error}): make it, or name another in storage.url"))?;
     let probe = std::path::Path::new(path).join(".doctor");
-    std::fs::write(&probe, b"ok").map_err(|error| format!("the folder cannot be written: {error}"))?;
-    std::fs::remove_file(&probe).map_err(|error| format!("the folder cannot be cleaned: {error}"))?;
+    std::fs::write(&probe, b"ok")
+        .map_err(|error| format!("the folder cannot be written ({error}): let the service's user write there"))?;
+    std::fs::remove_file(&probe)
+        .map_err(|error| format!("a file cannot be removed from the folder ({error}): let the service's user do so"))?;
     Ok("the folder can be written".to_owned())
 }
 
@@ -126,5 +141,19 @@ fn support(config: &Config) -> String {
         "not set: requests go to the customer's own portal and public forms are closed".to_owned()
     } else {
         "set".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s50_a_clock_that_is_off_or_cannot_be_compared_fails_with_what_to_do() {
+        assert!(clock(Some(0)).is_ok() && clock(Some(-60)).is_ok());
+        for off in [61, -7_200] {
+            assert!(clock(Some(off)).expect_err("off").contains("NTP"));
+        }
+        assert!(clock(None).is_err());
     }
 }

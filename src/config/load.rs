@@ -198,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn s50_every_setting_has_a_line_with_its_meaning() {
+        // The defaults are read from this very file, whose every key must be a setting and the other way round.
+        assert!(load_from(None, environment(&[])).is_ok());
+        let mut explained = false;
+        for line in REFERENCE.lines().map(str::trim) {
+            match line.split_once(" = ") {
+                // Keys right below one that is explained belong to it.
+                Some((key, _)) if !line.starts_with('#') => assert!(explained, "{key} is not explained"),
+                _ => explained = line.starts_with('#') || (explained && !line.is_empty() && !line.starts_with('[')),
+            }
+        }
+    }
+
+    #[test]
     fn s50_lists_numbers_and_secret_files_come_from_the_environment() {
         let file = tempfile::NamedTempFile::new().expect("file");
         std::fs::write(file.path(), "from-file\n").expect("written");

@@ -34,7 +34,11 @@ async fn s50_serve_waits_for_migrate_and_doctor_says_what_lacks() {
     assert_eq!(settings.run("migrate").status.code(), Some(0));
     let doctor = settings.run("doctor");
     assert_eq!(doctor.status.code(), Some(0), "{}", text(&doctor.stdout));
-    assert!(text(&doctor.stdout).lines().all(|line| line.starts_with("ok ")), "{}", text(&doctor.stdout));
+    let said = text(&doctor.stdout);
+    assert!(said.lines().all(|line| line.starts_with("ok ")), "{said}");
+    for what in ["settings", "database", "OAuth host", "clock", "storage"] {
+        assert!(said.contains(&format!("ok   {what}")), "{what}: {said}");
+    }
 
     let wrong = settings.clone().with("bitrix.oauth_hosts", "http://127.0.0.1:9");
     let doctor = wrong.run("doctor");
