@@ -16,16 +16,16 @@ fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
-/// Stops the product and holds it to a clean end; answers what it logged.
-async fn stop(product: Process, db: &TestDb, moment: &str) -> String {
+/// Stops the product and holds it to a clean end.
+async fn stop(product: Process, db: &TestDb, moment: &str) {
     let (code, log) = product.end();
     assert_eq!(code, Some(0), "{moment}: {log}");
     for line in log.lines() {
-        assert!(!line.contains("\"level\":\"ERROR\"") && !line.contains("panicked"), "{moment}: {line}");
+        let unclean = ["\"level\":\"ERROR\"", "panicked", "did not end in time"];
+        assert!(unclean.iter().all(|part| !line.contains(part)), "{moment}: {line}");
     }
     let held = testing::leases(&db.db, now_ms()).await.expect("leases");
     assert!(held.is_empty(), "{moment}: another node would wait for {held:?}");
-    log
 }
 
 on_both_engines! {
@@ -54,8 +54,7 @@ on_both_engines! {
         admin.wait_for_import(&import, 60).await;
         hotel.with(|state| state.knobs.latency = Duration::from_secs(600));
         until("a slow read is under way", 30, || async { (hotel.in_flight() == 1).then_some(()) }).await;
-        let log = stop(product, &db, "during a read of the hotel").await;
-        assert!(!log.contains("could not be read"), "it was waited for until its time was up: {log}");
+        stop(product, &db, "during a read of the hotel").await;
         hotel.with(|state| state.knobs.latency = Duration::ZERO);
 
         // While a write is under way: its answer is waited for, so that its outcome is known.
