@@ -62,6 +62,11 @@ pub enum SourceError {
 #[async_trait]
 pub trait Sink: Send {
     async fn take(&mut self, changes: Vec<Change>, state: Option<serde_json::Value>) -> Result<(), SourceError>;
+
+    /// Whether what is taken is kept. What was only looked at must come again as news.
+    fn keeps(&self) -> bool {
+        true
+    }
 }
 
 /// What a whole read saw.

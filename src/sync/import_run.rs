@@ -45,6 +45,10 @@ impl Sink for Counting {
         }
         Ok(())
     }
+
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 impl Engine {

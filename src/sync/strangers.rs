@@ -95,6 +95,10 @@ impl Sink for Glance {
         self.0.extend(changes);
         Ok(())
     }
+
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 impl Engine {

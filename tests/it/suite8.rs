@@ -54,7 +54,13 @@ impl Sink for Disk {
                 }
                 Entity::Profile(profile) => {
                     self.order.push(format!("profile {}", profile.number));
-                    self.profiles.insert(profile.number.to_string(), *profile);
+                    let number = profile.number.to_string();
+                    // What a record does not say clears nothing.
+                    let erased = self.profiles.get(&number).is_some_and(|own| own.privacy_removed == Known::Is(true));
+                    let own = self.profiles.entry(number).insert_entry(*profile).into_mut();
+                    if erased && own.privacy_removed == Known::Absent {
+                        own.privacy_removed = Known::Is(true);
+                    }
                 }
             }
         }

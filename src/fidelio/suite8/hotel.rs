@@ -1,7 +1,7 @@
 //! One hotel's interface with what is known of it in this process.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -111,8 +111,10 @@ pub struct Hotel {
     pub exchange: Arc<dyn Exchange>,
     pub clock: Clock,
     currencies: Mutex<Currencies>,
-    /// Content of rows handed over, by keyed hashes of this process.
+    /// Content of rows handed over, by keyed hashes of this process; good while no other process moves the position.
     digests: Mutex<HashMap<u64, u64>>,
+    /// The position as this process left it.
+    position: Mutex<Option<u64>>,
     hasher: RandomState,
     /// Milliseconds the hotel's web server is ahead of us, by its `Date` header.
     web_ahead_ms: AtomicI64,
@@ -127,6 +129,7 @@ impl Hotel {
             clock,
             currencies: Mutex::default(),
             digests: Mutex::default(),
+            position: Mutex::default(),
             hasher: RandomState::new(),
             web_ahead_ms: AtomicI64::new(0),
             tells_time: AtomicBool::new(false),
@@ -195,8 +198,25 @@ impl Hotel {
         Ok(rows)
     }
 
-    pub fn digest(&self, row: &Row) -> u64 {
-        self.hasher.hash_one(row)
+    pub fn digest<T: Hash>(&self, what: &T) -> u64 {
+        self.hasher.hash_one(what)
+    }
+
+    /// A read begins at this position. Where another process read meanwhile, what was handed over here may since have been
+    /// handed over otherwise.
+    pub fn found_at(&self, position: u64) {
+        let mut known = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.replace(position) != Some(position) {
+            *self.digests.lock().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
+        }
+    }
+
+    pub fn left_at(&self, position: u64) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) = Some(position);
+    }
+
+    pub fn forget(&self, number: &str) {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.hasher.hash_one(number));
     }
 
     /// Whether exactly this content of the record was handed over before.

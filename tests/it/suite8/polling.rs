@@ -88,6 +88,55 @@ async fn s1_a_note_without_a_stamp_is_found_near_the_arrival() {
     assert_eq!(desk.disk.order.len(), 2, "only that stay and its guest: {:?}", desk.disk.order);
 }
 
+/// Reads as a dry run does, and as a look at who stands behind known numbers.
+struct Glance;
+
+#[async_trait]
+impl Sink for Glance {
+    async fn take(&mut self, _: Vec<Change>, _: Option<Value>) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn keeps(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn s1_what_was_only_looked_at_is_still_news() {
+    let mut desk = Desk::open(HotelOptions { reservations: 20, ..HotelOptions::default() });
+    desk.read(wide()).await.expect("read");
+    let number = desk.hotel.book_new_guest(0, 2).expect("booked");
+    desk.poll().await;
+    desk.hotel.with(|truth| truth.advance(chrono::Duration::seconds(2)));
+    desk.hotel.check_in(number).expect("checked in");
+    desk.source.read(&wide(), &Value::Null, &mut Glance).await.expect("looked");
+    desk.poll().await;
+    assert_eq!(statuses(&desk, number), Some("in_house"));
+}
+
+#[tokio::test]
+async fn s1_what_another_process_took_meanwhile_is_not_taken_for_known() {
+    let knobs = Knobs { notes_touch: false, ..Knobs::default() };
+    let mut desk = Desk::open_with(HotelOptions { reservations: 20, knobs, ..HotelOptions::default() }, |settings| {
+        settings.near_every = Duration::ZERO
+    });
+    let notes = |desk: &Desk, number: i64| desk.disk.stays[&number.to_string()].notes.get().map_or(0, Vec::len);
+    desk.read(wide()).await.expect("read");
+    let number = desk.hotel.book_new_guest(3, 2).expect("booked");
+    desk.poll().await;
+    let mut other = settings(&desk.hotel);
+    other.near_every = Duration::ZERO;
+    let first = std::mem::replace(&mut desk.source, Arc::new(source(other)));
+    desk.hotel.with(|truth| truth.add_note(number, "NF", "Просит тихий номер", false)).expect("noted");
+    desk.poll().await;
+    assert_eq!(notes(&desk, number), 1);
+    desk.source = first;
+    desk.hotel.with(|truth| truth.reservations.get_mut(&number).expect("booked").notes.clear());
+    desk.poll().await;
+    assert_eq!(notes(&desk, number), 0, "as the first process knew it");
+}
+
 #[tokio::test]
 async fn s1_a_record_changed_seconds_ago_waits_until_it_has_settled() {
     let mut desk = Desk::open_with(HotelOptions { reservations: 20, ..HotelOptions::default() }, |settings| {

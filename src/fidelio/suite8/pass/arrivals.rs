@@ -144,9 +144,8 @@ impl Pass<'_> {
                     rows += more;
                     stays.extend(found);
                 }
-                Err(Stop::Wire(error)) if error.is_refusal() => {
-                    self.state.extra.insert(state, Extra::Refused);
-                }
+                Err(Stop::Wire(error))
+                    if error.is_refusal() && self.state.state_refused(state, self.hotel.clock.now()) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -10,7 +10,7 @@ use crate::fidelio::suite8::conditions::{Cond, Op};
 use crate::fidelio::suite8::dates::{self, Stamp, StampForm};
 use crate::fidelio::suite8::error::WireError;
 use crate::fidelio::suite8::fields::{Kind, PROFILE, RESERVATION, STAMPS, UPDATED};
-use crate::fidelio::suite8::poll::{Extra, Mark, Sighting, hidden};
+use crate::fidelio::suite8::poll::{DELTA, Extra, Look, Mark, Sighting, hidden};
 use crate::fidelio::suite8::xml::Row;
 
 /// A window narrower than this is not cut further.
@@ -34,6 +34,7 @@ struct Window {
 impl Pass<'_> {
     /// Reads what changed since the position; answers the seconds until an unsettled record has settled.
     pub async fn changes(&mut self) -> Result<(), SourceError> {
+        self.follow()?;
         let mut soonest = self.kind_changes(&RESERVATION).await?;
         match self.kind_changes(&PROFILE).await {
             Ok(wait) => soonest = [soonest, wait].into_iter().flatten().min(),
@@ -49,7 +50,7 @@ impl Pass<'_> {
     }
 
     async fn kind_changes(&mut self, kind: &'static Kind) -> Result<Option<i64>, SourceError> {
-        if self.state.no_delta {
+        if self.state.refuses(DELTA) {
             return Ok(None);
         }
         let stays = kind.req_type == RESERVATION.req_type;
@@ -71,7 +72,8 @@ impl Pass<'_> {
         let now = self.pms_now(&window.rows, mark.high);
         let newest = window.rows.iter().filter_map(|row| row.stamp).max();
         let stamped = window.rows.iter().all(|row| row.stamp.is_some());
-        let sifted = mark.sift(window.rows, now, settle, window.asked_at);
+        let look = Look { now, settle, to: window.to, at_ms: window.asked_at };
+        let sifted = mark.sift(window.rows, &look);
         if sifted.went_back {
             self.note("pms_time_back");
             // Whatever its clock was ahead before, it is not any more.
@@ -85,6 +87,10 @@ impl Pass<'_> {
             } else if stays {
                 self.changed_stays(lot, &mut mark).await?;
             } else {
+                // Somebody's guest was read before this window was asked for, and may have changed between.
+                for row in lot {
+                    self.profiles.remove(&row.number);
+                }
                 let changes = self.profiles(numbers(lot)).await?;
                 mark.delivered(lot, overlap, self.hotel.clock.now_ms());
                 self.state.profiles = Some(mark.clone());
@@ -173,7 +179,8 @@ impl Pass<'_> {
             let (now, asked_at) = (self.local_now(), self.hotel.clock.now_ms());
             let from = mark.from(now, self.overlap());
             let span = self.state.span.filter(|span| from + Duration::seconds(*span) < now);
-            let to = span.map(|span| from + Duration::seconds(span) + self.overlap());
+            // One that reaches the present has no end.
+            let to = span.map(|span| from + Duration::seconds(span) + self.overlap()).filter(|to| *to < now);
             let form = self.state.form.unwrap_or(StampForm::Day);
             match self.sightings(kind, form, from, to).await {
                 Ok((rows, newest_plain)) => {
@@ -192,7 +199,8 @@ impl Pass<'_> {
                         StampForm::Full => Some(StampForm::Seconds),
                         StampForm::Seconds => Some(StampForm::Day),
                         StampForm::Day => {
-                            self.state.no_delta = true;
+                            self.state.refused(DELTA, self.hotel.clock.now());
+                            self.state.form = None;
                             return Ok(None);
                         }
                     };
@@ -228,9 +236,7 @@ impl Pass<'_> {
         if kind.req_type == RESERVATION.req_type {
             for state in self.state.states_to_ask() {
                 match self.slim(kind, &since.clone().and(hidden(state)), Some(state), &mut found).await {
-                    Err(error) if error.is_refusal() => {
-                        self.state.extra.insert(state, Extra::Refused);
-                    }
+                    Err(error) if error.is_refusal() && self.state.state_refused(state, self.hotel.clock.now()) => {}
                     other => other?,
                 }
             }

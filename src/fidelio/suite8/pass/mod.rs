@@ -16,7 +16,7 @@ use super::error::WireError;
 use super::fields::{Group, Kind, PROFILE, RESERVATION};
 use super::hotel::{Hotel, Licensed};
 use super::map::Unreadable;
-use super::poll::State;
+use super::poll::{DELTA, State};
 use super::request::Query;
 use crate::fidelio::{ReadReport, RecordKind, Sink, SourceError, Unread};
 
@@ -37,6 +37,8 @@ pub struct Pass<'a> {
     profiles: HashSet<String>,
     /// People named by stays that were handed over already.
     later: BTreeSet<String>,
+    /// It moves the hotel's position.
+    follows: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -52,6 +54,7 @@ impl<'a> Pass<'a> {
             report: ReadReport::default(),
             profiles: HashSet::new(),
             later: BTreeSet::new(),
+            follows: false,
         }
     }
 
@@ -59,7 +62,7 @@ impl<'a> Pass<'a> {
         for area in self.state.not_licensed() {
             self.area_off(&area);
         }
-        if self.state.no_delta {
+        if self.state.refuses(DELTA) {
             self.note("no_delta");
         }
         self.report
@@ -107,17 +110,23 @@ impl<'a> Pass<'a> {
     }
 
     async fn take(&mut self, changes: Vec<crate::domain::Change>, with_state: bool) -> Result<(), SourceError> {
-        let state = if with_state {
-            let value = serde_json::to_value(&self.state).map_err(|error| SourceError::Sink(error.to_string()))?;
-            Some(value)
-        } else {
-            None
-        };
+        let state = if with_state { Some(self.state.to_json()?) } else { None };
+        let position = state.as_ref().filter(|_| self.follows).map(|state| self.hotel.digest(&state.to_string()));
         self.report.records += changes.len();
         self.sink.take(changes, state).await?;
         if with_state {
             self.stored = self.state.clone();
         }
+        if let Some(position) = position {
+            self.hotel.left_at(position);
+        }
+        Ok(())
+    }
+
+    /// From here on the pass moves the hotel's position.
+    fn follow(&mut self) -> Result<(), SourceError> {
+        self.follows = true;
+        self.hotel.found_at(self.hotel.digest(&self.stored.to_json()?.to_string()));
         Ok(())
     }
 
@@ -130,6 +139,10 @@ impl<'a> Pass<'a> {
     fn unreadable(&mut self, kind: &Kind, record: Unreadable) {
         if self.report.unreadable.len() < REPORTED {
             let stay = kind.req_type == RESERVATION.req_type;
+            if stay {
+                // Back to what it said before is news too.
+                self.hotel.forget(&record.number);
+            }
             let kind = if stay { RecordKind::Stay } else { RecordKind::Profile };
             self.report.unreadable.push(Unread { kind, number: record.number, why: record.why });
         }

@@ -11,7 +11,7 @@ use crate::fidelio::suite8::dates::Stamp;
 use crate::fidelio::suite8::error::WireError;
 use crate::fidelio::suite8::fields::{Kind, PROFILE, RESERVATION};
 use crate::fidelio::suite8::map::{self, ReadStay, Unreadable};
-use crate::fidelio::suite8::poll::{Extra, GONE, Shape, batches, hidden};
+use crate::fidelio::suite8::poll::{Extra, GONE, Shape, WIDE, batches, hidden};
 use crate::fidelio::suite8::values;
 use crate::fidelio::suite8::xml::Row;
 
@@ -44,10 +44,7 @@ impl Pass<'_> {
             }
             let found = match self.rows_once(kind, &missing, Some(state)).await {
                 Ok(found) => found,
-                Err(SourceError::Refused { .. }) => {
-                    self.state.extra.insert(state, Extra::Refused);
-                    continue;
-                }
+                Err(SourceError::Refused { .. }) if self.state.state_refused(state, self.hotel.clock.now()) => continue,
                 Err(error) => return Err(error),
             };
             if !found.is_empty() {
@@ -68,7 +65,7 @@ impl Pass<'_> {
         let mut open = numbers.to_vec();
         let mut most = LOT;
         while !open.is_empty() {
-            let shape = if self.state.single { Shape::SINGLE } else { Shape::WIDE };
+            let shape = if self.state.refuses(WIDE) { Shape::SINGLE } else { Shape::WIDE };
             let todo = batches(kind.key, &open, shape, most);
             open = Vec::new();
             for batch in todo {
@@ -88,13 +85,15 @@ impl Pass<'_> {
                         most = (batch.numbers.len() / 4).max(1);
                         open = batch.numbers;
                     }
-                    Err(error) if error.is_refusal() && !self.state.single && state.is_none() && !error.is_denied() => {
-                        self.state.single = true;
+                    Err(error)
+                        if error.is_refusal() && !self.state.refuses(WIDE) && state.is_none() && !error.is_denied() =>
+                    {
+                        self.state.refused(WIDE, self.hotel.clock.now());
                         open = batch.numbers;
                     }
                     // One number alone is refused: it is named, its neighbours go on.
                     Err(WireError::Status { status, .. })
-                        if self.state.single && state.is_none() && !["AD", "IC"].contains(&status.word()) =>
+                        if self.state.refuses(WIDE) && state.is_none() && !["AD", "IC"].contains(&status.word()) =>
                     {
                         for number in batch.numbers {
                             let why = format!("refused with {}", status.word());
@@ -217,7 +216,7 @@ impl Pass<'_> {
             changes.extend(lot.into_iter().map(|ready| ready.change));
             let last = stays.peek().is_none();
             self.take(changes, last && with_state).await?;
-            self.hotel.now_known(known);
+            self.now_known(known);
         }
         Ok(())
     }
@@ -235,8 +234,14 @@ impl Pass<'_> {
             changes.push(ready.change);
         }
         self.take(changes, false).await?;
-        self.hotel.now_known(known);
+        self.now_known(known);
         Ok(())
+    }
+
+    fn now_known(&self, rows: Vec<(String, u64)>) {
+        if self.sink.keeps() {
+            self.hotel.now_known(rows);
+        }
     }
 
     pub(super) async fn late_people(&mut self) -> Result<(), SourceError> {

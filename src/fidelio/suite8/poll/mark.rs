@@ -33,6 +33,19 @@ pub struct Mark {
     pub open: BTreeMap<String, i64>,
 }
 
+/// When a window was looked at, and how far it went.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The PMS's clock, as well as it is known.
+    pub now: NaiveDateTime,
+    /// What is younger may be half-built and waits.
+    pub settle: Duration,
+    /// Where the window ended, if it did not reach the present.
+    pub to: Option<NaiveDateTime>,
+    /// Our time when it was asked for, in milliseconds.
+    pub at_ms: i64,
+}
+
 /// What a window means.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sifted {
@@ -55,14 +68,15 @@ impl Mark {
         self.high.min(server_now) - overlap
     }
 
-    /// Sorts out a window's rows. `now` is the PMS's clock as well as it is known; what is younger than `settle` may be
-    /// half-built and waits. `at_ms` is our time when the window was asked for.
-    pub fn sift(&self, rows: Vec<Sighting>, now: NaiveDateTime, settle: Duration, at_ms: i64) -> Sifted {
+    /// Sorts out a window's rows.
+    pub fn sift(&self, rows: Vec<Sighting>, look: &Look) -> Sifted {
+        let Look { now, settle, to, at_ms } = *look;
         let mut sifted = Sifted::default();
         let newest = rows.iter().filter_map(|row| row.stamp).max();
-        sifted.went_back = !self.seen.is_empty()
-            && rows.iter().all(|row| row.stamp.is_some())
-            && newest.is_none_or(|newest| newest < self.high);
+        // `high` may be where a cut window ended, which no record ever bore.
+        let last = self.seen.values().max().filter(|last| to.is_none_or(|to| **last < to));
+        sifted.went_back = rows.iter().all(|row| row.stamp.is_some())
+            && last.is_some_and(|last| newest.is_none_or(|newest| newest < *last));
         for row in rows {
             match row.stamp {
                 Some(stamp) if self.seen.get(&row.number) == Some(&stamp) => {
@@ -83,12 +97,14 @@ impl Mark {
 
     /// Records of a batch were read at our time `at_ms` and handed over. Called in the order of `Sifted::due`, so nothing
     /// below `high` is unread.
-    pub fn delivered<'a>(&mut self, rows: impl IntoIterator<Item = &'a Sighting>, overlap: Duration, at_ms: i64) {
+    pub fn delivered(&mut self, rows: &[Sighting], overlap: Duration, at_ms: i64) {
+        let newest = rows.iter().filter_map(|row| row.stamp).max();
+        let high = newest.map_or(self.high, |newest| newest.max(self.high));
         for row in rows {
             let Some(stamp) = row.stamp else { continue };
             let again = self.seen.get(&row.number) == Some(&stamp);
             let over = self.open.get(&row.number).is_none_or(|read| at_ms - read >= SECOND_MS);
-            if stamp >= self.high && !(again && over) {
+            if stamp >= high && !(again && over) {
                 self.open.insert(row.number.clone(), at_ms);
             } else {
                 self.open.remove(&row.number);
@@ -99,7 +115,7 @@ impl Mark {
     }
 
     /// Records are left to the import.
-    pub fn passed<'a>(&mut self, rows: impl IntoIterator<Item = &'a Sighting>, overlap: Duration) {
+    pub fn passed(&mut self, rows: &[Sighting], overlap: Duration) {
         for row in rows {
             if let Some(stamp) = row.stamp {
                 self.pass(row, stamp);
@@ -147,17 +163,21 @@ mod tests {
         Sighting { number: number.into(), stamp: Some(at(seconds)) }
     }
 
+    fn look(seconds: i64, settle: Duration) -> Look {
+        Look { now: at(seconds), settle, to: None, at_ms: seconds * 1000 }
+    }
+
     const OVERLAP: Duration = Duration::minutes(10);
     const SETTLE: Duration = Duration::seconds(3);
 
     #[test]
     fn s1_a_young_change_waits_and_a_seen_one_is_skipped() {
         let mut mark = Mark::at(at(0));
-        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("3", 90)], at(101), SETTLE, 101_000);
+        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("3", 90)], &look(101, SETTLE));
         assert_eq!(sifted.due, [seen("3", 90)]);
         assert_eq!(sifted.settles_in, Some(1));
         mark.delivered(&sifted.due, OVERLAP, 101_000);
-        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("4", 90)], at(104), SETTLE, 104_000);
+        let sifted = mark.sift(vec![seen("1", 100), seen("2", 99), seen("4", 90)], &look(104, SETTLE));
         assert_eq!(sifted.due, [seen("4", 90), seen("2", 99), seen("1", 100)]);
         assert_eq!(sifted.settles_in, None);
     }
@@ -166,31 +186,43 @@ mod tests {
     fn s1_only_what_bore_the_newest_stamp_is_read_twice_and_only_when_its_second_is_over() {
         let mut mark = Mark::at(at(0));
         let rows = || vec![seen("1", 100), seen("2", 99)];
-        mark.delivered(&[seen("2", 99)], OVERLAP, 100_000);
-        mark.delivered(&[seen("1", 100)], OVERLAP, 100_400);
-        assert_eq!(mark.sift(rows(), at(100), Duration::zero(), 100_900).due, []);
-        let sifted = mark.sift(rows(), at(101), Duration::zero(), 101_400);
-        assert_eq!(sifted.due, [seen("2", 99), seen("1", 100)], "each was the newest when it was read");
+        let look = |at_ms: i64| Look { at_ms, ..look(at_ms / 1000, Duration::zero()) };
+        mark.delivered(&[seen("2", 99), seen("1", 100)], OVERLAP, 100_400);
+        assert_eq!(mark.sift(rows(), &look(100_900)).due, []);
+        let sifted = mark.sift(rows(), &look(101_400));
+        assert_eq!(sifted.due, [seen("1", 100)], "the second of the other was over when it was read");
         mark.delivered(&sifted.due, OVERLAP, 101_500);
-        assert_eq!(mark.sift(rows(), at(200), Duration::zero(), 200_000).due, []);
+        assert_eq!(mark.sift(rows(), &look(200_000)).due, []);
         assert!(mark.open.is_empty());
         // A clock of ours that was put back costs one more read, nothing else.
         mark.delivered(&[seen("3", 201)], OVERLAP, 201_000);
-        assert_eq!(mark.sift(vec![seen("3", 201)], at(201), Duration::zero(), 150_000).due, [seen("3", 201)]);
+        assert_eq!(mark.sift(vec![seen("3", 201)], &look(150_000)).due, [seen("3", 201)]);
+    }
+
+    #[test]
+    fn s1_a_window_cut_short_by_a_slow_hotel_is_no_restored_backup() {
+        let mut mark = Mark::at(at(0));
+        mark.delivered(&[seen("1", 100)], OVERLAP, 100_000);
+        // The window ended later than the newest change; nothing was in the rest of it.
+        mark.high = at(400);
+        assert!(!mark.sift(vec![seen("1", 100)], &look(500, SETTLE)).went_back);
+        // What lies behind the end of a window says nothing.
+        assert!(!mark.sift(vec![], &Look { to: Some(at(90)), ..look(500, SETTLE) }).went_back);
+        assert!(mark.sift(vec![], &look(500, SETTLE)).went_back);
     }
 
     #[test]
     fn s1_what_is_left_to_the_import_is_not_read() {
         let mut mark = Mark::at(at(0));
         mark.passed(&[seen("1", 100)], OVERLAP);
-        assert_eq!(mark.sift(vec![seen("1", 100)], at(200), SETTLE, 200_000).due, []);
+        assert_eq!(mark.sift(vec![seen("1", 100)], &look(200, SETTLE)).due, []);
     }
 
     #[test]
     fn s1_a_restored_pms_is_noticed() {
         let mut mark = Mark::at(at(0));
         mark.passed(&[seen("1", 100)], OVERLAP);
-        let sift = |mark: &Mark, rows| mark.sift(rows, at(200), SETTLE, 200_000);
+        let sift = |mark: &Mark, rows| mark.sift(rows, &look(200, SETTLE));
         assert!(!sift(&mark, vec![seen("1", 100)]).went_back);
         assert!(!sift(&mark, vec![seen("1", 150)]).went_back);
         assert!(sift(&mark, vec![]).went_back);
@@ -259,7 +291,8 @@ mod tests {
                 let truth = Truth::at(&edits, now);
                 let rows = truth.window(mark.from(server, OVERLAP));
                 let guess = server + Duration::seconds(wrong_by);
-                let sifted = mark.sift(rows, guess, Duration::seconds(settle), now);
+                let look = Look { now: guess, settle: Duration::seconds(settle), to: None, at_ms: now };
+                let sifted = mark.sift(rows, &look);
                 prop_assert!(!sifted.went_back);
                 for lot in sifted.due.chunks(2) {
                     // Read a little after the window was.

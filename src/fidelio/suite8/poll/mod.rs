@@ -7,6 +7,6 @@ pub mod slices;
 pub mod state;
 
 pub use batch::{Shape, batches};
-pub use mark::{Mark, Sighting};
+pub use mark::{Look, Mark, Sighting};
 pub use slices::{Slice, Slicer};
-pub use state::{Extra, GONE, Import, State, hidden};
+pub use state::{DELTA, Extra, GONE, Import, State, WIDE, hidden};

@@ -6,11 +6,12 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::mark::Mark;
+use crate::fidelio::SourceError;
 use crate::fidelio::suite8::conditions::{Cond, Op};
 use crate::fidelio::suite8::dates::StampForm;
 use crate::fidelio::suite8::fields::Kind;
 
-/// How long a refused group of fields stays off before it is tried again: licences are bought, rights are granted.
+/// How long what was refused stays off before it is tried again: licences are bought, rights are granted, servers mended.
 const RETRY_AFTER_HOURS: i64 = 24;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -20,14 +21,10 @@ pub struct State {
     pub form: Option<StampForm>,
     /// The suffix it prints (`UTC-180`), echoed in conditions.
     pub suffix: Option<String>,
-    /// Groups of fields this hotel refuses: `Reservation.Notes`.
+    /// What this hotel refuses: groups of fields (`Reservation.Notes`), [`DELTA`], [`WIDE`], states (`state.3`).
     pub off: BTreeMap<String, Off>,
     /// Whether rows of a reservation state must be asked for on their own.
     pub extra: BTreeMap<u8, Extra>,
-    /// Messages of one query with one number each: the hotel refused larger ones.
-    pub single: bool,
-    /// Stamps are refused as conditions: only arrivals near today are read again and again.
-    pub no_delta: bool,
     /// Seconds of changes one window may hold: set after a time-out, gone when it is no longer needed.
     pub span: Option<i64>,
     /// Seconds the PMS's clock is known to be ahead of its web server's.
@@ -53,9 +50,12 @@ pub enum Extra {
     Included,
     /// Asking for the state returned a row which the plain query had not.
     Needed,
-    /// The hotel refuses the question.
-    Refused,
 }
+
+/// Stamps as conditions. Where they are refused, only arrivals near today are read again and again.
+pub const DELTA: &str = "delta";
+/// Many numbers in one message.
+pub const WIDE: &str = "wide";
 
 /// What a plain query may hide, as questions of their own: the states checked out (of today), cancelled, no-show, offer,
 /// and [`GONE`].
@@ -107,6 +107,10 @@ impl State {
         serde_json::from_value(value.clone()).unwrap_or_default()
     }
 
+    pub fn to_json(&self) -> Result<serde_json::Value, SourceError> {
+        serde_json::to_value(self).map_err(|error| SourceError::Sink(error.to_string()))
+    }
+
     pub fn is_on(&self, kind: &Kind, group: &str) -> bool {
         !self.off.contains_key(&key(kind, group))
     }
@@ -115,7 +119,24 @@ impl State {
         self.off.insert(key(kind, group), Off { status: status.to_owned(), since: now });
     }
 
-    /// Refused groups are tried again after a day.
+    pub fn refuses(&self, what: &str) -> bool {
+        self.off.contains_key(what)
+    }
+
+    pub fn refused(&mut self, what: &str, now: DateTime<Utc>) {
+        self.off.insert(what.to_owned(), Off { status: "refused".to_owned(), since: now });
+    }
+
+    /// The question for a state was refused; `false` where its rows are known to come in no other way.
+    pub fn state_refused(&mut self, state: u8, now: DateTime<Utc>) -> bool {
+        let needed = self.extra.get(&state) == Some(&Extra::Needed);
+        if !needed {
+            self.refused(&format!("state.{state}"), now);
+        }
+        !needed
+    }
+
+    /// What was refused is tried again after a day.
     pub fn forget_old(&mut self, now: DateTime<Utc>) {
         self.off.retain(|_, off| now.signed_duration_since(off.since) < Duration::hours(RETRY_AFTER_HOURS));
     }
@@ -135,7 +156,7 @@ impl State {
     pub fn states_to_ask(&self) -> Vec<u8> {
         HIDDEN
             .into_iter()
-            .filter(|state| !matches!(self.extra.get(state), Some(Extra::Included | Extra::Refused)))
+            .filter(|state| self.extra.get(state) != Some(&Extra::Included) && !self.refuses(&format!("state.{state}")))
             .collect()
     }
 
@@ -188,6 +209,20 @@ mod tests {
         assert!(!state.is_on(&RESERVATION, "Notes"));
         state.forget_old(now + Duration::hours(25));
         assert!(state.fields(&RESERVATION).contains(&"NotesList"));
+    }
+
+    #[test]
+    fn s1_a_refused_question_is_asked_again_after_a_day_and_a_needed_one_at_once() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).expect("time");
+        let mut state = State::default();
+        state.extra.insert(3, Extra::Needed);
+        assert!(!state.state_refused(3, now), "its rows come in no other way");
+        assert!(state.state_refused(4, now));
+        state.refused(DELTA, now);
+        assert_eq!(state.states_to_ask(), [2, 3, 5, GONE]);
+        assert!(state.refuses(DELTA) && state.not_licensed().is_empty());
+        state.forget_old(now + Duration::hours(25));
+        assert!(!state.refuses(DELTA) && state.states_to_ask().contains(&4));
     }
 
     #[test]
