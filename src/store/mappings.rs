@@ -1,7 +1,13 @@
 //! Versions of a hotel's mapping; one of them is active. A hotel without any uses the standard one.
 
-use super::{Db, StoreError, args};
+use std::collections::HashMap;
+
+use super::{Db, Row, StoreError, args};
 use crate::domain::{HotelId, Mapping, PortalId};
+
+fn read(row: &Row) -> Result<Mapping, StoreError> {
+    serde_json::from_str(&row.get::<String>("document")?).map_err(|_| StoreError::Corrupt("mapping.document"))
+}
 
 /// The active mapping and its version (0: the standard one).
 pub async fn active(db: &Db, portal: PortalId, hotel: HotelId) -> Result<(i64, Mapping), StoreError> {
@@ -13,7 +19,13 @@ pub async fn active(db: &Db, portal: PortalId, hotel: HotelId) -> Result<(i64, M
         )
         .await?;
     let Some(row) = rows.first() else { return Ok((0, Mapping::standard())) };
-    let document: String = row.get("document")?;
-    let mapping = serde_json::from_str(&document).map_err(|_| StoreError::Corrupt("mapping.document"))?;
-    Ok((row.get("version")?, mapping))
+    Ok((row.get("version")?, read(row)?))
+}
+
+/// The active mappings of the hotels that have one of their own.
+pub async fn of_portal(db: &Db, portal: PortalId) -> Result<HashMap<HotelId, Mapping>, StoreError> {
+    // The latest comes last and stays.
+    let sql = "SELECT hotel_id, document FROM mapping WHERE portal_id = $1 AND active = $2 ORDER BY version";
+    let rows = db.rows(sql, args![portal.0, true]).await?;
+    rows.iter().map(|row| Ok((HotelId(row.get("hotel_id")?), read(row)?))).collect()
 }

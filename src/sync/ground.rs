@@ -32,11 +32,10 @@ impl Ground {
         let deps = &engine.0.deps;
         let terms = deps.portals.terms(portal).await?;
         let (hotels, leaving) = standing(hotels::all(&deps.db, portal).await?);
-        let mut of_hotels = HashMap::new();
-        for hotel in hotels.keys().chain(leaving.keys()) {
-            of_hotels.insert(*hotel, mappings::active(&deps.db, portal, *hotel).await?.1);
-        }
-        Ok(Self { hotels, leaving, mappings: of_hotels, terms })
+        let mut own = mappings::of_portal(&deps.db, portal).await?;
+        let of_hotel = |hotel: &HotelId| (*hotel, own.remove(hotel).unwrap_or_else(Mapping::standard));
+        let mappings = hotels.keys().chain(leaving.keys()).map(of_hotel).collect();
+        Ok(Self { hotels, leaving, mappings, terms })
     }
 
     /// Whether a record stands for guests of demo hotels and for nobody else.
