@@ -209,6 +209,8 @@ on_both_engines! {
         let engine = world.engine();
         for n in 100..160 {
             world.book(&n.to_string(), &(n + 1_000).to_string());
+        }
+        for n in (4..=6).chain(100..160) {
             world.edit_stay(&n.to_string(), |stay| {
                 stay.arrival = Known::Is("2024-05-01".parse().unwrap());
                 stay.departure = Known::Is("2024-05-04".parse().unwrap());
