@@ -11,7 +11,6 @@ use super::lanes::Delivery;
 use super::plan::Planned;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
-use crate::bitrix::multifield::Way;
 use crate::bitrix::{Answer, Class, Error, ErrorKind};
 use crate::domain::change_set::ours;
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, ProfileNumber, Subject};
@@ -142,9 +141,9 @@ impl Delivery {
     fn without_import<'w>(&self, error: &Error, writes: impl Iterator<Item = &'w Planned>) {
         let mut lanes = self.lanes();
         if matches!(error.code(), "access_denied" | "error_method_not_found" | "insufficient_scope") {
-            lanes.no_import = true;
+            lanes.imports.refused = true;
         } else {
-            lanes.single.extend(writes.map(|write| write.subject.to_string()));
+            lanes.imports.single.extend(writes.map(|write| write.subject.to_string()));
         }
     }
 
@@ -158,7 +157,7 @@ impl Delivery {
             let back = |state, not_before, counts| Setback { id: write.row, seq: write.seq, state, not_before, counts };
             match outcome {
                 Outcome::Unknown => {
-                    self.lanes().unheard.insert(write.row);
+                    self.lanes().births.unheard(write.row);
                 }
                 Outcome::Done(id) => done.push((write, id)),
                 Outcome::Again { after_ms } => backs.push(back(outbox::WAITING, now + after_ms, false)),
@@ -280,33 +279,12 @@ impl Delivery {
     /// What a confirmed write proves: of phones and e-mails nothing while it is not known which way changes them
     /// (facts §7.3): they are read back.
     fn proven(&self, write: &Planned) -> Fields {
-        let mut lanes = self.lanes();
-        if write.target == 0 || write.comms.is_empty() || lanes.way != Way::Unknown {
+        let comms = write.target != 0 && !write.comms.is_empty();
+        if !comms || !self.lanes().phones.doubtful(&write.subject.to_string()) {
             return write.after.clone();
         }
-        lanes.tried.insert(write.subject.to_string());
         let doubtful: Vec<String> = write.comms.iter().flat_map(|(name, _)| [name.clone(), ours(name)]).collect();
         write.after.iter().filter(|(name, _)| !doubtful.contains(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
-    }
-
-    /// Nothing is left to change after a try: the way it was written in works.
-    pub(super) fn learn_way(&self, subject: &str) {
-        let mut lanes = self.lanes();
-        if lanes.way == Way::Unknown && lanes.tried.remove(subject) {
-            lanes.way = Way::Item;
-        }
-    }
-
-    /// Phones still differ after a try: the other way is needed.
-    pub(super) fn unlearn_way(&self, subject: &str, comms_match: bool) {
-        let mut lanes = self.lanes();
-        if lanes.way == Way::Unknown && lanes.tried.remove(subject) {
-            lanes.way = if comms_match { Way::Item } else { Way::Old };
-        }
-    }
-
-    pub(super) fn way(&self) -> Way {
-        self.lanes().way
     }
 
     /// Deals whose guests got their records while the deal was under way: they are looked at once more.

@@ -1,6 +1,6 @@
 //! People whose records are being made. One person under two profiles is found here before either has a record.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::domain::matching::{Names, compare};
 
@@ -9,6 +9,8 @@ use crate::domain::matching::{Names, compare};
 pub(super) struct Births {
     rows: HashMap<i64, (Vec<String>, BTreeSet<String>)>,
     by_hash: HashMap<String, Vec<i64>>,
+    /// Rows whose outcome was not heard: the person may be there, or come yet.
+    unheard: HashSet<i64>,
 }
 
 impl Births {
@@ -34,6 +36,28 @@ impl Births {
                 }
             }
         }
+    }
+
+    /// No answer came: whoever looks like this one waits until that is settled.
+    pub fn unheard(&mut self, row: i64) {
+        self.unheard.insert(row);
+    }
+
+    pub fn is_unheard(&self, row: i64) -> bool {
+        self.unheard.contains(&row)
+    }
+
+    /// The row's request is over.
+    pub fn sent(&mut self, row: i64) {
+        if !self.is_unheard(row) {
+            self.remove(row);
+        }
+    }
+
+    /// What was not heard is known now.
+    pub fn settled(&mut self, row: i64) {
+        self.unheard.remove(&row);
+        self.remove(row);
     }
 
     /// Another row that makes a record of the same person: a phone or e-mail in common, and a compatible name.
@@ -66,7 +90,10 @@ mod tests {
         assert_eq!(births.twin(9, &hashes(&["phone"]), &name("l:novak o:clara")), None);
         births.insert(1, hashes(&["new"]), name("l:petrova o:anna"));
         assert_eq!(births.twin(9, &hashes(&["mail"]), &name("l:petrova o:anna")), None, "said anew");
-        births.remove(1);
+        births.unheard(1);
+        births.sent(1);
+        assert_eq!(births.twin(9, &hashes(&["new"]), &name("l:petrova o:anna")), Some(1), "may come yet");
+        births.settled(1);
         assert_eq!(births.twin(9, &hashes(&["new"]), &name("l:petrova o:anna")), None);
     }
 }

@@ -75,13 +75,14 @@ impl Delivery {
         let now = self.now();
         {
             let mut lanes = self.lanes();
-            if lanes.outdated || now - lanes.ground_at < LOOK_MS {
-                return Ok(lanes.outdated);
+            let footing = &mut lanes.footing;
+            if footing.outdated || now - footing.looked_at < LOOK_MS {
+                return Ok(footing.outdated);
             }
-            lanes.ground_at = now;
+            footing.looked_at = now;
         }
         let moved = Ground::read(&self.engine, self.portal).await? != self.ground;
-        self.lanes().outdated |= moved;
+        self.lanes().footing.outdated |= moved;
         Ok(moved)
     }
 
@@ -101,7 +102,7 @@ impl Delivery {
             };
             let before = rows.len();
             rows.retain(|row| unsure(row).is_none_or(as_known));
-            self.lanes().outdated |= rows.len() < before;
+            self.lanes().footing.outdated |= rows.len() < before;
         }
         Ok(rows)
     }

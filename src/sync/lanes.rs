@@ -9,8 +9,9 @@ use super::error::SyncError;
 use super::ground::Ground;
 use super::lease::HeldLease;
 use super::people::{comm_keys, name_tokens};
-use crate::bitrix::PortalClient;
+use super::plan::Planned;
 use crate::bitrix::multifield::{Stored, Way};
+use crate::bitrix::{PortalClient, Priority};
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, PortalId};
 use crate::store::outbox;
@@ -32,35 +33,101 @@ pub(super) struct Delivery {
 
 #[derive(Default)]
 pub(super) struct Lanes {
-    /// Outbox rows that a job in flight works on.
-    pub rows: HashSet<i64>,
-    /// Their subjects.
-    pub subjects: HashSet<String>,
-    /// Records that a write in flight goes to.
-    pub records: HashSet<(CrmEntity, i64)>,
+    pub flight: Flight,
     /// People being created.
-    pub people: Births,
-    /// Rows among them whose outcome was not heard: the person may be there, or come yet.
-    pub unheard: HashSet<i64>,
+    pub births: Births,
     /// Records to which a write of unknown outcome is open.
     pub open: HashSet<(CrmEntity, i64)>,
     /// Rows that wait for something in flight; looked at again when anything ends.
     pub waiting: HashSet<i64>,
     /// Records read a moment ago, with their phones and e-mails.
     fresh: HashMap<(CrmEntity, i64), (i64, Vec<Stored>)>,
-    /// Subjects whose import was refused together with others: each is sent alone.
-    pub single: HashSet<String>,
-    pub no_import: bool,
+    pub imports: Imports,
+    pub phones: Phones,
     /// The matching index is whole.
     pub indexed: bool,
+    pub footing: Footing,
+}
+
+/// What jobs under way work on.
+#[derive(Default)]
+pub(super) struct Flight {
+    /// Outbox rows.
+    pub rows: HashSet<i64>,
+    /// Subjects being written.
+    pub subjects: HashSet<String>,
+    /// Records being written.
+    pub records: HashSet<(CrmEntity, i64)>,
+}
+
+impl Flight {
+    pub fn begin(&mut self, job: &[Planned]) {
+        for write in job {
+            self.rows.insert(write.row);
+            self.subjects.insert(write.subject.to_string());
+            if write.target != 0 {
+                self.records.insert((write.entity, write.target));
+            }
+        }
+    }
+
+    pub fn end(&mut self, job: &[Planned]) {
+        for write in job {
+            self.rows.remove(&write.row);
+            self.subjects.remove(&write.subject.to_string());
+            self.records.remove(&(write.entity, write.target));
+        }
+    }
+}
+
+/// Whether history goes by import, where robots must not fire (product §2.9).
+#[derive(Default)]
+pub(super) struct Imports {
+    /// The portal does not let us.
+    pub refused: bool,
+    /// Subjects whose import was refused together with others: each is sent alone.
+    pub single: HashSet<String>,
+}
+
+impl Imports {
+    pub fn take(&self, write: &Planned) -> bool {
+        write.target == 0
+            && write.priority >= super::lane(Priority::Import)
+            && !self.refused
+            && !self.single.contains(&write.subject.to_string())
+    }
+}
+
+/// How phones and e-mails of a record are changed (facts §7.3), and how that is found out.
+#[derive(Default)]
+pub(super) struct Phones {
     pub way: Way,
     /// Subjects whose phones were written in a way not known to work.
-    pub tried: HashSet<String>,
-    /// The scan of what changed is under way.
-    pub scanning: bool,
-    /// People changed what is written by.
+    tried: HashSet<String>,
+}
+
+impl Phones {
+    /// Whether what was just written proves nothing: it is read back.
+    pub fn doubtful(&mut self, subject: &str) -> bool {
+        self.way == Way::Unknown && {
+            self.tried.insert(subject.to_owned());
+            true
+        }
+    }
+
+    /// A subject was looked at again: a try is known to have worked or not.
+    pub fn learn(&mut self, subject: &str, worked: bool) {
+        if self.way == Way::Unknown && self.tried.remove(subject) {
+            self.way = if worked { Way::Item } else { Way::Old };
+        }
+    }
+}
+
+/// Whether the delivery still stands on what people said last.
+#[derive(Default)]
+pub(super) struct Footing {
     pub outdated: bool,
-    pub ground_at: i64,
+    pub looked_at: i64,
 }
 
 impl Delivery {
@@ -70,9 +137,9 @@ impl Delivery {
         let ground = Ground::read(engine, portal).await?;
         let terms = &ground.terms;
         let lanes = Lanes {
-            no_import: !terms.can_import,
-            way: terms.multifield,
-            ground_at: deps.clock.now_ms(),
+            imports: Imports { refused: !terms.can_import, ..Imports::default() },
+            phones: Phones { way: terms.multifield, ..Phones::default() },
+            footing: Footing { looked_at: deps.clock.now_ms(), ..Footing::default() },
             ..Lanes::default()
         };
         let delivery = Self {
@@ -100,8 +167,8 @@ impl Delivery {
             if !hashes.is_empty() {
                 let name = name_tokens(&self.key, entity, &fields);
                 let mut lanes = self.lanes();
-                lanes.people.insert(row, hashes, name);
-                lanes.unheard.insert(row);
+                lanes.births.insert(row, hashes, name);
+                lanes.births.unheard(row);
             }
         }
         Ok(())

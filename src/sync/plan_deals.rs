@@ -187,7 +187,7 @@ impl Delivery {
                 None if around.known.contains(&subject) => match around.outbox.get(&subject) {
                     // On his way; one whose first try failed keeps nobody waiting.
                     Some((outbox::WAITING, 0, _)) => wait = true,
-                    Some((outbox::SENT, ..)) if self.lanes().subjects.contains(&subject) => wait = true,
+                    Some((outbox::SENT, ..)) if self.lanes().flight.subjects.contains(&subject) => wait = true,
                     _ => {}
                 },
                 None => {
@@ -241,7 +241,7 @@ impl Delivery {
         else {
             return;
         };
-        if self.lanes().records.contains(&(CrmEntity::Deal, record.crm_id)) {
+        if self.lanes().flight.records.contains(&(CrmEntity::Deal, record.crm_id)) {
             self.lanes().waiting.insert(due.row.id);
             return;
         }

@@ -97,7 +97,7 @@ impl Delivery {
                 }
                 let (flying, held) = {
                     let (lanes, record) = (self.lanes(), (entity, link.crm_id));
-                    (lanes.records.contains(&record), lanes.open.contains(&record))
+                    (lanes.flight.records.contains(&record), lanes.open.contains(&record))
                 };
                 if held && !flying {
                     plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS));
@@ -161,7 +161,7 @@ impl Delivery {
         }
         let set = change_set(&record.putbacks.uncontested(desired.clone(), self.now()), &record.fields);
         if set.is_empty() {
-            self.learn_way(&due.row.subject);
+            self.lanes().phones.learn(&due.row.subject, true);
             plan.nothing(due, record, &desired, set.after, self.now());
             return;
         }
@@ -170,7 +170,7 @@ impl Delivery {
             plan.read(entity, link.crm_id, due);
             return;
         };
-        self.unlearn_way(&due.row.subject, set.comms.is_empty());
+        self.lanes().phones.learn(&due.row.subject, set.comms.is_empty());
         let write = planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new());
         plan.writes.push(Planned { stored, ..write });
     }
@@ -230,16 +230,16 @@ impl Delivery {
         {
             let mut lanes = self.lanes();
             // The same person under two profiles: the second waits until the first can be found.
-            let twin = lanes.people.twin(due.row.id, &hashes, &name);
+            let twin = lanes.births.twin(due.row.id, &hashes, &name);
             if let Some(twin) = twin {
-                if lanes.unheard.contains(&twin) {
+                if lanes.births.is_unheard(twin) {
                     plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS));
                 } else {
                     lanes.waiting.insert(due.row.id);
                 }
                 return;
             }
-            lanes.people.insert(due.row.id, hashes, name);
+            lanes.births.insert(due.row.id, hashes, name);
         }
         if !doubts.is_empty() {
             plan.hints.push((due.row.subject.clone(), entity.type_id(), doubts, "same_contact"));

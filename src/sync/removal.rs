@@ -94,7 +94,7 @@ impl Delivery {
             let record = (link.entity, link.crm_id);
             let (flying, held) = {
                 let lanes = self.lanes();
-                (lanes.records.contains(&record), lanes.open.contains(&record))
+                (lanes.flight.records.contains(&record), lanes.open.contains(&record))
             };
             // A deal that loses its guest would look edited.
             let early = link.entity != CrmEntity::Deal && waits.get(&hotel) == Some(&true);

@@ -188,7 +188,7 @@ impl Delivery {
             // undo that.
             let written_since = held.get(&record.id).is_some_and(|row| row.synced_at > asked_at);
             let merged = merge(held.get(&record.id), sent.get(&record.id), record, now);
-            if written_since || self.lanes().records.contains(&(entity, record.id)) {
+            if written_since || self.lanes().flight.records.contains(&(entity, record.id)) {
                 if merged.differs {
                     intents.push(NewIntent {
                         subject: Subject::Crm(entity, record.id).to_string(),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::answers::{ms, of_portal};
 use super::engine::Engine;
 use super::error::SyncError;
+use super::jobs::{Ended, Finished};
 use super::lanes::Delivery;
 use super::reread::Seen;
 use crate::bitrix::crm::{item_find, items, items_of};
@@ -80,21 +81,23 @@ impl Delivery {
     }
 
     pub(super) async fn scan_is_due(&self) -> Result<bool, SyncError> {
-        Ok(!self.lanes().scanning && crm_index::scan_is_due(self.db(), self.portal, self.now()).await?)
+        Ok(crm_index::scan_is_due(self.db(), self.portal, self.now()).await?)
     }
 
     /// The scan beside deliveries. What keeps the portal from it keeps only the scan waiting, unless it concerns the
     /// whole portal.
-    pub(super) async fn scan_beside(&self) -> Result<usize, SyncError> {
+    pub(super) async fn scan_beside(&self) -> Finished {
         match self.scan(Priority::Reconciliation, Of::Due).await {
-            Err(SyncError::Portal { error, .. }) if !of_portal(&error) => {
+            Ok(_) => {}
+            Err(SyncError::Portal { error, .. }) if of_portal(&error) => return Ok(Ended::Refused(error)),
+            Err(SyncError::Portal { error, .. }) => {
                 tracing::warn!(portal = %self.portal, %error, "what changed in the portal cannot be read now");
                 let until = self.now() + ms(&error).max(5_000);
                 crm_index::scan_later(self.db(), self.portal, until).await?;
-                Ok(0)
             }
-            result => result,
+            Err(error) => return Err(error),
         }
+        Ok(Ended::Went(0))
     }
 
     async fn scan(&self, priority: Priority, of: Of) -> Result<usize, SyncError> {

@@ -37,7 +37,7 @@ impl Delivery {
         let rows = outbox::to_settle(self.db(), self.portal, now, SETTLE_MOST).await?;
         let rows: Vec<OutboxRow> = {
             let lanes = self.lanes();
-            rows.into_iter().filter(|row| !lanes.rows.contains(&row.id)).collect()
+            rows.into_iter().filter(|row| !lanes.flight.rows.contains(&row.id)).collect()
         };
         if rows.is_empty() {
             return Ok(false);
@@ -185,8 +185,7 @@ impl Delivery {
         tx.commit().await?;
         let mut lanes = self.lanes();
         for open in creates {
-            lanes.unheard.remove(&open.row.id);
-            lanes.people.remove(open.row.id);
+            lanes.births.settled(open.row.id);
         }
         Ok(())
     }

@@ -220,7 +220,7 @@ impl Delivery {
                 std::mem::take(&mut plan.writes).into_iter().partition(|write| write.subject.hotel() == Some(hotel));
             plan.writes = writes;
             for write in held {
-                self.lanes().people.remove(write.row);
+                self.lanes().births.remove(write.row);
                 plan.later.push((write.row, self.now() + STOPPED_MS));
             }
         }

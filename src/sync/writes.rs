@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::lanes::{Delivery, Lanes};
+use super::lanes::Delivery;
 use super::plan::Planned;
 use crate::bitrix::crm::{IMPORT_ROWS, batch_import, item_add, item_delete, item_update};
 use crate::bitrix::multifield::{self, Edit, Kind, Stored, Way};
-use crate::bitrix::{COMMANDS, Call, Priority};
+use crate::bitrix::{COMMANDS, Call};
 use crate::domain::change_set::{CommStep, bare};
 use crate::domain::crm::Comm;
 use crate::domain::{CrmEntity, CrmValue, Fields};
@@ -49,14 +49,6 @@ fn synced_at(now: i64) -> (String, Value) {
     ("UF_CRM_FB24_SYNCED_AT".to_owned(), CrmValue::Time(now).wire())
 }
 
-/// Whether a write goes by import: history, where robots must not fire (product §2.9).
-pub(super) fn imports(write: &Planned, lanes: &Lanes) -> bool {
-    write.target == 0
-        && write.priority >= super::lane(Priority::Import)
-        && !lanes.no_import
-        && !lanes.single.contains(&write.subject.to_string())
-}
-
 impl Delivery {
     /// How many of these writes, in order, fit one request.
     pub(super) fn fill(&self, writes: &[Planned]) -> usize {
@@ -65,7 +57,7 @@ impl Delivery {
         let (mut commands, mut seconds) = (0_usize, 0.0_f64);
         let mut open: std::collections::HashMap<CrmEntity, usize> = std::collections::HashMap::new();
         for (count, write) in writes.iter().enumerate() {
-            let importing = imports(write, &lanes);
+            let importing = lanes.imports.take(write);
             let kind = match write.target {
                 _ if importing => CommandKind::Import,
                 0 => CommandKind::Add,
@@ -77,7 +69,7 @@ impl Delivery {
                 let new = rows.is_multiple_of(IMPORT_ROWS);
                 *rows += 1;
                 usize::from(new)
-            } else if write.comms.is_empty() || lanes.way != Way::Old || write.target == 0 {
+            } else if write.comms.is_empty() || lanes.phones.way != Way::Old || write.target == 0 {
                 1
             } else {
                 2
@@ -98,7 +90,7 @@ impl Delivery {
 
     fn rows_full(&self, writes: &[Planned]) -> bool {
         let lanes = self.lanes();
-        let rows = writes.iter().filter(|write| imports(write, &lanes)).count();
+        let rows = writes.iter().filter(|write| lanes.imports.take(write)).count();
         rows.is_multiple_of(IMPORT_ROWS)
     }
 
@@ -107,7 +99,7 @@ impl Delivery {
         let mut commands: Vec<Command> = Vec::new();
         let mut imported: Vec<(CrmEntity, Vec<usize>)> = Vec::new();
         for (at, write) in writes.iter().enumerate() {
-            if imports(write, &self.lanes()) {
+            if self.lanes().imports.take(write) {
                 let room =
                     imported.iter_mut().find(|(entity, rows)| *entity == write.entity && rows.len() < IMPORT_ROWS);
                 match room {
@@ -170,7 +162,7 @@ impl Delivery {
         let mut fields = wire(&write.fields);
         fields.extend([synced(write, now)].into_iter().flatten());
         let edits = edits(&write.comms, &write.stored);
-        let way = self.lanes().way;
+        let way = self.lanes().phones.way;
         let mut commands = Vec::new();
         if !edits.is_empty() && way != Way::Old {
             fields.insert("fm".into(), multifield::keyed(&edits));
