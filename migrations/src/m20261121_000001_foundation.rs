@@ -94,6 +94,7 @@ const TABLES: &[&str] = &[
         grants TEXT NOT NULL,
         hotels TEXT NOT NULL,
         made_by BIGINT NOT NULL,
+        maker TEXT NOT NULL DEFAULT 'admin',
         created_at BIGINT NOT NULL,
         expires_at BIGINT NOT NULL
     )",

@@ -16,7 +16,7 @@ use crate::crypto::ApiKey;
 use crate::domain::{HotelCode, PortalId};
 use crate::portal::PortalError;
 pub use crate::portal::{Grant, Role};
-use crate::store::api_keys;
+use crate::store::api_keys::{self, ApiKeyRow};
 
 /// Somebody known, of one portal.
 #[derive(Debug, Clone)]
@@ -198,18 +198,38 @@ async fn by_key(state: &HttpState, token: &str, lang: Lang) -> Result<Option<Pri
         Ok(_) | Err(PortalError::Unknown) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    let words = in_force(state, &row).await?;
+    if words.is_empty() {
+        return Err(Problem::from(Kind::Forbidden).with_code("key_maker").with_detail(
+            "Сотрудник, который создал этот ключ, больше не работает на портале или лишился этих прав, поэтому ключ не \
+             действует. Администратору портала нужно создать новый ключ.",
+            "Whoever made this key has left the portal or lost these rights, so the key does not work. An administrator of \
+             the portal must make a new one.",
+        ));
+    }
     Ok(Some(Principal {
         portal: portal.id,
         member_id: portal.member_id,
         user_id: 0,
         // A key is never an admin, whoever made it: it cannot make keys or give roles.
         admin: false,
-        roles: row.grants.iter().filter_map(|word| Role::parse(word)).collect(),
-        grants: row.grants.iter().filter_map(|word| Grant::parse(word)).collect(),
+        roles: words.iter().filter_map(|word| Role::parse(word)).collect(),
+        grants: words.iter().filter_map(|word| Grant::parse(word)).collect(),
         hotels: row.hotels,
         lang,
         kind: PrincipalKind::Key { id: row.id },
     }))
+}
+
+/// What of a key's grants counts now: that which its maker could do himself.
+pub async fn in_force(state: &HttpState, key: &ApiKeyRow) -> Result<Vec<String>, Problem> {
+    let (admin, roles, grants) = state.directory.maker(key).await?;
+    let within = |word: &&String| {
+        let (role, grant) = (Role::parse(word).into_iter().collect(), Grant::parse(word).into_iter().collect());
+        let given = Right::ALL.into_iter().filter(|right| right.allows(false, &role, &grant));
+        given.into_iter().all(|right| right.allows(admin, &roles, &grants))
+    };
+    Ok(key.grants.iter().filter(within).cloned().collect())
 }
 
 /// Whether the caller may see what belongs to this deal: admins and roles that may look see every stay, anybody else

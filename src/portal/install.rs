@@ -66,6 +66,7 @@ impl Directory {
             arrived_at,
         };
         let portal = if user.admin { self.absorb(&user, &brought).await? } else { self.recognise(&user).await? };
+        self.maker_seen(portal.id, user.user_id, user.admin).await?;
         Ok(Opened { portal, user })
     }
 
@@ -79,6 +80,7 @@ impl Directory {
         let presented = Presented { access, member_id: "", domain, server_endpoint: "", authority: None, from };
         let user = self.verify(presented).await?;
         let portal = self.recognise(&user).await?;
+        self.maker_seen(portal.id, user.user_id, user.admin).await?;
         Ok(Opened { portal, user })
     }
 

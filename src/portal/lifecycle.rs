@@ -189,6 +189,10 @@ impl Directory {
             Some(PortalStatus::Suspended) => self.probe_payment(&row).await,
             Some(PortalStatus::New | PortalStatus::Ensuring | PortalStatus::Active | PortalStatus::Foreign) => {
                 let again = self.ensure(&row).await?;
+                // Of what cannot be asked now, the last answer counts.
+                if let Err(error) = self.look_for_makers(portal).await {
+                    tracing::warn!(portal = portal.0, %error, "the makers of keys could not be asked for");
+                }
                 self.schedule(portal, again).await
             }
             Some(PortalStatus::NeedsAuth) | None => Ok(portals::set_check(self.db(), portal, None).await?),

@@ -1,5 +1,7 @@
 //! Keys of integrators. Only a hash of the secret is kept (contract, `/api/v1/keys`).
 
+use std::collections::BTreeMap;
+
 use super::{Db, Row, StoreError, Tx, args};
 use crate::domain::{HotelCode, PortalId};
 
@@ -16,11 +18,13 @@ pub struct ApiKeyRow {
     /// `None`: every hotel of the portal.
     pub hotels: Option<Vec<HotelCode>>,
     pub made_by: i64,
+    /// What he is, as was last seen: a stable word.
+    pub maker: String,
     pub created_at: i64,
     pub expires_at: i64,
 }
 
-const COLUMNS: &str = "id, portal_id, hash, label, grants, hotels, made_by, created_at, expires_at";
+const COLUMNS: &str = "id, portal_id, hash, label, grants, hotels, made_by, maker, created_at, expires_at";
 
 fn read(row: &Row) -> Result<ApiKeyRow, StoreError> {
     let hotels: Option<Vec<HotelCode>> =
@@ -35,6 +39,7 @@ fn read(row: &Row) -> Result<ApiKeyRow, StoreError> {
         grants,
         hotels,
         made_by: row.get("made_by")?,
+        maker: row.get("maker")?,
         created_at: row.get("created_at")?,
         expires_at: row.get("expires_at")?,
     })
@@ -57,8 +62,8 @@ pub async fn create(db: &Db, key: &ApiKeyRow) -> Result<(), StoreError> {
     let grants = serde_json::to_string(&key.grants).map_err(|_| StoreError::Corrupt("api_key.grants"))?;
     let hotels = serde_json::to_string(&key.hotels).map_err(|_| StoreError::Corrupt("api_key.hotels"))?;
     db.execute(
-        "INSERT INTO api_key (id, portal_id, hash, label, grants, hotels, made_by, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO api_key (id, portal_id, hash, label, grants, hotels, made_by, maker, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         args![
             key.id.as_str(),
             key.portal.0,
@@ -67,11 +72,25 @@ pub async fn create(db: &Db, key: &ApiKeyRow) -> Result<(), StoreError> {
             grants,
             hotels,
             key.made_by,
+            key.maker.as_str(),
             key.created_at,
             key.expires_at
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// Who made the portal's keys that have not run out, with what each is.
+pub async fn makers(db: &Db, portal: PortalId, now: i64) -> Result<BTreeMap<i64, String>, StoreError> {
+    let sql = "SELECT DISTINCT made_by, maker FROM api_key WHERE portal_id = $1 AND expires_at > $2";
+    db.rows(sql, args![portal.0, now]).await?.iter().map(|row| Ok((row.get("made_by")?, row.get("maker")?))).collect()
+}
+
+/// What the maker of keys is now.
+pub async fn set_maker(db: &Db, portal: PortalId, user_id: i64, maker: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE api_key SET maker = $3 WHERE portal_id = $1 AND made_by = $2 AND maker <> $3";
+    db.execute(sql, args![portal.0, user_id, maker]).await?;
     Ok(())
 }
 

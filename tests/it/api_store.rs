@@ -124,7 +124,7 @@ on_both_engines! {
         let row = api_keys::ApiKeyRow {
             id: "k1".into(), portal: ONE, hash: "h".into(), label: "CRM robot".into(),
             grants: vec!["viewer".into()], hotels: Some(vec![HotelCode::parse("GRAND").expect("code")]),
-            made_by: 1, created_at: 1, expires_at: 2,
+            made_by: 1, maker: "admin".into(), created_at: 1, expires_at: 2,
         };
         api_keys::create(&db, &row).await.unwrap();
         assert_eq!(api_keys::find(&db, "k1").await.unwrap().as_ref(), Some(&row));

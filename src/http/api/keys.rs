@@ -19,8 +19,9 @@ use super::time::at;
 use crate::crypto::ApiKey;
 use crate::domain::HotelCode;
 use crate::http::HttpState;
-use crate::http::auth::{Grant, Principal, Right, Role, require};
+use crate::http::auth::{Grant, Principal, Right, Role, in_force, require};
 use crate::http::problem::Problem;
+use crate::portal::Maker;
 use crate::store::api_keys::{self, ApiKeyRow};
 use crate::store::hotels;
 
@@ -37,10 +38,14 @@ pub struct KeyView {
     pub label: String,
     /// `viewer`, `front_desk`, `installer`, `folio`, `write_back`.
     pub grants: Vec<String>,
+    /// What of `grants` counts now: what the maker could do himself. Empty: the key is refused.
+    pub in_force: Vec<String>,
     /// `null`: every hotel of the portal.
     pub hotels: Option<Vec<String>>,
     /// The portal user who made it.
     pub made_by: i64,
+    /// `admin`, `member` or `gone`: what he is now, as was last seen.
+    pub maker: String,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub expired: bool,
@@ -77,13 +82,15 @@ struct KeyInput {
 }
 
 impl KeyView {
-    fn of(row: &ApiKeyRow, now: i64) -> Self {
+    fn of(row: &ApiKeyRow, in_force: Vec<String>, now: i64) -> Self {
         Self {
             id: row.id.clone(),
             label: row.label.clone(),
             grants: row.grants.clone(),
+            in_force,
             hotels: row.hotels.as_ref().map(|codes| codes.iter().map(ToString::to_string).collect()),
             made_by: row.made_by,
+            maker: row.maker.clone(),
             created_at: at(row.created_at),
             expires_at: at(row.expires_at),
             expired: row.expires_at <= now,
@@ -125,7 +132,11 @@ pub async fn list_all(state: Data<HttpState>, who: Principal) -> Result<HttpResp
     require(&who, Right::ManageKeys)?;
     let now = state.clock.now_ms();
     let rows = api_keys::list(&state.db, who.portal).await?;
-    Ok(HttpResponse::Ok().json(Page::whole(rows.iter().map(|row| KeyView::of(row, now)).collect())))
+    let mut items = Vec::with_capacity(rows.len());
+    for row in &rows {
+        items.push(KeyView::of(row, in_force(&state, row).await?, now));
+    }
+    Ok(HttpResponse::Ok().json(Page::whole(items)))
 }
 
 /// Makes a key; this answer is the only one that shows it
@@ -151,6 +162,7 @@ pub async fn create(
         grants: input.grants.into_iter().collect(),
         hotels: input.hotels,
         made_by: who.user_id,
+        maker: Maker::Admin.word().to_owned(),
         created_at: now,
         expires_at: input.expires_at.unwrap_or(now + YEAR_MS),
     };
@@ -160,7 +172,7 @@ pub async fn create(
             return Err(conflict("too_many_keys"));
         }
         api_keys::create(&context.db, &row).await?;
-        let made = MadeKey { key: Some(key.reveal()), view: KeyView::of(&row, now) };
+        let made = MadeKey { key: Some(key.reveal()), view: KeyView::of(&row, row.grants.clone(), now) };
         let done = Done::new(StatusCode::CREATED, &made).map_err(|error| internal(&error))?;
         Ok(Done { once_only: &["key"], ..done.at(format!("/api/v1/keys/{}", row.id)) })
     })

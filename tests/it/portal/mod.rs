@@ -5,6 +5,7 @@ mod ensure;
 mod events;
 mod forged;
 mod install;
+mod keys;
 mod late;
 mod settings;
 mod states;
