@@ -141,6 +141,10 @@ impl Reader {
             }
             consumed
         };
+        // The parser leaves a mark of byte order before a piece out of its count.
+        if !self.pending.is_char_boundary(consumed) {
+            return Err(malformed(false));
+        }
         self.pending.drain(..consumed);
         if self.pending.len() > self.limits.text {
             return Err(XmlError::TooBig("text"));
