@@ -56,7 +56,10 @@ struct State {
     loaded: bool,
     /// Requests in a row without an answer.
     failures: u32,
+    /// Silent portals are left alone until then, or until one answers.
     paused_until: i64,
+    /// The portal said so itself: whatever else it answers meanwhile.
+    stopped_until: i64,
 }
 
 /// A place in the queue, given back however the wait ends.
@@ -81,6 +84,7 @@ impl Queue {
             loaded: false,
             failures: 0,
             paused_until: 0,
+            stopped_until: 0,
         };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
@@ -115,8 +119,9 @@ impl Queue {
             let head = {
                 let state = self.lock();
                 let now = clock.now_ms();
-                if state.paused_until > now {
-                    return Err(paused(state.paused_until - now));
+                let until = state.paused_until.max(state.stopped_until);
+                if until > now {
+                    return Err(paused(until - now));
                 }
                 state.waiting.first() == Some(&place.ticket)
             };
@@ -203,7 +208,7 @@ impl Queue {
     /// Stops the portal until then, whatever it answers meanwhile.
     pub(super) fn pause(&self, until: i64) {
         let mut state = self.lock();
-        state.paused_until = state.paused_until.max(until);
+        state.stopped_until = state.stopped_until.max(until);
         drop(state);
         self.changed.notify_waiters();
     }

@@ -15,6 +15,15 @@ pub struct Held<T> {
     pub received_at: DateTime<Utc>,
 }
 
+/// How a change came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    Live,
+    Import,
+    /// A person looked into Fidelio and says that it is so.
+    Confirmed,
+}
+
 /// A status that the hotel's day does not know from where the stay is (product §1: refused and recorded).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusedStep {
@@ -36,25 +45,32 @@ pub enum Verdict<T> {
 ///
 /// A poll is the truth of the moment it was received, whatever the PMS's own (unreliable) clock says. An import reads
 /// long ranges: what it hands over may have been overtaken, so the PMS's stamp of the record counts as well.
-fn is_stale(pms_time: Option<NaiveDateTime>, received_at: DateTime<Utc>, observed: &Observed, import: bool) -> bool {
+fn is_stale(
+    pms_time: Option<NaiveDateTime>,
+    received_at: DateTime<Utc>,
+    observed: &Observed,
+    reading: Reading,
+) -> bool {
     let stamped_before = matches!((observed.pms_time, pms_time), (Some(new), Some(old)) if new < old);
     match observed.received_at.cmp(&received_at) {
         std::cmp::Ordering::Less => true,
         std::cmp::Ordering::Equal => stamped_before,
-        std::cmp::Ordering::Greater => import && stamped_before,
+        std::cmp::Ordering::Greater => reading == Reading::Import && stamped_before,
     }
 }
 
-pub fn decide_stay(held: Option<&Held<Stay>>, change: Stay, observed: &Observed, import: bool) -> Verdict<Stay> {
+pub fn decide_stay(held: Option<&Held<Stay>>, change: Stay, observed: &Observed, reading: Reading) -> Verdict<Stay> {
     let Some(held) = held else { return Verdict::Takes { facts: change, refused: None } };
-    if is_stale(held.pms_time, held.received_at, observed, import) {
+    if is_stale(held.pms_time, held.received_at, observed, reading) {
         return Verdict::Stale;
     }
     let from = held.facts.status.get().copied();
     let mut facts = held.facts.clone();
     facts.merge(change);
     let refused = match (from, facts.status.get().copied()) {
-        (Some(from), Some(to)) if from.step(to) == Transition::Refused => Some(RefusedStep { from, to }),
+        (Some(from), Some(to)) if reading != Reading::Confirmed && from.step(to) == Transition::Refused => {
+            Some(RefusedStep { from, to })
+        }
         _ => None,
     };
     if let Some(step) = refused {
@@ -67,10 +83,10 @@ pub fn decide_profile(
     held: Option<&Held<Profile>>,
     change: Profile,
     observed: &Observed,
-    import: bool,
+    reading: Reading,
 ) -> Verdict<Profile> {
     let Some(held) = held else { return Verdict::Takes { facts: change, refused: None } };
-    if is_stale(held.pms_time, held.received_at, observed, import) {
+    if is_stale(held.pms_time, held.received_at, observed, reading) {
         return Verdict::Stale;
     }
     let mut facts = held.facts.clone();
@@ -108,20 +124,26 @@ mod tests {
     fn s1_an_older_imported_value_never_overwrites_a_newer_live_one() {
         let live = held(stay(StayStatus::InHouse, None), &seen(30, 100));
         let imported = stay(StayStatus::Confirmed, None);
-        assert_eq!(decide_stay(Some(&live), imported.clone(), &seen(10, 120), true), Verdict::Stale);
-        assert!(matches!(decide_stay(Some(&live), imported.clone(), &seen(40, 120), true), Verdict::Takes { .. }));
+        assert_eq!(decide_stay(Some(&live), imported.clone(), &seen(10, 120), Reading::Import), Verdict::Stale);
+        assert!(matches!(
+            decide_stay(Some(&live), imported.clone(), &seen(40, 120), Reading::Import),
+            Verdict::Takes { .. }
+        ));
         // The PMS was set back: the poll is right, its clock is not.
-        assert!(matches!(decide_stay(Some(&live), imported, &seen(10, 120), false), Verdict::Takes { .. }));
+        assert!(matches!(decide_stay(Some(&live), imported, &seen(10, 120), Reading::Live), Verdict::Takes { .. }));
     }
 
     #[test]
     fn s1_a_refused_step_keeps_the_status_and_takes_the_rest() {
         let before = held(stay(StayStatus::CheckedOut, None), &seen(0, 1));
-        let verdict = decide_stay(Some(&before), stay(StayStatus::Confirmed, Some("101")), &seen(1, 2), false);
+        let verdict = decide_stay(Some(&before), stay(StayStatus::Confirmed, Some("101")), &seen(1, 2), Reading::Live);
         let Verdict::Takes { facts, refused } = verdict else { panic!("{verdict:?}") };
         assert_eq!(facts.status, Known::Is(StayStatus::CheckedOut));
         assert_eq!(facts.room, Known::Is("101".to_owned()));
         assert_eq!(refused, Some(RefusedStep { from: StayStatus::CheckedOut, to: StayStatus::Confirmed }));
+        let said = decide_stay(Some(&before), stay(StayStatus::Confirmed, None), &seen(0, 3), Reading::Confirmed);
+        let Verdict::Takes { facts, refused: None } = said else { panic!("{said:?}") };
+        assert_eq!(facts.status, Known::Is(StayStatus::Confirmed), "a person says that it is so");
     }
 
     proptest! {
@@ -133,7 +155,7 @@ mod tests {
             for at in repeats {
                 let observed = seen(*at, i64::from(*at));
                 let change = stay(StayStatus::Confirmed, Some(&format!("{at}")));
-                if let Verdict::Takes { facts, .. } = decide_stay(state.as_ref(), change, &observed, false) {
+                if let Verdict::Takes { facts, .. } = decide_stay(state.as_ref(), change, &observed, Reading::Live) {
                     state = Some(held(facts, &observed));
                 }
             }

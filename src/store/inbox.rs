@@ -12,6 +12,8 @@ pub enum InboxKind {
     Stay,
     Profile,
     Event,
+    /// What a person says of a stay.
+    Confirmed,
 }
 
 impl InboxKind {
@@ -20,11 +22,12 @@ impl InboxKind {
             Self::Stay => "stay",
             Self::Profile => "profile",
             Self::Event => "event",
+            Self::Confirmed => "confirmed",
         }
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        [Self::Stay, Self::Profile, Self::Event]
+        [Self::Stay, Self::Profile, Self::Event, Self::Confirmed]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("inbox.kind"))
@@ -85,7 +88,7 @@ pub async fn add_events(
     .await
 }
 
-/// The content hash last taken in for each subject among rows that are not decided (or could not be).
+/// The content hash last taken in for each subject among rows that are not decided, or could not be and nothing newer was.
 pub async fn undecided_hashes(
     via: impl Into<Via<'_>>,
     portal: PortalId,
@@ -97,7 +100,9 @@ pub async fn undecided_hashes(
         let mut args = args![portal.0];
         args.extend(chunk.iter().map(|subject| sea_orm::Value::from(subject.as_str())));
         let sql = format!(
-            "SELECT subject, hash FROM inbox WHERE portal_id = $1 AND state IN (0, 2) AND subject IN ({}) ORDER BY id",
+            "SELECT subject, hash FROM inbox WHERE portal_id = $1 AND subject IN ({}) AND (state = 0 OR state = 2
+               AND NOT EXISTS (SELECT 1 FROM inbox later WHERE later.portal_id = inbox.portal_id
+                 AND later.subject = inbox.subject AND later.state = 1 AND later.id > inbox.id)) ORDER BY id",
             list(1, chunk.len())
         );
         for row in via.rows(&sql, args).await? {

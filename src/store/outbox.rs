@@ -135,6 +135,7 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
             rank = excluded.rank,
             seq = outbox.seq + 1,
             attempts = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.attempts END,
+            seen_at = CASE WHEN outbox.state IN (2, 3) THEN excluded.seen_at ELSE outbox.seen_at END,
             not_before = CASE WHEN outbox.state = 1 THEN outbox.not_before ELSE excluded.not_before END,
             state = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.state END",
     )

@@ -108,11 +108,31 @@ pub async fn over(tx: &Tx, portal: PortalId, subject: &str, cause: &str) -> Resu
     Ok(())
 }
 
-/// Whom a cause is known of at a hotel, whatever became of it.
+/// A removed hotel has no problems any more.
+pub async fn over_at(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM problem WHERE portal_id = $1 AND hotel_id = $2", args![portal.0, hotel.0]).await?;
+    Ok(())
+}
+
+/// One cause is over for these subjects.
+pub async fn over_all(tx: &Tx, portal: PortalId, subjects: &[String], cause: &str) -> Result<(), StoreError> {
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, cause];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "DELETE FROM problem WHERE portal_id = $1 AND cause = $2 AND subject IN ({})",
+            list(2, chunk.len())
+        );
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
+/// Whom a cause is known of at a hotel: dismissed too, but not where somebody asked for another try.
 pub async fn subjects(db: &Db, portal: PortalId, hotel: HotelId, cause: &str) -> Result<Vec<String>, StoreError> {
     let rows = db
         .rows(
-            "SELECT subject FROM problem WHERE portal_id = $1 AND hotel_id = $2 AND cause = $3 ORDER BY subject",
+            "SELECT subject FROM problem WHERE portal_id = $1 AND hotel_id = $2 AND cause = $3 AND state <> 'retried' ORDER BY subject",
             args![portal.0, hotel.0, cause],
         )
         .await?;

@@ -9,7 +9,7 @@ use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
 use super::events::{CrmEvent, PAYLOAD};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
-use crate::domain::decision::{Held, Verdict, decide_profile, decide_stay};
+use crate::domain::decision::{Held, Reading, Verdict, decide_profile, decide_stay};
 use crate::domain::history;
 use crate::domain::{Change, CrmEntity, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject};
 use crate::store::inbox::{InboxKind, InboxRow};
@@ -21,6 +21,9 @@ use crate::store::stays::{Role, StayRow};
 use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, profiles, stay_steps, stays};
 
 /// Our own writes come back as events: a short wait lets a burst of them become one look.
+/// A status that no hotel's day knows from where the stay is.
+pub(super) const STATUS_REFUSED: &str = "status.refused";
+
 const EVENT_PAUSE_MS: i64 = 2_000;
 
 pub(super) struct Chunk<'a> {
@@ -31,6 +34,8 @@ pub(super) struct Chunk<'a> {
     events: Vec<(InboxRow, CrmEvent)>,
     failed: Vec<i64>,
     problems: Vec<NewProblem>,
+    /// Stays whose status is in order.
+    settled: Vec<String>,
     stays: BTreeMap<(HotelId, StayNumber), StayRow>,
     steps: Vec<StepRow>,
     profiles: BTreeMap<(HotelId, ProfileNumber), ProfileRow>,
@@ -59,6 +64,7 @@ impl<'a> Chunk<'a> {
             events: Vec::new(),
             failed: Vec::new(),
             problems: Vec::new(),
+            settled: Vec::new(),
             stays: BTreeMap::new(),
             steps: Vec::new(),
             profiles: BTreeMap::new(),
@@ -112,10 +118,14 @@ impl<'a> Chunk<'a> {
         self.stays = stays::load(tx, self.portal, self.key, &stay_keys).await?.into_iter().collect();
         self.profiles = profiles::load(tx, self.portal, self.key, &profile_keys).await?.into_iter().collect();
         for (row, change) in std::mem::take(&mut self.changes) {
-            let import = row.priority >= super::lane(Priority::Import);
+            let reading = match row.kind {
+                InboxKind::Confirmed => Reading::Confirmed,
+                _ if row.priority >= super::lane(Priority::Import) => Reading::Import,
+                _ => Reading::Live,
+            };
             match change.entity {
-                Entity::Stay(stay) => self.take_stay(&row, *stay, &change.observed, import),
-                Entity::Profile(profile) => self.take_profile(&row, *profile, &change.observed, import),
+                Entity::Stay(stay) => self.take_stay(&row, *stay, &change.observed, reading),
+                Entity::Profile(profile) => self.take_profile(&row, *profile, &change.observed, reading),
             }
         }
         Ok(())
@@ -126,7 +136,7 @@ impl<'a> Chunk<'a> {
         row: &InboxRow,
         stay: crate::domain::Stay,
         observed: &crate::domain::Observed,
-        import: bool,
+        reading: Reading,
     ) {
         let key = (row.hotel, stay.number.clone());
         let before = self.stays.get(&key);
@@ -135,15 +145,18 @@ impl<'a> Chunk<'a> {
             pms_time: row.pms_time,
             received_at: Utc.timestamp_millis_opt(row.received_at).single().unwrap_or_default(),
         });
-        let Verdict::Takes { facts, refused } = decide_stay(held.as_ref(), stay, observed, import) else { return };
-        if let Some(step) = refused {
-            self.problems.push(NewProblem {
+        let Verdict::Takes { facts, refused } = decide_stay(held.as_ref(), stay, observed, reading) else { return };
+        self.problems.retain(|told| told.cause != STATUS_REFUSED || told.subject != row.subject);
+        match refused {
+            Some(step) => self.problems.push(NewProblem {
                 hotel: Some(row.hotel),
                 subject: row.subject.clone(),
-                cause: "status.refused".to_owned(),
+                cause: STATUS_REFUSED.to_owned(),
                 kind: "refused",
                 params: json!({"from": step.from.word(), "to": step.to.word()}),
-            });
+            }),
+            None if before.is_some() => self.settled.push(row.subject.clone()),
+            None => {}
         }
         let steps = before.map(|before| history::steps(&before.facts, &facts)).unwrap_or_default();
         self.steps.extend(steps.into_iter().map(|step| StepRow {
@@ -177,7 +190,7 @@ impl<'a> Chunk<'a> {
         row: &InboxRow,
         profile: crate::domain::Profile,
         observed: &crate::domain::Observed,
-        import: bool,
+        reading: Reading,
     ) {
         let key = (row.hotel, profile.number.clone());
         let before = self.profiles.get(&key);
@@ -186,7 +199,7 @@ impl<'a> Chunk<'a> {
             pms_time: row.pms_time,
             received_at: Utc.timestamp_millis_opt(row.received_at).single().unwrap_or_default(),
         });
-        let Verdict::Takes { facts, .. } = decide_profile(held.as_ref(), profile, observed, import) else { return };
+        let Verdict::Takes { facts, .. } = decide_profile(held.as_ref(), profile, observed, reading) else { return };
         let changed = before.is_none_or(|before| before.facts != facts);
         let renamed = before.is_none_or(|before| before.facts.display_name() != facts.display_name());
         self.profiles.insert(
@@ -216,6 +229,7 @@ impl<'a> Chunk<'a> {
         intents.extend(self.event_intents(tx).await?);
         outbox::add(tx, self.portal, intents).await?;
         inbox::set_failed(tx, self.portal, &self.failed).await?;
+        problems::over_all(tx, self.portal, &self.settled, STATUS_REFUSED).await?;
         problems::raise(tx, self.portal, self.key, &self.problems, self.now).await
     }
 
@@ -320,7 +334,7 @@ impl<'a> Chunk<'a> {
                 links::of_records(tx, self.portal, entity, &ids).await?.into_iter().map(|link| link.crm_id).collect();
             let records = crm_records::load(tx, self.portal, self.key, entity, &ids).await?;
             for (row, event) in events {
-                let gone = event.event.ends_with("DELETE");
+                let gone = event.is_deletion();
                 let echo = !gone
                     && records
                         .get(&event.crm_id)

@@ -25,6 +25,12 @@ pub struct CrmEvent {
     pub ts: i64,
 }
 
+impl CrmEvent {
+    pub fn is_deletion(&self) -> bool {
+        self.event.ends_with("DELETE")
+    }
+}
+
 /// Where inbox payloads are sealed for.
 pub(super) const PAYLOAD: &str = "inbox.payload";
 
@@ -63,7 +69,10 @@ impl EventIntake {
     pub async fn accept(&self, portal: PortalId, event: CrmEvent) -> Result<(), StoreError> {
         let key = self.portals.key(portal).await?;
         let plain = serde_json::to_vec(&event).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
-        let row = (portal, format!("crm:{}:{}", event.entity, event.crm_id), key.seal(PAYLOAD, &plain)?);
+        // A deletion is no repeat of a change: nothing but its own event tells it.
+        let gone = if event.is_deletion() { ":gone" } else { "" };
+        let subject = format!("crm:{}:{}{gone}", event.entity, event.crm_id);
+        let row = (portal, subject, key.seal(PAYLOAD, &plain)?);
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { row, answer }).await.map_err(|_| StoreError::Stopped)?;
         answered.await.map_err(|_| StoreError::Stopped)?

@@ -106,6 +106,8 @@ impl Intake<'_> {
             subjects.push(subject_of(self.hotel, change).to_string());
         }
         let hotel = self.hotel;
+        // First: what is decided between the two looks is found by the second.
+        let undecided = inbox::undecided_hashes(self.db, self.portal, &subjects).await?;
         let mut known: HashMap<String, String> = HashMap::new();
         for (number, hash) in stays::hashes(self.db, self.portal, hotel, &stay_numbers).await? {
             known.insert(format!("stay:{hotel}:{number}"), hash);
@@ -113,7 +115,7 @@ impl Intake<'_> {
         for (number, hash) in profiles::hashes(self.db, self.portal, hotel, &profile_numbers).await? {
             known.insert(format!("profile:{hotel}:{number}"), hash);
         }
-        known.extend(inbox::undecided_hashes(self.db, self.portal, &subjects).await?);
+        known.extend(undecided);
         Ok(known)
     }
 

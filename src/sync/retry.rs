@@ -1,13 +1,19 @@
 //! What a person decides about a problem: once more, or leave it.
 
+use super::chunk::STATUS_REFUSED;
 use super::decide::{RANK_CONTACT, RANK_DEAL};
 use super::engine::Engine;
 use super::error::SyncError;
+use super::events::PAYLOAD;
 use super::reread::PUTBACK_STOPPED;
 use super::strangers;
-use crate::domain::{PortalId, Subject};
+use crate::bitrix::Priority;
+use crate::crypto::TenantKey;
+use crate::domain::{Change, Entity, Known, Observed, PortalId, Stay, StayStatus, Subject};
+use crate::store::inbox::{InboxKind, NewRow};
 use crate::store::outbox::{Intent, NewIntent};
-use crate::store::{crm_records, inbox, links, outbox, problems, sources};
+use crate::store::problems::ProblemRow;
+use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, sources, stays};
 
 impl Engine {
     /// Tries the problem's record again at once.
@@ -29,6 +35,9 @@ impl Engine {
             sources::resume_hotel(&tx, portal, hotel, strangers::REINSTALLED).await?;
             outbox::release_hotel(&tx, portal, hotel).await?;
         }
+        if problem.cause == STATUS_REFUSED {
+            self.confirm_status(&tx, portal, &key, &problem).await?;
+        }
         inbox::revive(&tx, portal, &problem.subject).await?;
         if outbox::retry(&tx, portal, &problem.subject).await? == 0
             && let Ok(subject @ (Subject::Stay(..) | Subject::Profile(..))) = problem.subject.parse::<Subject>()
@@ -47,6 +56,41 @@ impl Engine {
         problems::set_state(&tx, portal, id, "retried", "").await?;
         tx.commit().await?;
         self.wake();
+        Ok(())
+    }
+
+    /// The refused status, as what a person says of the stay.
+    async fn confirm_status(
+        &self,
+        tx: &Tx,
+        portal: PortalId,
+        key: &TenantKey,
+        problem: &ProblemRow,
+    ) -> Result<(), SyncError> {
+        let Ok(Subject::Stay(hotel, number)) = problem.subject.parse() else { return Ok(()) };
+        let Ok(status) = serde_json::from_value::<StayStatus>(problem.params.get("to").cloned().unwrap_or_default())
+        else {
+            return Ok(());
+        };
+        let id = (hotel, number.clone());
+        let Some(held) = stays::load(tx, portal, key, std::slice::from_ref(&id)).await?.remove(&id) else {
+            return Ok(());
+        };
+        let now = self.0.deps.clock.now();
+        let mut said = Stay::new(number);
+        said.status = Known::Is(status);
+        let observed = Observed { source: held.source, pms_time: held.pms_time, received_at: now };
+        let change = Change { entity: Entity::Stay(Box::new(said)), observed };
+        let plain = serde_json::to_vec(&change).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+        let row = NewRow {
+            hotel,
+            kind: InboxKind::Confirmed,
+            subject: problem.subject.clone(),
+            priority: super::lane(Priority::Live),
+            payload: key.seal(PAYLOAD, &plain).map_err(StoreError::Crypto)?,
+            hash: held.hash,
+        };
+        inbox::add(tx, portal, vec![row], now.timestamp_millis()).await?;
         Ok(())
     }
 

@@ -180,7 +180,7 @@ impl Engine {
             received_at: row.received_at,
             deal_id,
             synced_at: record.map(|record| record.synced_at).filter(|at| *at > 0),
-            pending: pending.contains_key(&subject),
+            pending: pending.get(&subject).is_some_and(|(state, ..)| [outbox::WAITING, outbox::SENT].contains(state)),
             history,
             facts: row.facts,
         }))

@@ -1,8 +1,9 @@
 //! The store's own promises, on both engines.
 
-use fidelio_bitrix24::domain::PortalId;
+use fidelio_bitrix24::domain::{HotelId, PortalId};
+use fidelio_bitrix24::store::inbox::{InboxKind, NewRow};
 use fidelio_bitrix24::store::outbox::{self, Intent, NewIntent, Sending, Setback};
-use fidelio_bitrix24::store::{Db, leases};
+use fidelio_bitrix24::store::{Db, inbox, leases};
 
 use crate::on_both_engines;
 
@@ -19,6 +20,30 @@ on_both_engines! {
         assert!(!leases::holds(&tx, &renewed, 2_950).await.unwrap());
         assert!(leases::holds(&tx, &taken, 2_950).await.unwrap());
         tx.commit().await.unwrap();
+    }
+
+    s1_what_could_not_be_decided_hides_nothing_once_something_newer_was(db) {
+        let db = db.db;
+        let row = |hash: &str| NewRow {
+            hotel: HotelId(7),
+            kind: InboxKind::Stay,
+            subject: "stay:7:1".into(),
+            priority: 1,
+            payload: vec![1],
+            hash: hash.into(),
+        };
+        let known = async || inbox::undecided_hashes(&db, PORTAL, &["stay:7:1".to_owned()]).await.unwrap();
+        let tx = db.begin().await.unwrap();
+        inbox::add(&tx, PORTAL, vec![row("x")], 10).await.unwrap();
+        let failed = inbox::claim(&tx, PORTAL, 10, 1).await.unwrap().remove(0);
+        inbox::set_failed(&tx, PORTAL, &[failed.id]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(known().await["stay:7:1"], "x", "it is not taken in again and again");
+        let tx = db.begin().await.unwrap();
+        inbox::add(&tx, PORTAL, vec![row("y")], 20).await.unwrap();
+        inbox::claim(&tx, PORTAL, 20, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(known().await.is_empty(), "what the hotel says again is news");
     }
 
     s1_a_refusal_of_what_was_sent_does_not_bury_what_changed_since(db) {

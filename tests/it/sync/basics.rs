@@ -198,5 +198,10 @@ on_both_engines! {
         let problems = engine.problems(world.id, &ProblemFilter::default(), None, 10).await.unwrap().items;
         assert_eq!(problems[0].cause, "status.refused");
         assert_eq!(problems[0].params, json!({"from": "checked_out", "to": "cancelled"}));
+        // A person looked and says that it is so.
+        engine.retry_problem(world.id, problems[0].id).await.unwrap();
+        world.round(&engine).await;
+        assert!(world.deals()[0].text("stageId").ends_with("LOSE"), "{}", world.deals()[0].text("stageId"));
+        assert!(engine.problems(world.id, &ProblemFilter::default(), None, 10).await.unwrap().items.is_empty());
     }
 }

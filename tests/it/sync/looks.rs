@@ -32,6 +32,28 @@ fn updates(world: &World) -> usize {
 }
 
 on_both_engines! {
+    s1_a_deletion_is_not_lost_behind_a_hint_of_a_change(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let deal = world.deals()[0].id;
+        // The echo of our own write is still undecided.
+        told(&world, deal).await;
+        world.portal.delete_as(2, Kind::Deal, deal).unwrap();
+        let events = EventIntake::new(world.db.clone(), world.clock.clone(), world.node());
+        let gone = CrmEvent { event: "ONCRMDEALDELETE".into(), entity: 2, crm_id: deal, ts: 0 };
+        events.accept(world.id, gone).await.unwrap();
+        assert_eq!(engine.decide(world.id).await.unwrap(), 2);
+        world.pass(Duration::from_secs(3));
+        engine.deliver(world.id).await.unwrap();
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        assert_eq!(updates(&world), 0, "nothing is written to what is known to be deleted");
+    }
+
     s1_an_old_look_after_an_event_does_not_undo_a_newer_write(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");

@@ -10,6 +10,7 @@ use crate::http::HttpState;
 use crate::http::auth::Principal;
 use crate::http::problem::Problem;
 use crate::store::hotels::{self, HotelRow, HotelSettings};
+use crate::store::problems;
 use crate::store::sources::{self, SourceConfig, SourceRow};
 use crate::sync::imports::ImportState;
 use crate::sync::{SyncError, removal};
@@ -180,6 +181,7 @@ pub async fn remove(state: &HttpState, hotel: &HotelRow) -> Result<(), Problem> 
     }
     let tx = state.db.begin().await?;
     hotels::remove(&tx, hotel, addresses, state.clock.now_ms()).await?;
+    problems::over_at(&tx, hotel.portal, hotel.id).await?;
     sources::delete_of_hotel(&tx, hotel.portal, hotel.id).await?;
     if hotel.settings.demo {
         removal::begin(&tx, hotel, state.clock.now_ms()).await?;
