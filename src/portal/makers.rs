@@ -1,7 +1,7 @@
 //! What the maker of an integrator's key is now: a key is never worth more than he is (product §7).
 //!
 //! The portal tells nobody but himself whether somebody is an admin, so it is known as of his last visit. Whether he still
-//! works there at all is asked at each look after the portal (decision 0005).
+//! works there at all is asked at each look after the portal (decision 0006).
 
 use std::collections::BTreeSet;
 

@@ -43,6 +43,20 @@ fn s1_an_answer_becomes_its_rows() {
 }
 
 #[test]
+fn s10_a_mark_of_byte_order_amid_an_answer_is_nothing_wherever_it_is_cut() {
+    let expected = read(ANSWER).expect("well-formed");
+    let marked = ANSWER
+        .replace("?><", "?>\u{FEFF}\u{FEFF}<")
+        .replace("Тихий", "\u{FEFF}Тихий")
+        .replace("</row>", "</row>\u{FEFF}");
+    let bytes = marked.as_bytes();
+    for at in 0..bytes.len() {
+        let (first, rest) = bytes.split_at(at);
+        assert_eq!(read_in(&[first, rest], Limits::default()).as_ref(), Ok(&expected), "cut at {at}");
+    }
+}
+
+#[test]
 fn s1_every_spelling_of_nothing_is_nothing() {
     for body in [
         "<queryResponse Name='d'><rows></rows></queryResponse>",
