@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use super::crm::{Comm, CrmValue, Fields, difference};
 
+/// The one record a deal names that may become none.
+pub const COMPANY: &str = "companyId";
+
 /// One phone or e-mail to add or to take away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommStep {
@@ -57,6 +60,16 @@ pub fn change_set(desired: &Fields, held: &Fields) -> ChangeSet {
                     target.extend(has.iter().cloned());
                 }
                 plain.insert(name.clone(), CrmValue::Texts(target));
+            }
+            want if name == COMPANY => {
+                // Zero is "none" (facts §7.2). One that a person chose is not ours to take away.
+                let none = |value: &CrmValue| value.is_empty() || *value == CrmValue::Int(0);
+                if !none(want) {
+                    plain.insert(name.clone(), want.clone());
+                } else if !none(has) && has == mine {
+                    plain.insert(name.clone(), CrmValue::Int(0));
+                }
+                set.after.insert(ours(name), want.clone());
             }
             other => {
                 plain.insert(name.clone(), other.clone());
@@ -183,6 +196,23 @@ mod tests {
         let mut after = held.clone();
         after.extend(set.after);
         assert!(change_set(&desired, &after).is_empty(), "once confirmed there is nothing left to do");
+    }
+
+    #[test]
+    fn s1_a_company_that_left_the_booking_leaves_the_deal_unless_a_person_chose_another() {
+        let desired = |company: CrmValue| -> Fields { [(COMPANY.to_owned(), company)].into() };
+        let mut held = Fields::new();
+        assert!(change_set(&desired(CrmValue::Empty), &held).is_empty());
+        let set = change_set(&desired(CrmValue::Int(9)), &held);
+        assert_eq!(set.write.get(COMPANY), Some(&CrmValue::Int(9)));
+        held.extend(set.after);
+        let mut by_hand = held.clone();
+        by_hand.insert(COMPANY.into(), CrmValue::Int(5));
+        assert!(change_set(&desired(CrmValue::Empty), &by_hand).is_empty());
+        let set = change_set(&desired(CrmValue::Empty), &held);
+        assert_eq!(set.write.get(COMPANY), Some(&CrmValue::Int(0)));
+        held.extend(set.after);
+        assert!(change_set(&desired(CrmValue::Empty), &held).is_empty(), "once is enough");
     }
 
     #[test]

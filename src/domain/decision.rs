@@ -1,5 +1,7 @@
 //! What one change makes of what is held: pure, so that replays and repeats come to the same end.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use super::change::Observed;
@@ -51,11 +53,13 @@ fn is_stale(
     observed: &Observed,
     reading: Reading,
 ) -> bool {
-    let stamped_before = matches!((observed.pms_time, pms_time), (Some(new), Some(old)) if new < old);
+    let stamped = observed.pms_time.zip(pms_time).map(|(new, old)| new.cmp(&old));
+    let stamped_before = stamped == Some(Ordering::Less);
     match observed.received_at.cmp(&received_at) {
-        std::cmp::Ordering::Less => true,
-        std::cmp::Ordering::Equal => stamped_before,
-        std::cmp::Ordering::Greater => reading == Reading::Import && stamped_before,
+        // The clocks of two nodes differ, the PMS has one.
+        Ordering::Less => stamped != Some(Ordering::Greater),
+        Ordering::Equal => stamped_before,
+        Ordering::Greater => reading == Reading::Import && stamped_before,
     }
 }
 
@@ -131,6 +135,18 @@ mod tests {
         ));
         // The PMS was set back: the poll is right, its clock is not.
         assert!(matches!(decide_stay(Some(&live), imported, &seen(10, 120), Reading::Live), Verdict::Takes { .. }));
+    }
+
+    #[test]
+    fn s1_a_node_whose_clock_is_ahead_hides_no_change_that_another_reads_later() {
+        let ahead = held(stay(StayStatus::Confirmed, None), &seen(10, 105));
+        let next = stay(StayStatus::InHouse, None);
+        assert!(matches!(
+            decide_stay(Some(&ahead), next.clone(), &seen(12, 102), Reading::Live),
+            Verdict::Takes { .. }
+        ));
+        assert_eq!(decide_stay(Some(&ahead), next.clone(), &seen(10, 102), Reading::Live), Verdict::Stale);
+        assert_eq!(decide_stay(Some(&ahead), next, &seen(9, 102), Reading::Live), Verdict::Stale);
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::change_set::COMPANY;
 use super::crm::{CrmEntity, CrmValue, Fields, ORIGINATOR};
 use super::fact::{self, Fact, GuestTotals, spoken, tidy};
 use super::ids::HotelCode;
+use super::known::Known;
 use super::mapping::{Mapping, Owner, transform};
 use super::profile::Profile;
 use super::status::StayStatus;
@@ -57,12 +59,13 @@ pub struct DealPlace {
     pub stages: BTreeMap<StayStatus, String>,
 }
 
-/// Records a deal names; `None` where the link is not known yet, so that the deal's own stays as it is.
+/// Records a deal names. A company that is absent is not known yet, and the deal's own stays as it is; an empty one: the
+/// hotel says that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DealLinks {
     /// The main guest first.
     pub contacts: Vec<i64>,
-    pub company: Option<i64>,
+    pub company: Known<i64>,
 }
 
 fn put(fields: &mut Fields, name: &str, value: CrmValue) {
@@ -97,8 +100,10 @@ pub fn desired_deal(
     if !links.contacts.is_empty() {
         put(&mut fields, "contactIds", CrmValue::Ids(links.contacts.clone()));
     }
-    if let Some(company) = links.company {
-        put(&mut fields, "companyId", CrmValue::Int(company));
+    match links.company {
+        Known::Absent => {}
+        Known::Empty => put(&mut fields, COMPANY, CrmValue::Empty),
+        Known::Is(company) => put(&mut fields, COMPANY, CrmValue::Int(company)),
     }
     fields
 }

@@ -2,10 +2,11 @@
 //!
 //! One question finds everything that is due ([`portals::due`]); one lease a portal keeps two nodes apart.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::{Directory, PortalError, PortalStatus};
@@ -16,8 +17,8 @@ use crate::store::portals::{self, PortalRow};
 use crate::telemetry::Pulse;
 
 const PAUSE: Duration = Duration::from_secs(5);
-/// One slow portal must not delay another.
-const AT_ONCE: usize = 8;
+/// Portals worked for at once, and how many more are looked at for the next place.
+const AT_ONCE: usize = 32;
 const BATCH: i64 = 64;
 
 /// A healthy portal is looked over this often: is it still ours, still installed, still paid, still complete?
@@ -56,24 +57,32 @@ impl Lifecycle {
         futures_util::future::join(self.portals(&stop), self.late(&stop)).await;
     }
 
+    /// A portal that does not answer holds nobody up but itself: whoever is done makes place for the next.
     async fn portals(&self, stop: &CancellationToken) {
+        let mut work = FuturesUnordered::new();
+        let (mut at_work, mut elsewhere) = (HashSet::new(), HashSet::new());
         loop {
             self.pulse.beat();
-            tokio::select! {
-                () = stop.cancelled() => return,
-                ran = self.due() => {
-                    match ran {
-                        Ok(0) => {}
-                        // There may be more of the same.
-                        Ok(_) => continue,
-                        Err(error) => tracing::error!(%error, "portals due could not be read"),
+            match portals::due(self.directory.db(), self.directory.now(), BATCH).await {
+                Ok(due) => {
+                    for portal in due {
+                        if work.len() < AT_ONCE && !elsewhere.contains(&portal) && at_work.insert(portal) {
+                            work.push(async move { (portal, self.one(portal).await) });
+                        }
                     }
                 }
+                Err(error) => tracing::error!(%error, "portals due could not be read"),
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.directory.0.wake.notified() => {}
-                () = self.directory.0.parts.clock.sleep(PAUSE) => {}
+                Some((portal, moved)) = work.next(), if !work.is_empty() => {
+                    at_work.remove(&portal);
+                    if !moved {
+                        elsewhere.insert(portal);
+                    }
+                }
+                () = self.directory.0.wake.notified() => elsewhere.clear(),
+                () = self.directory.0.parts.clock.sleep(PAUSE) => elsewhere.clear(),
             }
         }
     }
@@ -102,24 +111,21 @@ impl Lifecycle {
 
     async fn due(&self) -> Result<usize, PortalError> {
         let due = portals::due(self.directory.db(), self.directory.now(), BATCH).await?;
-        let moved = stream::iter(due)
-            .map(|portal| async move {
-                match self.directory.advance(portal).await {
-                    Ok(moved) => moved,
-                    Err(error) => {
-                        tracing::error!(portal = portal.0, %error, "a portal's life could not go on");
-                        let retry = self.directory.now().saturating_add(RETRY_MS);
-                        let _ = portals::set_check(self.directory.db(), portal, Some(retry)).await;
-                        false
-                    }
-                }
-            })
-            .buffer_unordered(AT_ONCE)
-            .inspect(|_| self.pulse.beat())
-            .filter(|moved| std::future::ready(*moved))
-            .count()
-            .await;
-        Ok(moved)
+        let ended = due.into_iter().map(|portal| self.one(portal)).collect::<FuturesUnordered<_>>();
+        Ok(ended.filter(|moved| std::future::ready(*moved)).count().await)
+    }
+
+    /// One step of one portal's life; `false`: another node has it, or it is tried again later.
+    async fn one(&self, portal: PortalId) -> bool {
+        match self.directory.advance(portal).await {
+            Ok(moved) => moved,
+            Err(error) => {
+                tracing::error!(portal = portal.0, %error, "a portal's life could not go on");
+                let retry = self.directory.now().saturating_add(RETRY_MS);
+                let _ = portals::set_check(self.directory.db(), portal, Some(retry)).await;
+                false
+            }
+        }
     }
 }
 

@@ -209,6 +209,9 @@ impl Engine {
         }
         let lane = super::lane(Self::import_priority());
         if imports::on_their_way(db, portal, job.hotel, lane).await? == 0 {
+            let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+            let cursor = Cursor { ended: Some(self.ended(portal, job).await?), ..cursor };
+            imports::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
             imports::step(db, portal, &job.id, &["running"], "completed", now).await?;
         }
         Ok(())

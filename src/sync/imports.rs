@@ -34,14 +34,14 @@ pub struct Estimate {
     pub seconds: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Count {
     pub done: i64,
     pub total: i64,
     pub rejected: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Progress {
     pub stays: Count,
     pub guests: Count,
@@ -102,6 +102,8 @@ pub(super) struct Cursor {
     pub failures: u32,
     pub not_before: i64,
     pub failure: String,
+    /// What it had done when it was completed: bookings of the range that come later are not its own.
+    pub ended: Option<Progress>,
 }
 
 /// The range in the order in which people need it: today's and tomorrow's arrivals, those who arrived lately (among them
@@ -238,18 +240,34 @@ impl Engine {
         Ok(any("paused") && !any("running"))
     }
 
+    /// What stands of the job's range in the store and in the portal.
+    async fn progress(&self, portal: PortalId, job: &JobRow) -> Result<Progress, SyncError> {
+        let (db, range) = (&self.0.deps.db, (job.from, job.to));
+        let count = |tally: Tally| Count { done: tally.done, total: tally.total, rejected: tally.rejected };
+        Ok(Progress {
+            stays: count(imports::tally_stays(db, portal, job.hotel, range).await?),
+            guests: count(imports::tally_profiles(db, portal, job.hotel, range, "guest").await?),
+            companies: count(imports::tally_profiles(db, portal, job.hotel, range, "company").await?),
+        })
+    }
+
+    /// All of the job's own is done or refused; what is still on its way came since.
+    pub(super) async fn ended(&self, portal: PortalId, job: &JobRow) -> Result<Progress, SyncError> {
+        let mut progress = self.progress(portal, job).await?;
+        for count in [&mut progress.stays, &mut progress.guests, &mut progress.companies] {
+            count.total = count.done + count.rejected;
+        }
+        Ok(progress)
+    }
+
     async fn import_view(&self, portal: PortalId, job: JobRow) -> Result<ImportView, SyncError> {
         let deps = &self.0.deps;
-        let range = (job.from, job.to);
-        let count = |tally: Tally| Count { done: tally.done, total: tally.total, rejected: tally.rejected };
-        let mut progress = Progress::default();
-        if !job.dry_run {
-            let db = &deps.db;
-            progress.stays = count(imports::tally_stays(db, portal, job.hotel, range).await?);
-            progress.guests = count(imports::tally_profiles(db, portal, job.hotel, range, "guest").await?);
-            progress.companies = count(imports::tally_profiles(db, portal, job.hotel, range, "company").await?);
-        }
-        let cursor: Cursor = serde_json::from_value(job.progress).unwrap_or_default();
+        let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let progress = match cursor.ended {
+            Some(ended) => ended,
+            None if job.dry_run => Progress::default(),
+            None => self.progress(portal, &job).await?,
+        };
         let state = ImportState::read(&job.state);
         let until = if state == ImportState::Running { deps.clock.now_ms() } else { job.updated_at };
         let counts = [progress.stays, progress.guests, progress.companies];

@@ -12,7 +12,7 @@ use super::plan_people::planned;
 use crate::bitrix::Priority;
 use crate::domain::change_set::change_set;
 use crate::domain::desired::{DealLinks, deal_birth, desired_deal};
-use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, ProfileNumber, StayNumber, Subject};
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Known, ProfileNumber, Stay, StayNumber, Subject};
 use crate::store::crm_index::{self, IndexKind};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
@@ -168,7 +168,7 @@ impl Delivery {
     fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
         let mut links = DealLinks::default();
         let mut named = Vec::new();
-        let mut agent = None;
+        let (mut company, mut agent) = (None, None);
         let (mut wait, mut later) = (false, None);
         for (profile, role) in stays::roles(&row.facts) {
             let subject = Subject::Profile(row.hotel, profile).to_string();
@@ -180,7 +180,7 @@ impl Delivery {
                     (CrmEntity::Contact, _) if role.is_person() && !links.contacts.contains(&link.crm_id) => {
                         links.contacts.push(link.crm_id);
                     }
-                    (CrmEntity::Company, Role::Company) => links.company = Some(link.crm_id),
+                    (CrmEntity::Company, Role::Company) => company = Some(link.crm_id),
                     (CrmEntity::Company, Role::TravelAgent | Role::Source) => agent = agent.or(Some(link.crm_id)),
                     _ => {}
                 },
@@ -200,7 +200,11 @@ impl Delivery {
                 }
             }
         }
-        links.company = links.company.or(agent);
+        links.company = match company.or(agent) {
+            Some(id) => Known::Is(id),
+            None if names_no_company(&row.facts) => Known::Empty,
+            None => Known::Absent,
+        };
         if wait {
             return Guests::Wait;
         }
@@ -303,4 +307,10 @@ impl Delivery {
         write.named = named;
         plan.writes.push(write);
     }
+}
+
+/// The hotel says so; what it does not say means nothing.
+fn names_no_company(stay: &Stay) -> bool {
+    let others = [&stay.travel_agent, &stay.source_profile];
+    stay.company == Known::Empty && others.iter().all(|role| role.get().is_none())
 }

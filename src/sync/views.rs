@@ -178,7 +178,7 @@ impl Engine {
             source: row.source,
             pms_time: row.pms_time,
             received_at: row.received_at,
-            deal_id,
+            deal_id: deal_id.filter(|_| record.as_ref().is_none_or(|record| !record.deleted)),
             synced_at: record.map(|record| record.synced_at).filter(|at| *at > 0),
             pending: pending.get(&subject).is_some_and(|(state, ..)| [outbox::WAITING, outbox::SENT].contains(state)),
             history,

@@ -11,7 +11,9 @@ use fidelio_bitrix24::domain::change_set::bare;
 use fidelio_bitrix24::domain::crm::{Comm, kind_of};
 use fidelio_bitrix24::domain::desired::{DealLinks, DealPlace, desired_deal, desired_person};
 use fidelio_bitrix24::domain::fact::GuestTotals;
-use fidelio_bitrix24::domain::{Change, CrmEntity, CrmValue, Entity, HotelCode, Mapping, Profile, Stay, StayStatus};
+use fidelio_bitrix24::domain::{
+    Change, CrmEntity, CrmValue, Entity, HotelCode, Known, Mapping, Profile, Stay, StayStatus,
+};
 use fidelio_bitrix24::fidelio::{Read, Sink, SourceError};
 use fidelio_bitrix24::store::{hotels, sources, stays};
 
@@ -143,7 +145,7 @@ pub async fn differences(town: &Town, house: &House, life: &Life) -> Vec<String>
     let mut named = BTreeSet::new();
     for stay in truth.stays.values() {
         let mark = format!("{CODE}:{}", stay.number);
-        let (mut links, mut agent) = (DealLinks::default(), None);
+        let (mut links, mut firm, mut agent) = (DealLinks::default(), None, None);
         for (profile, role) in stays::roles(stay) {
             let company =
                 truth.profiles.get(profile.as_str()).and_then(|p| p.kind.get()).is_some_and(|k| k.is_company());
@@ -152,13 +154,13 @@ pub async fn differences(town: &Town, house: &House, life: &Life) -> Vec<String>
             named.insert((profile.to_string(), company));
             let Some([record]) = records.map(Vec::as_slice) else { continue };
             match role {
-                stays::Role::Company if company => links.company = Some(record.id),
+                stays::Role::Company if company => firm = Some(record.id),
                 stays::Role::TravelAgent | stays::Role::Source if company => agent = agent.or(Some(record.id)),
                 _ if !company && !links.contacts.contains(&record.id) => links.contacts.push(record.id),
                 _ => {}
             }
         }
-        links.company = links.company.or(agent);
+        links.company = firm.or(agent).map_or(Known::Absent, Known::Is);
         let found = marks.remove(&mark).unwrap_or_default();
         if life.deleted.contains(&mark) {
             wrong.extend((!found.is_empty()).then(|| format!("{mark}: deleted by a person and made again")));

@@ -44,6 +44,23 @@ async fn view(world: &World, id: &str) -> ImportView {
 }
 
 on_both_engines! {
+    s1_a_completed_import_counts_no_booking_that_came_after_it(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 2);
+        let id = started(&world).await;
+        for _ in 0..40 {
+            step(&world).await;
+        }
+        let done = view(&world, &id).await;
+        assert_eq!((done.state, done.progress.stays.done, done.progress.stays.total), (ImportState::Completed, 2, 2));
+        // Read and decided, not yet sent.
+        world.book("50", "51");
+        let engine = world.engine();
+        engine.poll_source(world.id, world.source).await.unwrap();
+        assert!(engine.decide(world.id).await.unwrap() > 0);
+        assert_eq!(view(&world, &id).await.progress, done.progress);
+    }
+
     s1_a_live_change_overtakes_an_import_and_is_not_undone_by_it(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");
