@@ -1,10 +1,10 @@
-//! Many rows in one statement, and reading through either a connection or a transaction.
+//! Many rows in one statement, through either a connection or a transaction.
 
 use sea_orm::Value;
 
 use super::{Db, Row, StoreError, Tx};
 
-/// Where a reading function reads: outside any transaction, or inside the caller's.
+/// Where a function reads or writes: outside any transaction, or inside the caller's.
 #[derive(Clone, Copy, Debug)]
 pub enum Via<'a> {
     Db(&'a Db),
@@ -30,6 +30,13 @@ impl Via<'_> {
             Self::Tx(tx) => tx.rows(text, args).await,
         }
     }
+
+    pub(crate) async fn execute(&self, text: &str, args: Vec<Value>) -> Result<u64, StoreError> {
+        match self {
+            Self::Db(db) => db.execute(text, args).await,
+            Self::Tx(tx) => tx.execute(text, args).await,
+        }
+    }
 }
 
 /// Placeholders in one statement. SQLite would take 32,766, PostgreSQL 65,535; beyond a few hundred rows nothing is gained.
@@ -45,14 +52,16 @@ pub(crate) fn chunk_of(columns: usize) -> usize {
     (MAX_ARGS / columns.max(1)).clamp(1, 500)
 }
 
-/// `INSERT INTO … (…) VALUES (…), (…) <tail>` for as many rows as there are.
+/// `INSERT INTO … (…) VALUES (…), (…) <tail>` for as many rows as there are. Outside a transaction each statement is one
+/// of its own.
 pub(crate) async fn insert(
-    tx: &Tx,
+    via: impl Into<Via<'_>>,
     into: &str,
     columns: &[&str],
     rows: Vec<Vec<Value>>,
     tail: &str,
 ) -> Result<u64, StoreError> {
+    let via = via.into();
     let mut touched = 0;
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
@@ -62,7 +71,7 @@ pub(crate) async fn insert(
             .collect::<Vec<_>>()
             .join(", ");
         let text = format!("INSERT INTO {into} ({}) VALUES {tuples} {tail}", columns.join(", "));
-        touched += tx.execute(&text, chunk.into_iter().flatten().collect()).await?;
+        touched += via.execute(&text, chunk.into_iter().flatten().collect()).await?;
     }
     Ok(touched)
 }

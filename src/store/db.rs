@@ -15,6 +15,9 @@ use super::sql::{self, Row};
 use crate::config;
 use crate::crypto::CryptoError;
 
+/// A connection to PostgreSQL that answered so lately is not asked whether it lives before it is used.
+const PG_TRUSTED: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -58,11 +61,10 @@ impl StoreError {
 
 /// On a full disk SQLite rolls a transaction back by itself; the connection then takes itself to be inside of one for
 /// ever, and no further one can begin on it. It is replaced.
-async fn is_usable(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
+fn is_usable(connection: &sqlx::SqliteConnection) -> bool {
     use sqlx::Connection;
-    // Whatever was left to roll back is done before this is answered.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
+    // Whatever was left to roll back was done when the connection came back to its pool.
+    !connection.is_in_transaction()
 }
 
 fn transient(error: &sqlx::Error) -> bool {
@@ -131,7 +133,11 @@ impl Db {
             Self::connect_sqlite(url).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let mut options = ConnectOptions::new(url);
-            options.max_connections(12).sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
+            options
+                .max_connections(12)
+                .sqlx_logging(false)
+                .acquire_timeout(Duration::from_secs(10))
+                .test_before_acquire_if_idle_for(PG_TRUSTED);
             let pool = Database::connect(options).await?;
             Ok(Self { write: pool.clone(), read: pool, engine: Engine::Postgres })
         } else {
@@ -154,13 +160,21 @@ impl Db {
                 .max_connections(connections)
                 .sqlx_logging(false)
                 .acquire_timeout(Duration::from_secs(30))
-                .map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(is_usable(connection)))
+                // A file does not go away as a server does: asking it before each statement only costs a way to its thread.
+                .test_before_acquire(false)
+                .map_sqlx_sqlite_before_acquire(|connection, _| {
+                    let usable = is_usable(connection);
+                    Box::pin(async move { Ok(usable) })
+                })
                 .map_sqlx_sqlite_opts(|sqlite| {
                     sqlite
                         .journal_mode(SqliteJournalMode::Wal)
                         // An acknowledged event must survive a power cut.
                         .synchronous(SqliteSynchronous::Full)
                         .busy_timeout(Duration::from_secs(10))
+                        // Pages: an import changes the same leaves of indexes again and again; they are read and copied back less often.
+                        .pragma("cache_size", "-16384")
+                        .pragma("wal_autocheckpoint", "4000")
                         .foreign_keys(true)
                 });
             options

@@ -67,9 +67,10 @@ pub async fn add(tx: &Tx, portal: PortalId, rows: Vec<NewRow>, now: i64) -> Resu
     insert(tx, "inbox", &columns, rows, "").await
 }
 
-/// Hints of several portals in one statement. A hint that repeats one nobody has looked at yet adds nothing.
+/// Hints of several portals, on disk when it returns. One statement is a transaction without the ways to and fro of its
+/// begin and end. A hint that repeats one nobody has looked at yet adds nothing.
 pub async fn add_events(
-    tx: &Tx,
+    db: &Db,
     rows: Vec<(PortalId, String, Vec<u8>)>,
     priority: i32,
     now: i64,
@@ -79,7 +80,7 @@ pub async fn add_events(
         .map(|(portal, subject, payload)| args![portal.0, InboxKind::Event.word(), subject, priority, payload, now])
         .collect();
     insert(
-        tx,
+        db,
         "inbox",
         &["portal_id", "kind", "subject", "priority", "payload_sealed", "received_at"],
         rows,

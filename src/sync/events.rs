@@ -34,8 +34,8 @@ impl CrmEvent {
 /// Where inbox payloads are sealed for.
 pub(super) const PAYLOAD: &str = "inbox.payload";
 
-/// How many events one transaction takes at most.
-const GROUP: usize = 512;
+/// How many events one transaction takes at most: what fits one statement.
+const GROUP: usize = 500;
 
 /// A commit costs the same for one event as for many. A lone event goes at once, and a crowd forms its own groups while
 /// the commit before runs; for what comes in fewer than [`COMPANY`] at a time, commits begin this far apart.
@@ -127,9 +127,8 @@ impl Waiting {
 }
 
 async fn commit(db: &Db, rows: Vec<EventRow>, now: i64) -> Result<(), StoreError> {
-    let tx = db.begin().await?;
-    inbox::add_events(&tx, rows, super::lane(Priority::Live), now).await?;
-    tx.commit().await
+    inbox::add_events(db, rows, super::lane(Priority::Live), now).await?;
+    Ok(())
 }
 
 #[cfg(test)]

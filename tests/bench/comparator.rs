@@ -44,9 +44,7 @@ async fn take(parts: Data<Parts>, body: Bytes) -> HttpResponse {
     let sealed = key.seal("inbox.payload", &serde_json::to_vec(&hint).expect("json")).expect("sealed");
     if parts.writes {
         let row = (admitted.portal, format!("crm:{}:{}", hint.entity, hint.crm_id), sealed);
-        let tx = parts.db.begin().await.expect("a transaction");
-        inbox::add_events(&tx, vec![row], LIVE, parts.clock.now_ms()).await.expect("a row");
-        tx.commit().await.expect("a commit");
+        inbox::add_events(&parts.db, vec![row], LIVE, parts.clock.now_ms()).await.expect("a row");
     }
     HttpResponse::Ok().finish()
 }

@@ -8,7 +8,7 @@ use fidelio_bitrix24::app::serve::App;
 use fidelio_bitrix24::clock::Clock;
 use fidelio_bitrix24::config;
 use fidelio_bitrix24::domain::{HotelId, PortalId};
-use fidelio_bitrix24::store::{hotels, limits, sources};
+use fidelio_bitrix24::store::{hotels, limits, outbox, problems, sources};
 use tokio_util::sync::CancellationToken;
 
 use crate::database;
@@ -114,6 +114,14 @@ pub async fn run(table: &mut Table, full: bool) {
     table.add(&case, "limit rejections", refused.to_string(), "0");
     let made = (portal.count(Entity::Deal), portal.count(Entity::Contact));
     table.add(&case, "deals, contacts", format!("{}, {}", made.0, made.1), &format!("{stays}, {guests}"));
+
+    let (waiting, _) = outbox::pending(&app.db, id).await.expect("the outbox");
+    let (wrong, doubtful) = (
+        problems::open_count(&app.db, id).await,
+        problems::hints(&app.db, id, 0, 1_000).await.map(|hints| hints.len()),
+    );
+    let left = (waiting, wrong.expect("problems"), doubtful.expect("hints"));
+    table.add(&case, "left to send, problems, doubtful guests", format!("{left:?}"), "none");
 
     unchanged(table, &app, &hotel, &portal, id, hotel_id).await;
     stop.cancel();
