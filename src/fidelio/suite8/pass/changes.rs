@@ -10,7 +10,7 @@ use crate::fidelio::suite8::conditions::{Cond, Op};
 use crate::fidelio::suite8::dates::{self, Stamp, StampForm};
 use crate::fidelio::suite8::error::WireError;
 use crate::fidelio::suite8::fields::{Kind, PROFILE, RESERVATION, STAMPS, UPDATED};
-use crate::fidelio::suite8::poll::{DELTA, Extra, Look, Mark, Sighting, hidden};
+use crate::fidelio::suite8::poll::{Extra, Look, Mark, Refusal, Sighting, hidden};
 use crate::fidelio::suite8::xml::Row;
 
 /// A window narrower than this is not cut further.
@@ -50,7 +50,7 @@ impl Pass<'_> {
     }
 
     async fn kind_changes(&mut self, kind: &'static Kind) -> Result<Option<i64>, SourceError> {
-        if self.state.refuses(DELTA) {
+        if self.state.refuses(&Refusal::Changes) {
             return Ok(None);
         }
         let stays = kind.req_type == RESERVATION.req_type;
@@ -199,7 +199,7 @@ impl Pass<'_> {
                         StampForm::Full => Some(StampForm::Seconds),
                         StampForm::Seconds => Some(StampForm::Day),
                         StampForm::Day => {
-                            self.state.refused(DELTA, self.hotel.clock.now());
+                            self.state.refused(Refusal::Changes, self.hotel.clock.now());
                             self.state.form = None;
                             return Ok(None);
                         }

@@ -16,7 +16,7 @@ use super::error::WireError;
 use super::fields::{Group, Kind, PROFILE, RESERVATION};
 use super::hotel::{Hotel, Licensed};
 use super::map::Unreadable;
-use super::poll::{DELTA, State};
+use super::poll::{Refusal, State};
 use super::request::Query;
 use crate::fidelio::{ReadReport, RecordKind, Sink, SourceError, Unread};
 
@@ -62,7 +62,7 @@ impl<'a> Pass<'a> {
         for area in self.state.not_licensed() {
             self.area_off(&area);
         }
-        if self.state.refuses(DELTA) {
+        if self.state.refuses(&Refusal::Changes) {
             self.note("no_delta");
         }
         self.report
@@ -91,8 +91,8 @@ impl<'a> Pass<'a> {
         for group in on {
             match probe(self.hotel, kind, &[group]).await {
                 Ok(()) => {}
-                Err(WireError::Status { status, .. }) => {
-                    self.state.switch_off(kind, group.name, status.word(), self.hotel.clock.now());
+                Err(error @ WireError::Status { .. }) => {
+                    self.state.switch_off(kind, group.name, error.is_denied(), self.hotel.clock.now());
                     learned = true;
                 }
                 Err(error) => return Err(error),

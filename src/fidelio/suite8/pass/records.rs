@@ -11,7 +11,7 @@ use crate::fidelio::suite8::dates::Stamp;
 use crate::fidelio::suite8::error::WireError;
 use crate::fidelio::suite8::fields::{Kind, PROFILE, RESERVATION};
 use crate::fidelio::suite8::map::{self, ReadStay, Unreadable};
-use crate::fidelio::suite8::poll::{Extra, GONE, Shape, WIDE, batches, hidden};
+use crate::fidelio::suite8::poll::{Extra, GONE, Refusal, Shape, batches, hidden};
 use crate::fidelio::suite8::values;
 use crate::fidelio::suite8::xml::Row;
 
@@ -65,7 +65,7 @@ impl Pass<'_> {
         let mut open = numbers.to_vec();
         let mut most = LOT;
         while !open.is_empty() {
-            let shape = if self.state.refuses(WIDE) { Shape::SINGLE } else { Shape::WIDE };
+            let shape = if self.state.refuses(&Refusal::Lots) { Shape::SINGLE } else { Shape::WIDE };
             let todo = batches(kind.key, &open, shape, most);
             open = Vec::new();
             for batch in todo {
@@ -86,14 +86,19 @@ impl Pass<'_> {
                         open = batch.numbers;
                     }
                     Err(error)
-                        if error.is_refusal() && !self.state.refuses(WIDE) && state.is_none() && !error.is_denied() =>
+                        if error.is_refusal()
+                            && !self.state.refuses(&Refusal::Lots)
+                            && state.is_none()
+                            && !error.is_denied() =>
                     {
-                        self.state.refused(WIDE, self.hotel.clock.now());
+                        self.state.refused(Refusal::Lots, self.hotel.clock.now());
                         open = batch.numbers;
                     }
                     // One number alone is refused: it is named, its neighbours go on.
                     Err(WireError::Status { status, .. })
-                        if self.state.refuses(WIDE) && state.is_none() && !["AD", "IC"].contains(&status.word()) =>
+                        if self.state.refuses(&Refusal::Lots)
+                            && state.is_none()
+                            && !["AD", "IC"].contains(&status.word()) =>
                     {
                         for number in batch.numbers {
                             let why = format!("refused with {}", status.word());

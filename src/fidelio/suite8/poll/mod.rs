@@ -9,4 +9,4 @@ pub mod state;
 pub use batch::{Shape, batches};
 pub use mark::{Look, Mark, Sighting};
 pub use slices::{Slice, Slicer};
-pub use state::{DELTA, Extra, GONE, Import, State, WIDE, hidden};
+pub use state::{Extra, GONE, Import, Refusal, State, hidden};

@@ -21,8 +21,8 @@ pub struct State {
     pub form: Option<StampForm>,
     /// The suffix it prints (`UTC-180`), echoed in conditions.
     pub suffix: Option<String>,
-    /// What this hotel refuses: groups of fields (`Reservation.Notes`), [`DELTA`], [`WIDE`], states (`state.3`).
-    pub off: BTreeMap<String, Off>,
+    /// What this hotel refuses.
+    pub off: Vec<Off>,
     /// Whether rows of a reservation state must be asked for on their own.
     pub extra: BTreeMap<u8, Extra>,
     /// Seconds of changes one window may hold: set after a time-out, gone when it is no longer needed.
@@ -38,8 +38,21 @@ pub struct State {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Off {
-    pub status: String,
+    pub what: Refusal,
     pub since: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Optional fields of a kind.
+    Fields { area: String, licence: bool },
+    /// The question for rows of a reservation state.
+    State(u8),
+    /// Stamps as conditions. Without them, only arrivals near today are read again and again.
+    Changes,
+    /// Many numbers in one message.
+    Lots,
 }
 
 /// What is known of the rows of one state (facts §6: whether a plain query returns cancelled ones is stated nowhere).
@@ -51,11 +64,6 @@ pub enum Extra {
     /// Asking for the state returned a row which the plain query had not.
     Needed,
 }
-
-/// Stamps as conditions. Where they are refused, only arrivals near today are read again and again.
-pub const DELTA: &str = "delta";
-/// Many numbers in one message.
-pub const WIDE: &str = "wide";
 
 /// What a plain query may hide, as questions of their own: the states checked out (of today), cancelled, no-show, offer,
 /// and [`GONE`].
@@ -112,38 +120,45 @@ impl State {
     }
 
     pub fn is_on(&self, kind: &Kind, group: &str) -> bool {
-        !self.off.contains_key(&key(kind, group))
+        let name = area(kind, group);
+        !self.off.iter().any(|off| matches!(&off.what, Refusal::Fields { area, .. } if *area == name))
     }
 
-    pub fn switch_off(&mut self, kind: &Kind, group: &str, status: &str, now: DateTime<Utc>) {
-        self.off.insert(key(kind, group), Off { status: status.to_owned(), since: now });
+    /// `licence`: they are refused because the licence or the user's rights do not cover them.
+    pub fn switch_off(&mut self, kind: &Kind, group: &str, licence: bool, now: DateTime<Utc>) {
+        self.refused(Refusal::Fields { area: area(kind, group), licence }, now);
     }
 
-    pub fn refuses(&self, what: &str) -> bool {
-        self.off.contains_key(what)
+    pub fn refuses(&self, what: &Refusal) -> bool {
+        self.off.iter().any(|off| off.what == *what)
     }
 
-    pub fn refused(&mut self, what: &str, now: DateTime<Utc>) {
-        self.off.insert(what.to_owned(), Off { status: "refused".to_owned(), since: now });
+    pub fn refused(&mut self, what: Refusal, now: DateTime<Utc>) {
+        self.off.retain(|off| off.what != what);
+        self.off.push(Off { what, since: now });
     }
 
     /// The question for a state was refused; `false` where its rows are known to come in no other way.
     pub fn state_refused(&mut self, state: u8, now: DateTime<Utc>) -> bool {
         let needed = self.extra.get(&state) == Some(&Extra::Needed);
         if !needed {
-            self.refused(&format!("state.{state}"), now);
+            self.refused(Refusal::State(state), now);
         }
         !needed
     }
 
     /// What was refused is tried again after a day.
     pub fn forget_old(&mut self, now: DateTime<Utc>) {
-        self.off.retain(|_, off| now.signed_duration_since(off.since) < Duration::hours(RETRY_AFTER_HOURS));
+        self.off.retain(|off| now.signed_duration_since(off.since) < Duration::hours(RETRY_AFTER_HOURS));
     }
 
     /// Areas the licence or the user's rights do not cover.
     pub fn not_licensed(&self) -> Vec<String> {
-        self.off.iter().filter(|(_, off)| off.status == "AD").map(|(name, _)| name.clone()).collect()
+        let denied = |off: &Off| match &off.what {
+            Refusal::Fields { area, licence: true } => Some(area.clone()),
+            _ => None,
+        };
+        self.off.iter().filter_map(denied).collect()
     }
 
     /// Fields to ask of a kind: the core and every group that is not off.
@@ -156,7 +171,7 @@ impl State {
     pub fn states_to_ask(&self) -> Vec<u8> {
         HIDDEN
             .into_iter()
-            .filter(|state| self.extra.get(state) != Some(&Extra::Included) && !self.refuses(&format!("state.{state}")))
+            .filter(|state| self.extra.get(state) != Some(&Extra::Included) && !self.refuses(&Refusal::State(*state)))
             .collect()
     }
 
@@ -168,7 +183,7 @@ impl State {
     }
 }
 
-fn key(kind: &Kind, group: &str) -> String {
+fn area(kind: &Kind, group: &str) -> String {
     format!("{}.{group}", kind.req_type)
 }
 
@@ -202,7 +217,8 @@ mod tests {
     fn s1_a_refused_group_is_off_for_a_day() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).expect("time");
         let mut state = State::default();
-        state.switch_off(&RESERVATION, "Notes", "AD", now);
+        state.switch_off(&RESERVATION, "Notes", true, now);
+        state.switch_off(&RESERVATION, "Share", false, now);
         assert!(!state.fields(&RESERVATION).contains(&"NotesList"));
         assert_eq!(state.not_licensed(), ["Reservation.Notes"]);
         state.forget_old(now + Duration::hours(23));
@@ -218,11 +234,11 @@ mod tests {
         state.extra.insert(3, Extra::Needed);
         assert!(!state.state_refused(3, now), "its rows come in no other way");
         assert!(state.state_refused(4, now));
-        state.refused(DELTA, now);
+        state.refused(Refusal::Changes, now);
         assert_eq!(state.states_to_ask(), [2, 3, 5, GONE]);
-        assert!(state.refuses(DELTA) && state.not_licensed().is_empty());
+        assert!(state.refuses(&Refusal::Changes) && state.not_licensed().is_empty());
         state.forget_old(now + Duration::hours(25));
-        assert!(!state.refuses(DELTA) && state.states_to_ask().contains(&4));
+        assert!(!state.refuses(&Refusal::Changes) && state.states_to_ask().contains(&4));
     }
 
     #[test]
