@@ -361,12 +361,13 @@ const TABLES: &[&str] = &[
         created_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, hotel_id, version)
     )",
-    "CREATE TABLE import_job (
+    // `kind`: `import`, or `estimate` of one.
+    "CREATE TABLE job (
         id TEXT NOT NULL PRIMARY KEY,
         portal_id BIGINT NOT NULL,
         hotel_id BIGINT NOT NULL,
         state TEXT NOT NULL,
-        dry_run BOOLEAN NOT NULL,
+        kind TEXT NOT NULL,
         from_date TEXT NOT NULL,
         to_date TEXT NOT NULL,
         progress TEXT NOT NULL DEFAULT '{}',
@@ -374,6 +375,14 @@ const TABLES: &[&str] = &[
         started_by BIGINT NOT NULL,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL
+    )",
+    // What an estimate that is under way has met.
+    "CREATE TABLE estimated (
+        portal_id BIGINT NOT NULL,
+        job TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        number TEXT NOT NULL,
+        PRIMARY KEY (portal_id, job, kind, number)
     )",
 ];
 
@@ -395,7 +404,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX crm_index_by_record ON crm_index (portal_id, entity, crm_id)",
     "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, rank, id)",
     "CREATE INDEX problem_open ON problem (portal_id, state, last_at)",
-    "CREATE INDEX import_job_by_portal ON import_job (portal_id, created_at)",
+    "CREATE INDEX job_by_portal ON job (portal_id, created_at)",
     "CREATE INDEX idempotency_by_age ON idempotency (created_at)",
 ];
 

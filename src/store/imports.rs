@@ -1,124 +1,10 @@
-//! Import jobs: what was asked for and how far it came.
+//! What an import has to do with the store: what stands of its range, what its estimate has counted.
 
 use chrono::NaiveDate;
-use sea_orm::Value;
 
+use super::bulk::insert;
 use super::{Db, Row, StoreError, Tx, args};
 use crate::domain::{HotelId, PortalId};
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct JobRow {
-    pub id: String,
-    pub hotel: HotelId,
-    /// `queued`, `running`, `paused`, `completed`, `cancelled`, `failed`.
-    pub state: String,
-    pub dry_run: bool,
-    pub from: NaiveDate,
-    pub to: NaiveDate,
-    pub progress: serde_json::Value,
-    pub estimate: Option<serde_json::Value>,
-    pub created_at: i64,
-    pub updated_at: i64,
-}
-
-const COLUMNS: &str = "id, hotel_id, state, dry_run, from_date, to_date, progress, estimate, created_at, updated_at";
-
-fn read(row: &Row) -> Result<JobRow, StoreError> {
-    let date = |name| -> Result<NaiveDate, StoreError> {
-        row.get::<String>(name)?.parse().map_err(|_| StoreError::Corrupt("import_job dates"))
-    };
-    let json = |text: String| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("import_job.progress"));
-    Ok(JobRow {
-        id: row.get("id")?,
-        hotel: HotelId(row.get("hotel_id")?),
-        state: row.get("state")?,
-        dry_run: row.get("dry_run")?,
-        from: date("from_date")?,
-        to: date("to_date")?,
-        progress: json(row.get("progress")?)?,
-        estimate: row.get::<Option<String>>("estimate")?.map(json).transpose()?,
-        created_at: row.get("created_at")?,
-        updated_at: row.get("updated_at")?,
-    })
-}
-
-/// Queues a job; `false`: another one of the hotel is not over.
-pub async fn create(tx: &Tx, portal: PortalId, job: &JobRow, by: i64) -> Result<bool, StoreError> {
-    let touched = tx
-        .execute(
-            "INSERT INTO import_job (id, portal_id, hotel_id, state, dry_run, from_date, to_date, progress, started_by,
-                created_at, updated_at)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10
-             WHERE NOT EXISTS (SELECT 1 FROM import_job WHERE portal_id = $2 AND hotel_id = $3
-                AND state IN ('queued', 'running', 'paused'))",
-            args![
-                job.id.as_str(),
-                portal.0,
-                job.hotel.0,
-                job.state.as_str(),
-                job.dry_run,
-                job.from.to_string(),
-                job.to.to_string(),
-                job.progress.to_string(),
-                by,
-                job.created_at
-            ],
-        )
-        .await?;
-    Ok(touched > 0)
-}
-
-pub async fn get(db: &Db, portal: PortalId, id: &str) -> Result<Option<JobRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM import_job WHERE portal_id = $1 AND id = $2");
-    db.rows(&sql, args![portal.0, id]).await?.first().map(read).transpose()
-}
-
-pub async fn list(db: &Db, portal: PortalId, hotel: Option<HotelId>, limit: i64) -> Result<Vec<JobRow>, StoreError> {
-    let mut sql = format!("SELECT {COLUMNS} FROM import_job WHERE portal_id = $1");
-    let mut values = args![portal.0, limit];
-    if let Some(hotel) = hotel {
-        sql.push_str(" AND hotel_id = $3");
-        values.push(Value::from(hotel.0));
-    }
-    sql.push_str(" ORDER BY created_at DESC, id LIMIT $2");
-    db.rows(&sql, values).await?.iter().map(read).collect()
-}
-
-/// Jobs that want to go on, the oldest first.
-pub async fn unfinished(db: &Db, portal: PortalId) -> Result<Vec<JobRow>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM import_job WHERE portal_id = $1 AND state IN ('queued', 'running') ORDER BY created_at, id"
-    );
-    db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
-}
-
-/// Moves a job from one of `from` to `to`; `false`: it was in another state.
-pub async fn step(db: &Db, portal: PortalId, id: &str, from: &[&str], to: &str, now: i64) -> Result<bool, StoreError> {
-    let states = from.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "UPDATE import_job SET state = $3, updated_at = $4 WHERE portal_id = $1 AND id = $2 AND state IN ({states})"
-    );
-    Ok(db.execute(&sql, args![portal.0, id, to, now]).await? > 0)
-}
-
-/// How far a job came; only while it runs.
-pub async fn advance(
-    db: &Db,
-    portal: PortalId,
-    id: &str,
-    progress: &serde_json::Value,
-    estimate: Option<&serde_json::Value>,
-    now: i64,
-) -> Result<bool, StoreError> {
-    let touched = db
-        .execute(
-            "UPDATE import_job SET progress = $3, estimate = COALESCE($4, estimate), updated_at = $5
-             WHERE portal_id = $1 AND id = $2 AND state = 'running'",
-            args![portal.0, id, progress.to_string(), estimate.map(ToString::to_string), now],
-        )
-        .await?;
-    Ok(touched > 0)
-}
 
 /// What the store holds of a range of arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -189,4 +75,28 @@ pub async fn on_their_way(db: &Db, portal: PortalId, hotel: HotelId, priority: i
         )
         .await?;
     rows.first().map_or(Ok(0), |row| row.get("n"))
+}
+
+/// Numbers that an estimate met, each counted once however often a range names it.
+pub async fn met(
+    tx: &Tx,
+    portal: PortalId,
+    job: &str,
+    kind: &str,
+    numbers: impl Iterator<Item = &String>,
+) -> Result<(), StoreError> {
+    let rows = numbers.map(|number| args![portal.0, job, kind, number.as_str()]).collect();
+    insert(tx, "estimated", &["portal_id", "job", "kind", "number"], rows, "ON CONFLICT DO NOTHING").await?;
+    Ok(())
+}
+
+/// How many of a kind an estimate met.
+pub async fn count_met(db: &Db, portal: PortalId, job: &str, kind: &str) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) AS n FROM estimated WHERE portal_id = $1 AND job = $2 AND kind = $3";
+    db.rows(sql, args![portal.0, job, kind]).await?.first().map_or(Ok(0), |row| row.get("n"))
+}
+
+pub async fn forget_met(db: &Db, portal: PortalId, job: &str) -> Result<(), StoreError> {
+    db.execute("DELETE FROM estimated WHERE portal_id = $1 AND job = $2", args![portal.0, job]).await?;
+    Ok(())
 }

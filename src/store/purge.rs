@@ -28,7 +28,8 @@ pub const PURGED: &[&str] = &[
     "merge_hint",
     "provenance",
     "mapping",
-    "import_job",
+    "estimated",
+    "job",
     "source",
     "hotel",
 ];

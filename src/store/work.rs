@@ -30,7 +30,7 @@ pub async fn to_scan(db: &Db, now: i64) -> Result<Vec<PortalId>, StoreError> {
 
 /// Portals with an import that wants to go on.
 pub async fn to_import(db: &Db) -> Result<Vec<PortalId>, StoreError> {
-    portals(db, "SELECT DISTINCT portal_id FROM import_job WHERE state IN ('queued', 'running')", args![]).await
+    portals(db, "SELECT DISTINCT portal_id FROM job WHERE state IN ('queued', 'running')", args![]).await
 }
 
 /// Waiting rows and the oldest one's time, over all portals: `(inbox, outbox)`.

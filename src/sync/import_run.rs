@@ -14,7 +14,8 @@ use super::lease::HeldLease;
 use super::strangers::{Guarded, REINSTALLED};
 use crate::domain::{Change, Entity, PortalId};
 use crate::fidelio::{Read, Sink, Source, SourceError};
-use crate::store::imports::{self, JobRow};
+use crate::store::imports;
+use crate::store::jobs::{self, JobKind, JobRow};
 use crate::store::sources;
 
 /// Failed reads in a row after which an import gives up and says why.
@@ -22,12 +23,25 @@ const GIVE_UP: u32 = 20;
 /// For so long empty windows are read one after another; then polls have their turn.
 const EMPTY_FOR_MS: i64 = 2_000;
 
-/// Counts what an import would bring; keeps nothing.
+/// The kinds of records that an estimate counts.
+const COUNTED: [&str; 3] = ["stay", "guest", "company"];
+
+/// The numbers that a window names.
 #[derive(Default)]
 struct Counting {
     stays: BTreeSet<String>,
     guests: BTreeSet<String>,
     companies: BTreeSet<String>,
+}
+
+impl Counting {
+    fn kinds(&self) -> impl Iterator<Item = (&'static str, &BTreeSet<String>)> {
+        COUNTED.into_iter().zip([&self.stays, &self.guests, &self.companies])
+    }
+
+    fn met_any(&self) -> bool {
+        self.kinds().any(|(_, numbers)| !numbers.is_empty())
+    }
 }
 
 #[async_trait]
@@ -56,12 +70,12 @@ impl Engine {
     pub async fn import_step(&self, portal: PortalId) -> Result<bool, SyncError> {
         let deps = &self.0.deps;
         let now = deps.clock.now_ms();
-        for job in imports::unfinished(&deps.db, portal).await? {
+        for job in jobs::unfinished(&deps.db, portal).await? {
             let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
             if cursor.not_before > now {
                 continue;
             }
-            if job.state == "queued" && !imports::step(&deps.db, portal, &job.id, &["queued"], "running", now).await? {
+            if job.state == "queued" && !jobs::step(&deps.db, portal, &job.id, &["queued"], "running", now).await? {
                 continue;
             }
             match self.import_window(portal, &job, cursor).await {
@@ -74,8 +88,11 @@ impl Engine {
 
     async fn import_window(&self, portal: PortalId, job: &JobRow, cursor: Cursor) -> Result<(), SyncError> {
         let windows = windows(job.from, job.to, cursor.today.unwrap_or(job.from));
-        if cursor.window >= windows.len() && !job.dry_run {
-            return self.finish_import(portal, job).await;
+        if cursor.window >= windows.len() {
+            return match job.kind {
+                JobKind::Import => self.finish_import(portal, job).await,
+                JobKind::Estimate => self.finish_estimate(portal, job).await,
+            };
         }
         let turn = self.turn(format!("hotel:{}", job.hotel));
         let Ok(_turn) = turn.try_lock() else { return Err(SyncError::Elsewhere(format!("hotel:{}", job.hotel))) };
@@ -109,11 +126,8 @@ impl Engine {
             Ok(source) => source,
             Err(error) => return self.put_off(portal, job, cursor, error).await,
         };
-        if job.dry_run {
-            return match self.count(portal, job, source.as_ref(), lease, windows).await {
-                Ok(()) => Ok(()),
-                Err(error) => self.put_off(portal, job, cursor, error).await,
-            };
+        if job.kind == JobKind::Estimate {
+            return self.count(portal, job, cursor, source.as_ref(), lease, windows).await;
         }
         let begun = deps.clock.now_ms();
         while let Some((from, to)) = windows.get(cursor.window).copied() {
@@ -129,7 +143,7 @@ impl Engine {
             (cursor.failures, cursor.not_before) = (0, 0);
             cursor.window += 1;
             let now = deps.clock.now_ms();
-            let goes_on = imports::advance(&deps.db, portal, &job.id, &json!(cursor), None, now).await?;
+            let goes_on = jobs::advance(&deps.db, portal, &job.id, &json!(cursor), None, now).await?;
             // Windows that brought nothing need no step of their own; what was brought may be decided meanwhile.
             if !goes_on || intake.taken > 0 || now - begun >= EMPTY_FOR_MS || lease.lost() || self.stopping() {
                 break;
@@ -158,39 +172,61 @@ impl Engine {
         tracing::warn!(%portal, hotel = %job.hotel, %error, "a window of an import could not be read");
         let now = self.0.deps.clock.now_ms();
         cursor.not_before = now + 5_000 * i64::from(cursor.failures.min(12));
-        imports::advance(&self.0.deps.db, portal, &job.id, &json!(cursor), None, now).await?;
+        jobs::advance(&self.0.deps.db, portal, &job.id, &json!(cursor), None, now).await?;
         Ok(())
     }
 
+    /// Windows are read and forgotten, but for the numbers they named.
     async fn count(
         &self,
         portal: PortalId,
         job: &JobRow,
+        mut cursor: Cursor,
         source: &dyn Source,
         lease: &HeldLease,
         windows: &[(NaiveDate, NaiveDate)],
-    ) -> Result<(), SourceError> {
+    ) -> Result<(), SyncError> {
         let deps = &self.0.deps;
-        let mut counting = Counting::default();
-        for (from, to) in windows {
-            if lease.lost() || self.stopping() {
-                return Err(SourceError::Sink("the hotel's lease was lost".to_owned()));
+        let begun = deps.clock.now_ms();
+        while let Some((from, to)) = windows.get(cursor.window).copied() {
+            let mut counting = Counting::default();
+            if let Err(error) = source.read(&Read::Arrivals { from, to }, &serde_json::Value::Null, &mut counting).await
+            {
+                return self.put_off(portal, job, cursor, error).await;
             }
-            let what = Read::Arrivals { from: *from, to: *to };
-            source.read(&what, &serde_json::Value::Null, &mut counting).await?;
+            self.step("estimate.read")?;
+            (cursor.failures, cursor.not_before) = (0, 0);
+            cursor.window += 1;
+            let now = deps.clock.now_ms();
+            let tx = deps.db.begin().await?;
+            for (kind, numbers) in counting.kinds() {
+                imports::met(&tx, portal, &job.id, kind, numbers.iter()).await?;
+            }
+            if !lease.holds(&tx).await? || !jobs::advance(&tx, portal, &job.id, &json!(cursor), None, now).await? {
+                return Ok(());
+            }
+            tx.commit().await?;
+            if counting.met_any() || now - begun >= EMPTY_FOR_MS || self.stopping() {
+                break;
+            }
         }
-        let internal = |error: String| SourceError::Sink(error);
-        let can_import = deps.portals.terms(portal).await.map(|terms| terms.can_import).unwrap_or(true);
-        let size = |set: &BTreeSet<String>| i64::try_from(set.len()).unwrap_or(i64::MAX);
-        let estimate =
-            self.estimate(portal, size(&counting.stays), size(&counting.guests), size(&counting.companies), can_import);
+        Ok(())
+    }
+
+    async fn finish_estimate(&self, portal: PortalId, job: &JobRow) -> Result<(), SyncError> {
+        let (deps, db) = (&self.0.deps, &self.0.deps.db);
+        let [stays, guests, companies] = COUNTED;
+        let estimate = self.estimate(
+            portal,
+            imports::count_met(db, portal, &job.id, stays).await?,
+            imports::count_met(db, portal, &job.id, guests).await?,
+            imports::count_met(db, portal, &job.id, companies).await?,
+            deps.portals.terms(portal).await.map(|terms| terms.can_import).unwrap_or(true),
+        );
         let now = deps.clock.now_ms();
-        imports::advance(&deps.db, portal, &job.id, &job.progress, Some(&json!(estimate)), now)
-            .await
-            .map_err(|error| internal(error.to_string()))?;
-        imports::step(&deps.db, portal, &job.id, &["running"], "completed", now)
-            .await
-            .map_err(|error| internal(error.to_string()))?;
+        jobs::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
+        jobs::step(db, portal, &job.id, &["running"], "completed", now).await?;
+        imports::forget_met(db, portal, &job.id).await?;
         Ok(())
     }
 
@@ -205,14 +241,14 @@ impl Engine {
             let companies = imports::tally_profiles(db, portal, job.hotel, range, "company").await?.total;
             let can_import = deps.portals.terms(portal).await?.can_import;
             let estimate = self.estimate(portal, stays, guests, companies, can_import);
-            imports::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
+            jobs::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
         }
         let lane = super::lane(Self::import_priority());
         if imports::on_their_way(db, portal, job.hotel, lane).await? == 0 {
             let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
             let cursor = Cursor { ended: Some(self.ended(portal, job).await?), ..cursor };
-            imports::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
-            imports::step(db, portal, &job.id, &["running"], "completed", now).await?;
+            jobs::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
+            jobs::step(db, portal, &job.id, &["running"], "completed", now).await?;
         }
         Ok(())
     }
@@ -226,8 +262,9 @@ impl Engine {
     ) -> Result<(), SyncError> {
         let (db, now) = (&self.0.deps.db, self.0.deps.clock.now_ms());
         cursor.failure = why.to_owned();
-        imports::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
-        imports::step(db, portal, &job.id, &["running"], "failed", now).await?;
+        jobs::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
+        jobs::step(db, portal, &job.id, &["running"], "failed", now).await?;
+        imports::forget_met(db, portal, &job.id).await?;
         Ok(())
     }
 }

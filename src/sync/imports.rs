@@ -10,8 +10,9 @@ use super::writes::CommandKind;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::{COMMANDS, Priority};
 use crate::domain::{HotelId, PortalId};
-use crate::store::imports::{self, JobRow, Tally};
-use crate::store::{hotels, sources};
+use crate::store::imports::{self, Tally};
+use crate::store::jobs::{self, JobKind, JobRow};
+use crate::store::{hotels, source_reading};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,7 +170,7 @@ impl Engine {
             id: uuid::Uuid::new_v4().to_string(),
             hotel,
             state: ImportState::Queued.word().to_owned(),
-            dry_run,
+            kind: if dry_run { JobKind::Estimate } else { JobKind::Import },
             from: from.or(today.checked_sub_days(Days::new(BACK_DAYS))).unwrap_or(today),
             to: to.or(today.checked_add_days(Days::new(AHEAD_DAYS))).unwrap_or(today),
             progress: json!(Cursor { today: Some(today), ..Cursor::default() }),
@@ -181,17 +182,17 @@ impl Engine {
             return Err(SyncError::Conflict("import_range"));
         }
         let tx = deps.db.begin().await?;
-        if !imports::create(&tx, portal, &job, by).await? {
+        if !jobs::create(&tx, portal, &job, by).await? {
             return Err(SyncError::Conflict("import_running"));
         }
         tx.commit().await?;
-        sources::hurry(&deps.db, portal, hotel).await?;
+        source_reading::hurry(&deps.db, portal, hotel).await?;
         self.wake();
         Ok(job.id)
     }
 
     pub async fn import(&self, portal: PortalId, id: &str) -> Result<Option<ImportView>, SyncError> {
-        match imports::get(&self.0.deps.db, portal, id).await? {
+        match jobs::get(&self.0.deps.db, portal, id).await? {
             Some(job) => Ok(Some(self.import_view(portal, job).await?)),
             None => Ok(None),
         }
@@ -200,7 +201,7 @@ impl Engine {
     /// The latest first.
     pub async fn imports(&self, portal: PortalId, hotel: Option<HotelId>) -> Result<Vec<ImportView>, SyncError> {
         let mut views = Vec::new();
-        for job in imports::list(&self.0.deps.db, portal, hotel, 20).await? {
+        for job in jobs::list(&self.0.deps.db, portal, hotel, 20).await? {
             views.push(self.import_view(portal, job).await?);
         }
         Ok(views)
@@ -223,11 +224,14 @@ impl Engine {
 
     async fn move_import(&self, portal: PortalId, id: &str, from: &[&str], to: ImportState) -> Result<(), SyncError> {
         let deps = &self.0.deps;
-        if imports::get(&deps.db, portal, id).await?.is_none() {
+        if jobs::get(&deps.db, portal, id).await?.is_none() {
             return Err(SyncError::NotFound);
         }
-        if !imports::step(&deps.db, portal, id, from, to.word(), deps.clock.now_ms()).await? {
+        if !jobs::step(&deps.db, portal, id, from, to.word(), deps.clock.now_ms()).await? {
             return Err(SyncError::Conflict("import_state"));
+        }
+        if to == ImportState::Cancelled {
+            imports::forget_met(&deps.db, portal, id).await?;
         }
         self.wake();
         Ok(())
@@ -235,7 +239,7 @@ impl Engine {
 
     /// A paused import sends nothing more either, unless another one of the portal runs.
     pub(super) async fn import_paused(&self, portal: PortalId) -> Result<bool, SyncError> {
-        let jobs = imports::list(&self.0.deps.db, portal, None, 20).await?;
+        let jobs = jobs::list(&self.0.deps.db, portal, None, 20).await?;
         let any = |state: &str| jobs.iter().any(|job| job.state == state);
         Ok(any("paused") && !any("running"))
     }
@@ -265,7 +269,7 @@ impl Engine {
         let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
         let progress = match cursor.ended {
             Some(ended) => ended,
-            None if job.dry_run => Progress::default(),
+            None if job.kind == JobKind::Estimate => Progress::default(),
             None => self.progress(portal, &job).await?,
         };
         let state = ImportState::read(&job.state);
@@ -285,7 +289,7 @@ impl Engine {
             id: job.id,
             hotel: job.hotel,
             state,
-            dry_run: job.dry_run,
+            dry_run: job.kind == JobKind::Estimate,
             from: job.from,
             to: job.to,
             created_at: job.created_at,

@@ -130,6 +130,38 @@ on_both_engines! {
         assert_eq!(windows.len(), read, "no window twice");
     }
 
+    s1_an_estimate_reads_a_window_a_step_polls_come_between_and_a_restart_goes_on(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 4);
+        // One guest comes twice.
+        let first = world.hotel.truth.lock().unwrap().stays["0"].main_guest.clone();
+        world.hotel.truth.lock().unwrap().stays.get_mut("3").unwrap().main_guest = first;
+        let id = world.engine().create_import(world.id, world.hotel_id, None, None, true, 1).await.unwrap();
+        let arrivals = || world.hotel.truth.lock().unwrap().asked.iter().filter(|read| matches!(read, Read::Arrivals { .. })).count();
+        let mut steps = 0;
+        while view(&world, &id).await.state != ImportState::Completed {
+            // Every step by a process that has just started; the poll after it has the hotel to itself.
+            let before = arrivals();
+            world.engine().import_step(world.id).await.unwrap();
+            assert!(steps > 0 || (1..20).contains(&(arrivals() - before)), "{}", arrivals() - before);
+            world.engine().poll_source(world.id, world.source).await.unwrap();
+            steps += 1;
+            assert!(steps < 20, "{:?}", view(&world, &id).await);
+        }
+        assert!(steps > 4, "{steps}: windows with arrivals are steps of their own");
+        let estimate = view(&world, &id).await.estimate.expect("counted");
+        assert_eq!((estimate.stays, estimate.guests, estimate.companies), (4, 3, 0));
+        let mut windows: Vec<_> = {
+            let truth = world.hotel.truth.lock().unwrap();
+            truth.asked.iter().filter_map(|read| match read { Read::Arrivals { from, .. } => Some(*from), _ => None }).collect()
+        };
+        let read = windows.len();
+        windows.sort();
+        windows.dedup();
+        assert_eq!(windows.len(), read, "no window twice");
+        assert!(world.deals().is_empty());
+    }
+
     s1_windows_without_arrivals_cost_no_step_of_their_own(db) {
         let world = World::new(db, PortalOptions::default()).await;
         booked(&world, 1);

@@ -1,0 +1,145 @@
+//! Long work at a hotel, done in steps by whatever node: what was asked for and how far it came.
+
+use chrono::NaiveDate;
+use sea_orm::Value;
+
+use super::bulk::Via;
+use super::{Db, Row, StoreError, Tx, args};
+use crate::domain::{HotelId, PortalId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    Import,
+    /// Counts what an import would bring.
+    Estimate,
+}
+
+impl JobKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Estimate => "estimate",
+        }
+    }
+
+    fn read(word: &str) -> Result<Self, StoreError> {
+        [Self::Import, Self::Estimate]
+            .into_iter()
+            .find(|kind| kind.word() == word)
+            .ok_or(StoreError::Corrupt("job.kind"))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRow {
+    pub id: String,
+    pub hotel: HotelId,
+    /// `queued`, `running`, `paused`, `completed`, `cancelled`, `failed`.
+    pub state: String,
+    pub kind: JobKind,
+    pub from: NaiveDate,
+    pub to: NaiveDate,
+    pub progress: serde_json::Value,
+    pub estimate: Option<serde_json::Value>,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+const COLUMNS: &str = "id, hotel_id, state, kind, from_date, to_date, progress, estimate, created_at, updated_at";
+
+fn read(row: &Row) -> Result<JobRow, StoreError> {
+    let date = |name| -> Result<NaiveDate, StoreError> {
+        row.get::<String>(name)?.parse().map_err(|_| StoreError::Corrupt("job dates"))
+    };
+    let json = |text: String| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("job.progress"));
+    Ok(JobRow {
+        id: row.get("id")?,
+        hotel: HotelId(row.get("hotel_id")?),
+        state: row.get("state")?,
+        kind: JobKind::read(&row.get::<String>("kind")?)?,
+        from: date("from_date")?,
+        to: date("to_date")?,
+        progress: json(row.get("progress")?)?,
+        estimate: row.get::<Option<String>>("estimate")?.map(json).transpose()?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}
+
+/// Queues a job; `false`: another one of the hotel is not over.
+pub async fn create(tx: &Tx, portal: PortalId, job: &JobRow, by: i64) -> Result<bool, StoreError> {
+    let touched = tx
+        .execute(
+            "INSERT INTO job (id, portal_id, hotel_id, state, kind, from_date, to_date, progress, started_by,
+                created_at, updated_at)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10
+             WHERE NOT EXISTS (SELECT 1 FROM job WHERE portal_id = $2 AND hotel_id = $3
+                AND state IN ('queued', 'running', 'paused'))",
+            args![
+                job.id.as_str(),
+                portal.0,
+                job.hotel.0,
+                job.state.as_str(),
+                job.kind.word(),
+                job.from.to_string(),
+                job.to.to_string(),
+                job.progress.to_string(),
+                by,
+                job.created_at
+            ],
+        )
+        .await?;
+    Ok(touched > 0)
+}
+
+pub async fn get(db: &Db, portal: PortalId, id: &str) -> Result<Option<JobRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM job WHERE portal_id = $1 AND id = $2");
+    db.rows(&sql, args![portal.0, id]).await?.first().map(read).transpose()
+}
+
+pub async fn list(db: &Db, portal: PortalId, hotel: Option<HotelId>, limit: i64) -> Result<Vec<JobRow>, StoreError> {
+    let mut sql = format!("SELECT {COLUMNS} FROM job WHERE portal_id = $1");
+    let mut values = args![portal.0, limit];
+    if let Some(hotel) = hotel {
+        sql.push_str(" AND hotel_id = $3");
+        values.push(Value::from(hotel.0));
+    }
+    sql.push_str(" ORDER BY created_at DESC, id LIMIT $2");
+    db.rows(&sql, values).await?.iter().map(read).collect()
+}
+
+/// Jobs that want to go on, the oldest first.
+pub async fn unfinished(db: &Db, portal: PortalId) -> Result<Vec<JobRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM job WHERE portal_id = $1 AND state IN ('queued', 'running') ORDER BY created_at, id"
+    );
+    db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
+}
+
+/// Moves a job from one of `from` to `to`; `false`: it was in another state.
+pub async fn step(db: &Db, portal: PortalId, id: &str, from: &[&str], to: &str, now: i64) -> Result<bool, StoreError> {
+    let states = from.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ");
+    let sql =
+        format!("UPDATE job SET state = $3, updated_at = $4 WHERE portal_id = $1 AND id = $2 AND state IN ({states})");
+    Ok(db.execute(&sql, args![portal.0, id, to, now]).await? > 0)
+}
+
+/// How far a job came; only while it runs.
+pub async fn advance(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    id: &str,
+    progress: &serde_json::Value,
+    estimate: Option<&serde_json::Value>,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let touched = via
+        .into()
+        .execute(
+            "UPDATE job SET progress = $3, estimate = COALESCE($4, estimate), updated_at = $5
+             WHERE portal_id = $1 AND id = $2 AND state = 'running'",
+            args![portal.0, id, progress.to_string(), estimate.map(ToString::to_string), now],
+        )
+        .await?;
+    Ok(touched > 0)
+}
