@@ -105,6 +105,13 @@ pub async fn holder(tx: &Tx, portal: PortalId, code: &HotelCode) -> Result<Optio
     tx.rows(&sql, args![portal.0, code.as_str()]).await?.first().map(read).transpose()
 }
 
+/// Hotels of a portal are added one after another: what a code or the demo's place is found to be stays so to the end of
+/// the transaction.
+pub async fn in_turn(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+    tx.execute("UPDATE portal SET member_id = member_id WHERE id = $1", args![portal.0]).await?;
+    Ok(())
+}
+
 /// `None`: the code is held already, by a hotel or a tombstone.
 pub async fn create(
     tx: &Tx,

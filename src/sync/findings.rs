@@ -11,7 +11,7 @@ use crate::crypto::TenantKey;
 use crate::domain::{Change, HotelId, PortalId, ProfileNumber, StayNumber, Subject};
 use crate::fidelio::{RecordKind, Unread};
 use crate::store::problems::{self, NewProblem};
-use crate::store::sources::Notes;
+use crate::store::source_reading::Notes;
 use crate::store::{StoreError, Tx};
 
 /// What happens once is shown this long after it, so that somebody sees it.

@@ -17,7 +17,7 @@ use crate::crypto::TenantKey;
 use crate::domain::{Change, Entity, HotelId, PortalId, Subject};
 use crate::fidelio::{Sink, SourceError};
 use crate::store::inbox::{InboxKind, NewRow};
-use crate::store::{Db, StoreError, inbox, profiles, sources, stays};
+use crate::store::{Db, StoreError, inbox, profiles, source_reading, stays};
 
 /// Takes the records of one read of one source.
 pub struct Intake<'a> {
@@ -164,7 +164,7 @@ impl Intake<'_> {
         inbox::add(&tx, self.portal, rows, self.clock.now_ms()).await?;
         findings::over(&tx, self.portal, &understood).await?;
         if let (Some((source, version)), Some(state)) = (self.position, state)
-            && !sources::advance(&tx, self.portal, source, version, &state).await?
+            && !source_reading::advance(&tx, self.portal, source, version, &state).await?
         {
             return Err(SyncError::Conflict("the source was changed while it was read"));
         }

@@ -18,7 +18,8 @@ use crate::crypto::TenantKey;
 use crate::domain::{HotelId, StayNumber, Subject};
 use crate::fidelio::{Read, Source};
 use crate::store::problems::{self, NewProblem};
-use crate::store::sources::{self, Look, Recheck, SourceRow};
+use crate::store::source_reading::{self, Look, Recheck};
+use crate::store::sources::SourceRow;
 use crate::store::stays;
 
 /// Numbers that one poll looks for.
@@ -150,7 +151,7 @@ impl Engine {
     ) -> Result<(), SyncError> {
         let deps = &self.0.deps;
         let tx = deps.db.begin().await?;
-        if !sources::rechecked(&tx, row.portal, row.id, row.version, &step.next).await? {
+        if !source_reading::rechecked(&tx, row.portal, row.id, row.version, &step.next).await? {
             return Ok(());
         }
         for subject in back {

@@ -12,7 +12,8 @@ use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId};
 use crate::fidelio::{Read, ReadReport, SourceError};
-use crate::store::sources::{self, Health, Looked, SourceRow};
+use crate::store::source_reading::{self, Health, Looked};
+use crate::store::sources::{self, SourceRow};
 
 impl Engine {
     /// The hotel's lease: polls and imports of one hotel never run side by side (one request in flight per hotel).
@@ -65,7 +66,7 @@ impl Engine {
             self.unread(portal, &key, row.hotel, &report.unreadable).await?;
         }
         let looked = self.looked(&row, &read, taken);
-        sources::looked(&deps.db, portal, row.id, row.version, &looked).await?;
+        source_reading::looked(&deps.db, portal, row.id, row.version, &looked).await?;
         if taken > 0 {
             self.wake();
         }

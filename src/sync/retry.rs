@@ -13,7 +13,7 @@ use crate::domain::{Change, Entity, Known, Observed, PortalId, Stay, StayStatus,
 use crate::store::inbox::{InboxKind, NewRow};
 use crate::store::outbox::{Intent, NewIntent};
 use crate::store::problems::ProblemRow;
-use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, sources, stays};
+use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, source_reading, stays};
 
 impl Engine {
     /// Tries the problem's record again at once.
@@ -32,7 +32,7 @@ impl Engine {
             }
         }
         if let (strangers::CAUSE, Some(hotel)) = (problem.cause.as_str(), problem.hotel) {
-            sources::resume_hotel(&tx, portal, hotel, strangers::REINSTALLED).await?;
+            source_reading::resume_hotel(&tx, portal, hotel, strangers::REINSTALLED).await?;
             outbox::release_hotel(&tx, portal, hotel).await?;
         }
         if problem.cause == STATUS_REFUSED {

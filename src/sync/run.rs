@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::error::SyncError;
 use crate::domain::PortalId;
-use crate::store::{StoreError, gates, idempotency, inbox, request_log, sources, work};
+use crate::store::{StoreError, gates, idempotency, inbox, request_log, source_reading, work};
 
 /// How often the loops look when nothing wakes them.
 const TICK: Duration = Duration::from_millis(500);
@@ -150,7 +150,9 @@ impl Loops {
         // What changed in the portal is read beside what is sent.
         jobs.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
         jobs.extend(of(Kind::Import, work::to_import(db).await?));
-        jobs.extend(sources::due(db, now, DUE_MOST).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)));
+        jobs.extend(
+            source_reading::due(db, now, DUE_MOST).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)),
+        );
         let mut at_work: HashMap<Kind, usize> = HashMap::new();
         for (kind, _) in board.running.keys() {
             *at_work.entry(*kind).or_default() += 1;

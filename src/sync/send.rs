@@ -11,7 +11,7 @@ use super::plan::Planned;
 use super::strangers::REINSTALLED;
 use crate::bitrix::{Class, Priority};
 use crate::store::outbox::{self, Sending};
-use crate::store::sources;
+use crate::store::source_reading;
 
 /// Unanswered requests may commit until the cap; this much is added for clocks and networks.
 const CAP_MARGIN_MS: i64 = 5_000;
@@ -87,7 +87,7 @@ impl Delivery {
         if !self.lease.may_start(&tx).await? {
             return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
         }
-        let stopped = sources::stopped_hotels(&tx, self.portal, REINSTALLED).await?;
+        let stopped = source_reading::stopped_hotels(&tx, self.portal, REINSTALLED).await?;
         let held = |write: &Planned| write.subject.hotel().is_some_and(|hotel| stopped.contains(&hotel));
         let rows = job.iter().zip(rows).filter(|(write, _)| !held(write)).map(|(_, row)| row).collect();
         let marked =

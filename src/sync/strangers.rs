@@ -20,7 +20,7 @@ use crate::fidelio::{Read, ReadReport, Sink, Source, SourceError};
 use crate::store::crm_records::RecordRow;
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::problems::{self, NewProblem};
-use crate::store::{StoreError, Tx, profiles, sources, stays};
+use crate::store::{StoreError, Tx, profiles, source_reading, stays};
 
 /// Known numbers that are read again.
 const SAMPLED: i64 = 12;
@@ -169,7 +169,7 @@ impl Engine {
 
     async fn stop_hotel(&self, intake: &Intake<'_>) -> Result<(), SyncError> {
         let tx = self.0.deps.db.begin().await?;
-        sources::stop_hotel(&tx, intake.portal, intake.hotel, REINSTALLED).await?;
+        source_reading::stop_hotel(&tx, intake.portal, intake.hotel, REINSTALLED).await?;
         problems::raise(&tx, intake.portal, &intake.key, &[stopped(intake.hotel)], self.0.deps.clock.now_ms()).await?;
         tx.commit().await?;
         Ok(())
@@ -213,7 +213,7 @@ impl Delivery {
         }
         let marks = std::mem::take(&mut plan.marks);
         for (hotel, _) in marks.into_iter().filter(|(_, sample)| sample.is_another_hotel()) {
-            sources::stop_hotel(tx, self.portal, hotel, REINSTALLED).await?;
+            source_reading::stop_hotel(tx, self.portal, hotel, REINSTALLED).await?;
             plan.problems.push(stopped(hotel));
             // Nor does anything else go out that was planned for it along with them.
             let (held, writes): (Vec<_>, Vec<_>) =
@@ -229,7 +229,7 @@ impl Delivery {
 
     /// Hotels that wait for a person: nothing is overwritten by what they said.
     pub(super) async fn stopped_hotels(&self) -> Result<HashSet<HotelId>, StoreError> {
-        sources::stopped_hotels(self.db(), self.portal, REINSTALLED).await
+        source_reading::stopped_hotels(self.db(), self.portal, REINSTALLED).await
     }
 }
 

@@ -9,7 +9,7 @@ use fidelio_bitrix24::config;
 use fidelio_bitrix24::domain::{Currency, HotelCode, PortalId};
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
 use fidelio_bitrix24::store::portals::{self, Identity};
-use fidelio_bitrix24::store::sources::{self, SourceConfig};
+use fidelio_bitrix24::store::sources::{self, Dialect, SourceConfig};
 use fidelio_bitrix24::store::{Db, keys, tokens};
 
 use crate::database;
@@ -70,6 +70,7 @@ async fn fill(db: &Db, settings: &Settings, portal: &Portal, hotel: &Hotel, coun
             username: hotel.username(),
             password: hotel.password().into(),
             vendor: None,
+            dialect: Dialect::default(),
         };
         sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", Some(&config)).await.expect("a source");
         tx.commit().await.expect("commit");

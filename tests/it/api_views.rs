@@ -12,7 +12,7 @@ use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::profiles::{self, ProfileRow};
 use fidelio_bitrix24::store::stay_steps::{self, StepRow};
 use fidelio_bitrix24::store::stays::{self, StayRow};
-use fidelio_bitrix24::store::{hotels, request_log, sources};
+use fidelio_bitrix24::store::{hotels, request_log, source_reading, sources};
 use serde_json::{Value, json};
 
 use super::api_hotels::hotel;
@@ -245,12 +245,12 @@ on_both_engines! {
         fill(&api, portal, 1).await;
         let key = api.directory.key(portal).await.unwrap();
         let source = sources::of_portal(&api.db, portal, &key).await.unwrap().remove(0);
-        let looked = sources::Looked {
-            health: sources::Health { state: "ok".into(), detail: "not_licensed:Profile".into() },
+        let looked = source_reading::Looked {
+            health: source_reading::Health { state: "ok".into(), detail: "not_licensed:Profile".into() },
             notes: [("no_delta".to_owned(), 5_000), ("pms_time_back".to_owned(), 7_000)].into(),
             at: 10_000, ok: true, records: false, active: true, next_poll_at: 20_000, failures: 0,
         };
-        sources::looked(&api.db, portal, source.id, source.version, &looked).await.unwrap();
+        source_reading::looked(&api.db, portal, source.id, source.version, &looked).await.unwrap();
         let status = api.with_role(portal, Role::Viewer).await.get("/api/v1/status").await.body;
         let of = status.pointer("/hotels/0/sources/0").expect("the source").clone();
         assert_eq!((&of["light"], &of["detail_code"]), (&json!("yellow"), &json!("not_licensed:Profile")));

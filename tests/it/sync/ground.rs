@@ -6,7 +6,7 @@ use std::time::Duration;
 use fb24_sandbox::portal::{PortalOptions, Record};
 use fidelio_bitrix24::domain::{Currency, HotelCode, OwnerRule};
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
-use fidelio_bitrix24::store::sources::{self, SourceConfig};
+use fidelio_bitrix24::store::sources::{self, Dialect, SourceConfig};
 use fidelio_bitrix24::sync::StepObserver;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -26,6 +26,7 @@ async fn second_hotel(world: &World) -> i64 {
         username: "u".into(),
         password: "p".to_owned().into(),
         vendor: None,
+        dialect: Dialect::default(),
     };
     let source = sources::add(&tx, world.id, &world.key, hotel, "suite8_xml", "direct", Some(&config)).await.unwrap();
     tx.commit().await.unwrap();

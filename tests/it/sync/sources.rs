@@ -5,6 +5,7 @@ use std::time::Duration;
 use fb24_sandbox::portal::PortalOptions;
 use fidelio_bitrix24::domain::{Known, StayStatus};
 use fidelio_bitrix24::fidelio::{Read, ReadReport, RecordKind, SourceError, Unread};
+use fidelio_bitrix24::store::source_reading;
 use fidelio_bitrix24::store::sources::{self, SourceRow};
 use fidelio_bitrix24::sync::Engine;
 use fidelio_bitrix24::sync::views::{ProblemFilter, ProblemView};
@@ -85,7 +86,7 @@ on_both_engines! {
         assert_eq!(poll(&world, &engine).await, 15);
         world.hotel.truth.lock().unwrap().trouble = Some(SourceError::Credentials);
         poll(&world, &engine).await;
-        let due = sources::due(&world.db, world.clock.now_ms() + 86_400_000, 10).await.unwrap();
+        let due = source_reading::due(&world.db, world.clock.now_ms() + 86_400_000, 10).await.unwrap();
         assert!(due.is_empty(), "a wrong password is never tried again by itself");
     }
 

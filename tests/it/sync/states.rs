@@ -7,6 +7,7 @@ use std::time::Duration;
 use fb24_sandbox::portal::{Entity as Kind, Fault, FaultAnswer, FaultWhen, PortalClock, PortalOptions};
 use fidelio_bitrix24::domain::Known;
 use fidelio_bitrix24::fidelio::SourceError;
+use fidelio_bitrix24::store::source_reading;
 use fidelio_bitrix24::store::sources::{self, SourceRow};
 use fidelio_bitrix24::store::testing;
 use fidelio_bitrix24::sync::{StepObserver, SyncError};
@@ -21,7 +22,7 @@ async fn row(world: &World) -> SourceRow {
 }
 
 async fn is_due(world: &World) -> bool {
-    !sources::due(&world.db, world.clock.now_ms(), 10).await.unwrap().is_empty()
+    !source_reading::due(&world.db, world.clock.now_ms(), 10).await.unwrap().is_empty()
 }
 
 /// The portal refuses everything in a way that concerns it as a whole; then it is itself again.

@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use fb24_sandbox::portal::PortalOptions;
 use fidelio_bitrix24::domain::{Known, ProfileNumber, StayStatus};
 use fidelio_bitrix24::fidelio::{Read, SourceError};
-use fidelio_bitrix24::store::sources::{self, Health, Looked};
+use fidelio_bitrix24::store::source_reading::{self, Health, Looked};
+use fidelio_bitrix24::store::sources;
 use fidelio_bitrix24::sync::imports::ImportState;
 use fidelio_bitrix24::sync::{Engine, StepObserver};
 use tokio::runtime::Handle;
@@ -85,7 +86,7 @@ on_both_engines! {
         let problems = world.problems(&engine).await;
         assert_eq!((problems.len(), problems[0].cause.as_str()), (1, "pms.reinstalled"));
         assert_eq!(problems[0].hotel, Some(world.hotel_id));
-        assert!(sources::due(&world.db, i64::MAX / 2, 10).await.unwrap().is_empty(), "nobody reads it any more");
+        assert!(source_reading::due(&world.db, i64::MAX / 2, 10).await.unwrap().is_empty(), "nobody reads it any more");
         // An import under the old code is refused without asking the hotel anything.
         let asked = world.hotel.truth.lock().unwrap().asked.len();
         let job = engine.create_import(world.id, world.hotel_id, None, None, false, 1).await.unwrap();
@@ -183,7 +184,7 @@ on_both_engines! {
         let (db, portal, hotel) = (world.db.clone(), world.id, world.hotel_id);
         let stop = async move {
             let tx = db.begin().await.unwrap();
-            sources::stop_hotel(&tx, portal, hotel, "reinstalled").await.unwrap();
+            source_reading::stop_hotel(&tx, portal, hotel, "reinstalled").await.unwrap();
             tx.commit().await.unwrap();
         };
         let stop = Mutex::new(Some(stop));
@@ -197,7 +198,7 @@ on_both_engines! {
         assert_eq!(health(&world).await.0, "stopped", "between plan and request");
         assert_eq!(shown(&world), before);
         let tx = world.db.begin().await.unwrap();
-        sources::resume_hotel(&tx, world.id, world.hotel_id, "reinstalled").await.unwrap();
+        source_reading::resume_hotel(&tx, world.id, world.hotel_id, "reinstalled").await.unwrap();
         tx.commit().await.unwrap();
         world.pass(Duration::from_secs(700));
         engine.deliver(world.id).await.unwrap();
@@ -250,7 +251,7 @@ on_both_engines! {
         let world = settled(db).await;
         let row = sources::by_id(&world.db, world.id, &world.key, world.source).await.unwrap().unwrap();
         let tx = world.db.begin().await.unwrap();
-        sources::stop_hotel(&tx, world.id, world.hotel_id, "reinstalled").await.unwrap();
+        source_reading::stop_hotel(&tx, world.id, world.hotel_id, "reinstalled").await.unwrap();
         tx.commit().await.unwrap();
         let looked = Looked {
             health: Health { state: "ok".into(), detail: String::new() },
@@ -262,10 +263,10 @@ on_both_engines! {
             next_poll_at: 0,
             failures: 0,
         };
-        sources::looked(&world.db, world.id, row.id, row.version, &looked).await.unwrap();
+        source_reading::looked(&world.db, world.id, row.id, row.version, &looked).await.unwrap();
         assert_eq!(health(&world).await.0, "stopped");
         let tx = world.db.begin().await.unwrap();
-        let kept = sources::advance(&tx, world.id, row.id, row.version, &row.state).await.unwrap();
+        let kept = source_reading::advance(&tx, world.id, row.id, row.version, &row.state).await.unwrap();
         assert!(!kept, "no further lot is taken in");
         drop(tx);
         let asked = world.hotel.truth.lock().unwrap().asked.len();

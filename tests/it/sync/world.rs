@@ -22,7 +22,7 @@ use fidelio_bitrix24::net::Guard;
 use fidelio_bitrix24::portal::allowance::PortalAllowance;
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
 use fidelio_bitrix24::store::portals::{self, Identity};
-use fidelio_bitrix24::store::sources::{self, SourceConfig};
+use fidelio_bitrix24::store::sources::{self, Dialect, SourceConfig};
 use fidelio_bitrix24::store::{Db, StoreError};
 use fidelio_bitrix24::sync::views::{ProblemFilter, ProblemView};
 use fidelio_bitrix24::sync::{Deps, Engine, PortalTerms, Portals, SyncError};
@@ -251,6 +251,7 @@ impl World {
             username: "u".into(),
             password: "p".to_owned().into(),
             vendor: None,
+            dialect: Dialect::default(),
         };
         let source = sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", Some(&config)).await.unwrap();
         tx.commit().await.unwrap();
