@@ -57,6 +57,10 @@ fn make(pms: &Pms, row: &SourceRow, guard: &Guard, clock: &Clock) -> Result<Arc<
     let mut settings =
         Settings::new(config.url.clone(), config.username.clone(), config.password.clone(), timezone, currency);
     settings.vendor.clone_from(&config.vendor);
+    settings.packed = config.dialect.packed;
+    settings.password_encrypted = config.dialect.password_encrypted;
+    settings.country.clone_from(&config.dialect.country);
+    settings.ca_pem.clone_from(&config.dialect.ca_pem);
     settings.settle = Duration::from_secs(pms.settle_seconds.into());
     Ok(Arc::new(Suite8::new(settings, &row.site.member_id, guard.clone(), clock.clone())?))
 }

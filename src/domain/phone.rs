@@ -22,6 +22,11 @@ impl Phone {
     }
 }
 
+/// Whether numbers can be read by this country's rules (ISO 3166 alpha-2).
+pub fn is_country(code: &str) -> bool {
+    code.len() == 2 && code.parse::<phonenumber::country::Id>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,7 +24,8 @@ on_both_engines! {
         let shown = json!({
             "code": "GRAND", "name": "Гранд Отель", "timezone": "Europe/Moscow", "currency": "RUB", "sources": [{
                 "kind": "suite8_xml", "via": "direct", "url": "https://pms.example:8443/DataHandler",
-                "username": "FB24", "vendor": "V", "password_set": true
+                "username": "FB24", "vendor": "V", "password_set": true, "packed": false,
+                "password_encrypted": false, "country": null, "ca_pem_set": false
             }]
         });
         assert_eq!(made.body, shown);
@@ -52,6 +53,44 @@ on_both_engines! {
         assert_eq!(admin.get("/api/v1/hotels/GRAND").await.status, 404);
         assert_eq!(admin.delete("/api/v1/hotels/GRAND").await.status, 404);
         assert_eq!(admin.get("/api/v1/hotels").await.body["items"], json!([]));
+    }
+
+    s1_what_few_interfaces_need_is_saved_kept_and_forgotten(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let admin = api.admin(portal).await;
+        let ca = fb24_sandbox::portal::tls::ca(false);
+        let mut body = hotel("GRAND");
+        let said = json!({"packed": true, "password_encrypted": true, "country": "by", "ca_pem": ca});
+        body["sources"][0].as_object_mut().expect("a source").extend(said.as_object().cloned().expect("members"));
+        assert_eq!(admin.post("/api/v1/hotels", &body).await.status, 201);
+        let told = |source: &Value| {
+            let member = |name: &str| source[name].clone();
+            [member("packed"), member("password_encrypted"), member("country"), member("ca_pem_set")]
+        };
+        let shown = admin.get("/api/v1/hotels/GRAND").await.body;
+        assert_eq!(told(&shown["sources"][0]), [json!(true), json!(true), json!("BY"), json!(true)]);
+        assert!(!shown.to_string().contains("BEGIN CERTIFICATE"));
+
+        // What is left out stays, and so does what is shown and sent back.
+        let plain = json!({"name": "Grand", "timezone": "Europe/Moscow", "currency": "RUB",
+            "sources": [hotel("GRAND")["sources"][0].clone()]});
+        for kept in [&plain, &shown] {
+            let kept = admin.put("/api/v1/hotels/GRAND", kept).await;
+            assert_eq!(told(&kept.body["sources"][0]), told(&shown["sources"][0]), "{kept:?}");
+        }
+
+        // Whom another authority vouches for may be another server: the password is typed again.
+        let mut other = shown.clone();
+        other["sources"][0]["ca_pem"] = json!(fb24_sandbox::portal::tls::ca(true));
+        let refused = admin.put("/api/v1/hotels/GRAND", &other).await;
+        assert_eq!((refused.status, refused.errors()), (422, vec![("/sources/0/password", "password_again")]));
+
+        let mut plain = shown.clone();
+        let said = json!({"packed": false, "password_encrypted": false, "country": null, "ca_pem": null});
+        plain["sources"][0].as_object_mut().expect("a source").extend(said.as_object().cloned().expect("members"));
+        let forgotten = admin.put("/api/v1/hotels/GRAND", &plain).await;
+        assert_eq!(told(&forgotten.body["sources"][0]), [json!(false), json!(false), json!(null), json!(false)]);
     }
 
     s1_a_removed_hotels_code_goes_to_the_same_hotel_only(db) {
@@ -172,5 +211,44 @@ on_both_engines! {
         let taken = admin.post("/api/v1/hotels", &hotel("DEMO")).await;
         assert_eq!((taken.status, taken.body["code"].as_str()), (409, Some("hotel_code_taken")));
         assert_eq!(admin.post("/api/v1/hotels", &demo("DEMO")).await.status, 201);
+    }
+
+    s1_two_clicks_at_once_connect_one_demo_hotel(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let admin = api.admin(portal).await;
+        let demo = |code: &str| json!({"code": code, "name": "Demo", "timezone": "Europe/Moscow", "currency": "RUB",
+            "sources": [{"kind": "demo", "via": "direct"}]});
+        for codes in [["DEMO", "DEMO"], ["DEMO", "TRIAL"]] {
+            let [one, other] = codes.map(demo);
+            let (one, other) = tokio::join!(admin.post("/api/v1/hotels", &one), admin.post("/api/v1/hotels", &other));
+            let (made, refused) = if one.status == 201 { (one, other) } else { (other, one) };
+            assert_eq!((made.status, refused.status), (201, 409), "{made:?} {refused:?}");
+            assert_eq!(refused.body["code"], "demo_taken");
+            let code = made.body["code"].as_str().expect("a code").to_owned();
+            assert_eq!(admin.delete(&format!("/api/v1/hotels/{code}")).await.status, 204);
+        }
+    }
+
+    s1_a_demo_hotel_takes_the_next_free_code_where_a_real_one_holds_its_own(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let admin = api.admin(portal).await;
+        let demo = json!({"code": "DEMO", "name": "Demo", "timezone": "Europe/Moscow", "currency": "RUB",
+            "sources": [{"kind": "demo", "via": "direct"}]});
+        for code in ["DEMO", "DEMO-2"] {
+            let mut real = hotel(code);
+            real["sources"][0]["url"] = json!(format!("https://{code}.example/DataHandler"));
+            assert_eq!(admin.post("/api/v1/hotels", &real).await.status, 201);
+        }
+        // A removed one keeps its code too.
+        assert_eq!(admin.delete("/api/v1/hotels/DEMO-2").await.status, 204);
+        for _ in 0..2 {
+            let made = admin.post("/api/v1/hotels", &demo).await;
+            assert_eq!((made.status, made.header("location")), (201, "/api/v1/hotels/DEMO-3"), "{made:?}");
+            assert_eq!(made.body["code"], "DEMO-3");
+            // Connected again, it takes the code it had.
+            assert_eq!(admin.delete("/api/v1/hotels/DEMO-3").await.status, 204);
+        }
     }
 }

@@ -4,8 +4,9 @@ use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::{Currency, HotelCode, PortalId};
 use fidelio_bitrix24::store::idempotency::{self, Begun, Scope};
 use fidelio_bitrix24::store::portals::{self, Identity};
-use fidelio_bitrix24::store::sources::{Health, Looked, SourceConfig};
-use fidelio_bitrix24::store::{Db, api_keys, gates, hotels, sources};
+use fidelio_bitrix24::store::source_reading::{Health, Looked};
+use fidelio_bitrix24::store::sources::{Dialect, SourceConfig};
+use fidelio_bitrix24::store::{Db, api_keys, gates, hotels, source_reading, sources};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::on_both_engines;
@@ -27,6 +28,7 @@ fn config(password: &str) -> SourceConfig {
         username: "FB24".into(),
         password: SecretString::from(password.to_owned()),
         vendor: Some("V1".into()),
+        dialect: Dialect { packed: true, country: Some("RU".into()), ..Dialect::default() },
     }
 }
 
@@ -90,9 +92,9 @@ on_both_engines! {
 
         let tx = db.begin().await.unwrap();
         let position = serde_json::json!({"at": "2026-11-21T10:00:00"});
-        assert!(sources::advance(&tx, ONE, id, row.version, &position).await.unwrap());
+        assert!(source_reading::advance(&tx, ONE, id, row.version, &position).await.unwrap());
         assert!(sources::reconfigure(&tx, ONE, &key, id, Some(&config("two"))).await.unwrap());
-        assert!(!sources::advance(&tx, ONE, id, row.version, &serde_json::Value::Null).await.unwrap());
+        assert!(!source_reading::advance(&tx, ONE, id, row.version, &serde_json::Value::Null).await.unwrap());
         tx.commit().await.unwrap();
         let now = sources::of_hotel(&db, ONE, &key, grand.id).await.unwrap().remove(0);
         assert_eq!((now.config.as_ref().unwrap().password.expose_secret(), &now.state), ("two", &position));
@@ -107,10 +109,10 @@ on_both_engines! {
             next_poll_at: 80,
             failures: 1,
         };
-        sources::looked(&db, ONE, id, row.version, &stopped).await.unwrap();
-        assert_eq!(sources::due(&db, 100, 10).await.unwrap().len(), 1, "judged under the old configuration");
-        sources::looked(&db, ONE, id, now.version, &stopped).await.unwrap();
-        assert!(sources::due(&db, 100, 10).await.unwrap().is_empty(), "waits for a person");
+        source_reading::looked(&db, ONE, id, row.version, &stopped).await.unwrap();
+        assert_eq!(source_reading::due(&db, 100, 10).await.unwrap().len(), 1, "judged under the old configuration");
+        source_reading::looked(&db, ONE, id, now.version, &stopped).await.unwrap();
+        assert!(source_reading::due(&db, 100, 10).await.unwrap().is_empty(), "waits for a person");
         let row = sources::by_id(&db, ONE, &key, id).await.unwrap().expect("there");
         assert_eq!((row.notes.get("no_delta"), row.active_at, row.last_record_at), (Some(&60), 0, None));
         let tx = db.begin().await.unwrap();

@@ -17,7 +17,7 @@ use fidelio_bitrix24::net::Guard;
 use secrecy::SecretString;
 use serde_json::Value;
 
-mod check;
+pub mod check;
 mod faults;
 mod hostile;
 mod polling;

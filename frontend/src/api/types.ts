@@ -145,6 +145,15 @@ export interface HotelSource {
   /** Write-only: sent when it changes, never answered. */
   password?: string
   password_set?: boolean
+  /** Messages go packed. This and what follows: left out, what was saved stays. */
+  packed?: boolean
+  /** The password is the output of the vendor's encryption tool. */
+  password_encrypted?: boolean
+  /** ISO 3166 alpha-2, for phones without a country code. */
+  country?: string | null
+  /** Write-only PEM; `null` forgets it. */
+  ca_pem?: string | null
+  ca_pem_set?: boolean
 }
 
 export interface Hotel {

@@ -247,6 +247,20 @@ pub fn secret(max: usize) -> impl Fn(&Value) -> Result<String, Bad> {
     }
 }
 
+/// Certificates of an authority in PEM form; an empty text is none.
+pub fn authority(value: &Value) -> Result<Option<String>, Bad> {
+    const MAX: usize = 32 * 1024;
+    let pem = value.as_str().ok_or("pem")?.trim();
+    if pem.len() > MAX {
+        return Err(Bad::with("too_long", [("max", MAX.to_string())]));
+    }
+    if pem.is_empty() {
+        return Ok(None);
+    }
+    crate::net::check_authority(pem).map_err(|_| "pem")?;
+    Ok(Some(pem.to_owned()))
+}
+
 pub fn boolean(value: &Value) -> Result<bool, &'static str> {
     value.as_bool().ok_or("boolean")
 }

@@ -44,7 +44,10 @@ pub(crate) const TEXTS: Texts = Texts {
             "address_refused",
             "This address is not allowed: it is private or reserved. The server's operator can allow it.",
         ),
-        ("password_again", "The address or the user name changed: enter the password again."),
+        (
+            "password_again",
+            "The address, the user name or the authority of the certificate changed: enter the password again.",
+        ),
         ("grant", "There is no such grant."),
         ("grant_beyond", "You cannot give a grant that you do not have."),
         ("role", "A role is installer, front_desk or viewer."),
@@ -57,7 +60,11 @@ pub(crate) const TEXTS: Texts = Texts {
         ("problem_state", "A state is open, retried or dismissed."),
         ("pipeline", "The number of a pipeline is needed."),
         ("pipeline_own", "Only the set-up makes a pipeline its own; another one is named with own: false."),
-        ("pem", "A certificate in PEM form is needed."),
+        (
+            "pem",
+            "No certificate in PEM form stands here: paste the authority's certificate whole, from BEGIN CERTIFICATE to END CERTIFICATE.",
+        ),
+        ("country", "A two-letter country code of ISO 3166 is needed, such as RU."),
         ("cursor", "Continue a list with the value of next of the answer before."),
         ("idempotency_key", "Idempotency-Key: 1 to 255 printable ASCII characters."),
     ],
@@ -95,7 +102,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("certificate_not_yet", "The interface's certificate is not valid yet: check the clock of the hotel's server."),
         (
             "certificate_issuer",
-            "The interface's certificate is from an unknown authority. A publicly known one is needed.",
+            "The interface's certificate is from an unknown authority. A publicly known one is needed, or the authority's certificate in the hotel's advanced settings.",
         ),
         ("certificate", "The interface's certificate was not accepted."),
         (

@@ -67,7 +67,7 @@ pub fn layer(lang: Lang, name: &str, code: &str, params: &serde_json::Map<String
             Lang::En => format!("The check ended with the code \"{code}\"."),
         };
     };
-    fill(text, |name| params.get(name).map(plain))
+    fill(text, |name| params.get(name).map(|value| plain(lang, value)))
 }
 
 /// Puts values where their names stand; one that is not known leaves a dash, never its name.
@@ -80,13 +80,16 @@ fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     })
 }
 
-/// A value as a person reads it.
-fn plain(value: &serde_json::Value) -> String {
+/// A value as a person of the language reads it.
+fn plain(lang: Lang, value: &serde_json::Value) -> String {
     use serde_json::Value;
     match value {
         Value::Null => "—".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::String(text) => match text.parse::<chrono::NaiveDate>() {
+            Ok(date) => date.format(lang.pick("%d.%m.%Y", "%-d %b %Y")).to_string(),
+            Err(_) => text.clone(),
+        },
+        Value::Array(items) => items.iter().map(|item| plain(lang, item)).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }
@@ -176,6 +179,10 @@ mod tests {
             layer(Lang::Ru, "dns", "ok", params).contains("найдено")
                 && layer(Lang::Ru, "tcp", "ok", params).contains("открыт")
         );
+        let clock = serde_json::json!({"business_date": "2026-11-05"});
+        let clock = clock.as_object().expect("an object");
+        assert!(layer(Lang::Ru, "clock", "ok", clock).ends_with("рабочая дата — 05.11.2026."));
+        assert!(layer(Lang::En, "clock", "ok", clock).ends_with("business date is 5 Nov 2026."));
         assert!(health(Lang::En, "not_licensed:Profile,Notes").contains("Profile, Notes"));
     }
 }

@@ -96,7 +96,7 @@ async fn s3_no_bytes_of_an_answer_are_shown() {
 }
 
 /// A TLS front of the hotel with a certificate of an authority that no system knows.
-fn tls_front(hotel: &Hotel) -> u16 {
+pub fn tls_front(hotel: &Hotel) -> u16 {
     let plain = hotel.url().split('/').nth(2).and_then(|address| address.parse().ok()).expect("an address");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port();

@@ -37,7 +37,17 @@ describe('hotel', () => {
       timezone: 'Europe/Moscow',
       currency: 'RUB',
       sources: [
-        { kind: 'suite8_xml', via: 'direct', url: options.url, username: 'fb24', vendor: 'FB24', password: ' p ' }
+        {
+          kind: 'suite8_xml',
+          via: 'direct',
+          url: options.url,
+          username: 'fb24',
+          vendor: 'FB24',
+          password: ' p ',
+          packed: false,
+          password_encrypted: false,
+          country: null
+        }
       ]
     })
   })
@@ -48,6 +58,17 @@ describe('hotel', () => {
     expect(body.sources[0]).not.toHaveProperty('password_set')
     expect(faultsOf(draftOf(saved), saved)).toEqual({})
     expect(faultsOf(draftOf(saved))).toEqual({ password: 'required' })
+  })
+
+  test('s3_a_saved_authority_stays_is_replaced_or_forgotten', () => {
+    const source = { ...saved.sources[0]!, packed: true, country: 'BY', ca_pem_set: true }
+    const behind = { ...saved, sources: [source] }
+    const sent = (change: object) => hotelOf({ ...draftOf(behind), ...change }, behind).sources[0]
+    expect(sent({})).toMatchObject({ packed: true, country: 'BY' })
+    expect(sent({})).not.toHaveProperty('ca_pem')
+    expect(sent({ ca_forgotten: true, country: ' ' })).toMatchObject({ ca_pem: null, country: null })
+    expect(sent({ ca_pem: ' PEM ', ca_forgotten: true })).toMatchObject({ ca_pem: 'PEM' })
+    expect(faultsOf({ ...draftOf(behind), country: 'Russia' }, behind)).toEqual({ country: 'country' })
   })
 
   test('s3_faults_are_found_before_asking_the_server', () => {

@@ -10,9 +10,16 @@ export interface HotelDraft {
   username: string
   password: string
   vendor: string
+  country: string
+  ca_pem: string
+  packed: boolean
+  password_encrypted: boolean
+  /** The saved authority is forgotten. */
+  ca_forgotten: boolean
 }
 
-export type HotelField = keyof HotelDraft
+/** What is typed. */
+export type HotelField = Exclude<keyof HotelDraft, 'packed' | 'password_encrypted' | 'ca_forgotten'>
 
 /** Where each field stands in what is sent, so that the server's complaint finds its way back to the field. */
 export const pointers: Record<HotelField, string> = {
@@ -23,7 +30,9 @@ export const pointers: Record<HotelField, string> = {
   url: '/sources/0/url',
   username: '/sources/0/username',
   password: '/sources/0/password',
-  vendor: '/sources/0/vendor'
+  vendor: '/sources/0/vendor',
+  country: '/sources/0/country',
+  ca_pem: '/sources/0/ca_pem'
 }
 
 export const fields = Object.keys(pointers) as HotelField[]
@@ -42,7 +51,12 @@ export function newDraft(options: Record<string, unknown>): HotelDraft {
     url: option('url'),
     username: option('username'),
     password: option('password'),
-    vendor: option('vendor')
+    vendor: option('vendor'),
+    country: '',
+    ca_pem: '',
+    packed: false,
+    password_encrypted: false,
+    ca_forgotten: false
   }
 }
 
@@ -66,14 +80,19 @@ export function draftOf(hotel: Hotel): HotelDraft {
     url: source?.url ?? '',
     username: source?.username ?? '',
     password: '',
-    vendor: source?.vendor ?? ''
+    vendor: source?.vendor ?? '',
+    country: source?.country ?? '',
+    ca_pem: '',
+    packed: source?.packed ?? false,
+    password_encrypted: source?.password_encrypted ?? false,
+    ca_forgotten: false
   }
 }
 
-/** The body to send. An empty password is left out: it is write-only, and leaving it out keeps the saved one. */
+/** The body to send. An empty password or authority is left out: both are write-only, and left out they stay. */
 export function hotelOf(draft: HotelDraft, before?: Hotel): Hotel {
   const kept = before?.sources[0]
-  const { code, name, timezone, currency, url, username, password, vendor } = trimmed(draft)
+  const { code, name, timezone, currency, url, username, password, vendor, country, ca_pem } = trimmed(draft)
   return {
     code: code.toUpperCase(),
     name,
@@ -86,14 +105,18 @@ export function hotelOf(draft: HotelDraft, before?: Hotel): Hotel {
         url,
         username,
         ...(vendor && { vendor }),
-        ...(password && { password })
+        ...(password && { password }),
+        packed: draft.packed,
+        password_encrypted: draft.password_encrypted,
+        country: country.toUpperCase() || null,
+        ...(ca_pem ? { ca_pem } : draft.ca_forgotten && { ca_pem: null })
       },
-      ...(before?.sources.slice(1).map(({ password_set: _, ...source }) => source) ?? [])
+      ...(before?.sources.slice(1).map(({ password_set: _, ca_pem_set: __, ...source }) => source) ?? [])
     ]
   }
 }
 
-export type Fault = 'required' | 'code' | 'currency' | 'url' | 'timezone'
+export type Fault = 'required' | 'code' | 'currency' | 'url' | 'timezone' | 'country'
 
 /** What can be told without asking the server. */
 export function faultsOf(draft: HotelDraft, before?: Hotel): Partial<Record<HotelField, Fault>> {
@@ -103,6 +126,7 @@ export function faultsOf(draft: HotelDraft, before?: Hotel): Partial<Record<Hote
   if (!/^[A-Z]{3}$/.test(clean.currency.toUpperCase())) faults.currency = 'currency'
   if (!isTimeZone(clean.timezone)) faults.timezone = 'timezone'
   if (!/^https?:\/\/\S+$/i.test(clean.url)) faults.url = 'url'
+  if (!/^([A-Z]{2})?$/.test(clean.country.toUpperCase())) faults.country = 'country'
   for (const name of ['code', 'name', 'timezone', 'currency', 'url', 'username'] as const) {
     if (clean[name] === '') faults[name] = 'required'
   }

@@ -4,10 +4,12 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use super::super::input::{Bad, Object, secret, text};
+use super::super::input::{Bad, Object, authority, boolean, secret, text};
+use crate::domain::phone::is_country;
 use crate::domain::{Currency, HotelCode};
 use crate::fidelio::demo;
 use crate::store::hotels::HotelFacts;
+use crate::store::sources::Dialect;
 
 /// A hotel as posted. With `PUT` the code may be repeated, but not changed.
 #[derive(Debug)]
@@ -33,6 +35,16 @@ pub struct WayInput {
     /// Missing: the stored one stays (only where the address and the user name stay as well).
     pub password: Option<SecretString>,
     pub vendor: Option<String>,
+    pub dialect: DialectInput,
+}
+
+/// What is said of the interface's dialect; of what is missing, the stored value stays.
+#[derive(Debug, Default)]
+pub struct DialectInput {
+    pub packed: Option<bool>,
+    pub password_encrypted: Option<bool>,
+    pub country: Option<Option<String>>,
+    pub ca_pem: Option<Option<String>>,
 }
 
 /// A hotel has few ways in; more is a mistake or an attack.
@@ -69,7 +81,8 @@ impl SourceInput {
         let kind = source.required("kind", kind);
         let via = source.required("via", via);
         // What `GET` shows may come back with `PUT`; it says nothing.
-        let _ = source.optional("password_set", super::super::input::boolean);
+        let _ = source.optional("password_set", boolean);
+        let _ = source.optional("ca_pem_set", boolean);
         let way = if kind == Some(demo::KIND) { None } else { Some(WayInput::read(source)?) };
         Some(Self { kind: kind?, via: via?, way })
     }
@@ -81,8 +94,32 @@ impl WayInput {
         let username = source.required("username", text(64));
         let password = source.optional("password", secret(256));
         let vendor = source.optional("vendor", text(64));
-        Some(Self { url: url?, username: username?, password: password.map(SecretString::from), vendor })
+        let dialect = DialectInput {
+            packed: source.optional("packed", boolean),
+            password_encrypted: source.optional("password_encrypted", boolean),
+            country: source.told("country", country),
+            ca_pem: source.told("ca_pem", authority).map(Option::flatten),
+        };
+        Some(Self { url: url?, username: username?, password: password.map(SecretString::from), vendor, dialect })
     }
+}
+
+impl DialectInput {
+    /// What it makes of the stored one.
+    pub fn over(&self, stored: Option<&Dialect>) -> Dialect {
+        let stored = stored.cloned().unwrap_or_default();
+        Dialect {
+            packed: self.packed.unwrap_or(stored.packed),
+            password_encrypted: self.password_encrypted.unwrap_or(stored.password_encrypted),
+            country: self.country.clone().unwrap_or(stored.country),
+            ca_pem: self.ca_pem.clone().unwrap_or(stored.ca_pem),
+        }
+    }
+}
+
+fn country(value: &Value) -> Result<String, Bad> {
+    let code = value.as_str().unwrap_or_default().to_ascii_uppercase();
+    if is_country(&code) { Ok(code) } else { Err("country".into()) }
 }
 
 fn kind(value: &Value) -> Result<&'static str, Bad> {
@@ -176,12 +213,19 @@ mod tests {
             ("/sources/0/url", json!("https://pms.example/x?ic=1#top"), "url_fragment"),
             ("/sources/0/username", json!(""), "required"),
             ("/sources/0/password", json!("a\nb"), "control_characters"),
+            ("/sources/0/packed", json!("yes"), "boolean"),
+            ("/sources/0/password_encrypted", json!(1), "boolean"),
+            ("/sources/0/country", json!("XX"), "country"),
+            ("/sources/0/country", json!("Russia"), "country"),
+            ("/sources/0/ca_pem", json!("hello"), "pem"),
+            ("/sources/0/ca_pem", json!("-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----"), "pem"),
+            ("/sources/0/ca_pem", json!("x".repeat(32 * 1024 + 1)), "too_long"),
             ("/sources/0/port", json!(1), "unknown"),
         ] {
             let mut body = hotel();
             match body.pointer_mut(pointer) {
                 Some(member) => *member = value.clone(),
-                None => body["sources"][0]["port"] = value.clone(),
+                None => body["sources"][0][pointer.rsplit('/').next().expect("a name")] = value.clone(),
             }
             assert_eq!(read(body).expect_err("wrong"), [(pointer.to_owned(), code)], "{value}");
         }

@@ -45,7 +45,8 @@ pub async fn list(state: Data<HttpState>, who: Principal) -> Result<HttpResponse
 
 /// Adds a hotel and starts to read it
 ///
-/// A removed hotel may take its code again; no other may.
+/// A removed hotel may take its code again; no other may. Where a real hotel holds the code asked for the demo hotel, that
+/// takes the next free one (`DEMO-2`, …).
 #[utoipa::path(post, path = "/api/v1/hotels", tag = "hotels", operation_id = "createHotel", request_body = HotelBody,
     responses((status = 201, body = HotelView), (status = 409, description = "`hotel-code-taken`")))]
 pub async fn create(
@@ -72,7 +73,7 @@ pub async fn create(
     let portal = who.portal;
     let context = state.clone();
     once(&state, &who, &request, &body.raw, async move {
-        save::create(&context, portal, &code, &hotel).await?;
+        let code = save::create(&context, portal, code, &hotel).await?;
         let row = hotels::by_code(&context.db, portal, &code).await?.ok_or_else(not_found)?;
         Ok(Done::new(StatusCode::CREATED, &show(&context, &row).await?)?.at(format!("/api/v1/hotels/{code}")))
     })

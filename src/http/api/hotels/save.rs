@@ -9,9 +9,10 @@ use crate::fidelio::demo;
 use crate::http::HttpState;
 use crate::http::auth::Principal;
 use crate::http::problem::Problem;
+use crate::store::Tx;
 use crate::store::hotels::{self, HotelRow, HotelSettings};
 use crate::store::problems;
-use crate::store::sources::{self, SourceConfig, SourceRow};
+use crate::store::sources::{self, Dialect, SourceConfig, SourceRow};
 use crate::sync::imports::ImportState;
 use crate::sync::{SyncError, removal};
 
@@ -41,15 +42,22 @@ pub async fn check_currency(state: &HttpState, who: &Principal, hotel: &mut Hote
     }
 }
 
-/// A new hotel, or a removed one that takes its code again.
-pub async fn create(state: &HttpState, portal: PortalId, code: &HotelCode, input: &HotelInput) -> Result<(), Problem> {
+/// A new hotel, or a removed one that takes its code again; answers the code.
+pub async fn create(
+    state: &HttpState,
+    portal: PortalId,
+    code: HotelCode,
+    input: &HotelInput,
+) -> Result<HotelCode, Problem> {
     let configs = configs(&input.sources, &[])?;
     let key = state.directory.key(portal).await?;
     let tx = state.db.begin().await?;
+    hotels::in_turn(&tx, portal).await?;
     if input.is_demo() && sources::has_kind(&tx, portal, demo::KIND).await? {
         return Err(conflict("demo_taken"));
     }
-    let hotel = match hotels::create(&tx, portal, code, &input.facts, state.clock.now_ms()).await? {
+    let code = if input.is_demo() { demo_code(&tx, portal, code).await? } else { code };
+    let hotel = match hotels::create(&tx, portal, &code, &input.facts, state.clock.now_ms()).await? {
         Some(hotel) => {
             if input.is_demo() {
                 let settings = HotelSettings { demo: true, ..HotelSettings::default() };
@@ -58,7 +66,7 @@ pub async fn create(state: &HttpState, portal: PortalId, code: &HotelCode, input
             hotel
         }
         None => {
-            let holder = hotels::holder(&tx, portal, code).await?.ok_or_else(taken)?;
+            let holder = hotels::holder(&tx, portal, &code).await?.ok_or_else(taken)?;
             if holder.removed_at.is_none() || !is_same(&holder, input, &configs) {
                 return Err(taken());
             }
@@ -73,7 +81,19 @@ pub async fn create(state: &HttpState, portal: PortalId, code: &HotelCode, input
         sources::add(&tx, portal, &key, hotel, source.kind, source.via, config.as_ref()).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(code)
+}
+
+/// The first of `DEMO`, `DEMO-2`, … that no real hotel holds or held: one click must do in any portal (product §8).
+async fn demo_code(tx: &Tx, portal: PortalId, wanted: HotelCode) -> Result<HotelCode, Problem> {
+    let mut code = wanted.clone();
+    for number in 2..100 {
+        if hotels::holder(tx, portal, &code).await?.is_none_or(|holder| holder.settings.demo) {
+            return Ok(code);
+        }
+        code = HotelCode::parse(&format!("{wanted}-{number}")).map_err(|_| taken())?;
+    }
+    Err(taken())
 }
 
 fn taken() -> Problem {
@@ -99,15 +119,19 @@ fn configs(inputs: &[SourceInput], stored: &[SourceRow]) -> Result<Vec<Option<So
         .enumerate()
         .map(|(index, input)| {
             let Some(way) = &input.way else { return Ok(None) };
+            let old = stored.iter().find(|old| old.kind == input.kind && old.via == input.via);
+            let old = old.and_then(|old| old.config.as_ref());
+            let dialect = way.dialect.over(old.map(|old| &old.dialect));
             let password = match &way.password {
                 Some(password) => password.clone(),
-                None => kept_password(index, input, way, stored)?,
+                None => kept_password(index, way, &dialect, old)?,
             };
             Ok(Some(SourceConfig {
                 url: way.url.clone(),
                 username: way.username.clone(),
                 password,
                 vendor: way.vendor.clone(),
+                dialect,
             }))
         })
         .collect()
@@ -115,17 +139,16 @@ fn configs(inputs: &[SourceInput], stored: &[SourceRow]) -> Result<Vec<Option<So
 
 fn kept_password(
     index: usize,
-    input: &SourceInput,
     way: &WayInput,
-    stored: &[SourceRow],
+    dialect: &Dialect,
+    old: Option<&SourceConfig>,
 ) -> Result<SecretString, Problem> {
     let pointer = format!("/sources/{index}/password");
-    let old = stored.iter().find(|old| old.kind == input.kind && old.via == input.via);
-    let Some(config) = old.and_then(|old| old.config.as_ref()) else {
-        return Err(invalid(pointer, "required"));
-    };
-    if config.url == way.url && config.username == way.username {
-        Ok(config.password.clone())
+    let Some(old) = old else { return Err(invalid(pointer, "required")) };
+    // Whom another authority vouches for may be another server.
+    let vouched = dialect.ca_pem.is_none() || dialect.ca_pem == old.dialect.ca_pem;
+    if old.url == way.url && old.username == way.username && vouched {
+        Ok(old.password.clone())
     } else {
         Err(invalid(pointer, "password_again"))
     }

@@ -44,6 +44,10 @@ pub struct WayView {
     pub vendor: Option<String>,
     /// Passwords are write-only.
     pub password_set: bool,
+    pub packed: bool,
+    pub password_encrypted: bool,
+    pub country: Option<String>,
+    pub ca_pem_set: bool,
 }
 
 impl HotelView {
@@ -69,6 +73,10 @@ impl SourceView {
                 username: config.username.clone(),
                 vendor: config.vendor.clone(),
                 password_set: !config.password.expose_secret().is_empty(),
+                packed: config.dialect.packed,
+                password_encrypted: config.dialect.password_encrypted,
+                country: config.dialect.country.clone(),
+                ca_pem_set: config.dialect.ca_pem.is_some(),
             }),
         }
     }
@@ -100,8 +108,18 @@ pub struct SourceBody {
     url: Option<String>,
     #[schema(max_length = 64)]
     username: Option<String>,
-    /// May be left out with `PUT` while address and user name stay.
+    /// May be left out with `PUT` while address, user name and `ca_pem` stay.
     #[schema(write_only, max_length = 256)]
     password: Option<String>,
     vendor: Option<String>,
+    /// Messages go packed (`V8/ZIP`). This and what follows: left out with `PUT`, what was saved stays.
+    packed: Option<bool>,
+    /// The password is the output of the vendor's encryption tool.
+    password_encrypted: Option<bool>,
+    /// ISO 3166 alpha-2, for phones without a country code; `null`: by the currency.
+    #[schema(example = "RU")]
+    country: Option<String>,
+    /// PEM of the authority that the interface's certificate is of, trusted besides the public ones; `null` forgets it.
+    #[schema(write_only, max_length = 32768)]
+    ca_pem: Option<String>,
 }
