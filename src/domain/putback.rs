@@ -39,6 +39,10 @@ impl PutBack {
     }
 }
 
+fn one(field: &str, value: &CrmValue) -> Fields {
+    [(field.to_owned(), value.clone())].into()
+}
+
 /// Of one record, by field. Holds values of guests: sealed where it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -49,8 +53,19 @@ impl PutBacks {
         self.0.is_empty()
     }
 
-    /// Someone changed the field from `held` to `theirs`; `true`: once too often, just now.
+    /// Whether any field's quarrel went so far that people were told.
+    pub fn quarrels(&self) -> bool {
+        self.0.values().any(|put| put.count > MOST)
+    }
+
+    /// Someone changed the field from `held` to `theirs`; `true`: once too often, just now. Whoever gives the hotel its
+    /// value back ends the quarrel.
     pub fn count(&mut self, field: &str, held: &CrmValue, theirs: &CrmValue, now: i64) -> bool {
+        let given_back = |put: &PutBack| change_set(&one(field, &put.over), &one(field, theirs)).is_empty();
+        if self.0.get(field).is_some_and(|put| put.count > MOST && given_back(put)) {
+            self.0.remove(field);
+            return false;
+        }
         let begin = || PutBack { count: 0, since: now, last: now, over: held.clone(), theirs: theirs.clone() };
         let put = self.0.entry(field.to_owned()).or_insert_with(begin);
         // What the record held was either the others' own value, or one of ours that was written since.
@@ -85,9 +100,7 @@ impl PutBacks {
     /// Where the record holds what is desired again, the quarrel is over.
     pub fn settle(&mut self, desired: &Fields, held: &Fields) {
         self.0.retain(|field, put| {
-            let agreed = desired
-                .get(field)
-                .is_some_and(|want| change_set(&[(field.clone(), want.clone())].into(), held).is_empty());
+            let agreed = desired.get(field).is_some_and(|want| change_set(&one(field, want), held).is_empty());
             put.count <= MOST || !agreed
         });
     }
@@ -131,8 +144,22 @@ mod tests {
         let desired = fields(&[("room", "101")]);
         puts.settle(&desired, &fields(&[("room", "robot")]));
         assert!(puts.stopped("room", 4 * HOUR), "the record still holds something else");
+        assert!(puts.quarrels());
         puts.settle(&desired, &desired);
-        assert!(!puts.stopped("room", 4 * HOUR));
+        assert!(!puts.stopped("room", 4 * HOUR) && !puts.quarrels());
+    }
+
+    #[test]
+    fn s1_whoever_gives_the_hotel_its_value_back_ends_the_quarrel() {
+        let mut puts = PutBacks::default();
+        fight(&mut puts, "101", &[0, 1, 2, 3]);
+        assert!(!puts.count("room", &text("robot"), &text("102"), 4 * HOUR) && puts.quarrels());
+        assert!(!puts.count("room", &text("102"), &text("101"), 5 * HOUR) && !puts.quarrels());
+        assert_eq!(
+            fight(&mut puts, "101", &[6, 7, 8, 9]),
+            [false, false, false, true],
+            "the next one begins from nothing"
+        );
     }
 
     #[test]

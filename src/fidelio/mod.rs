@@ -76,6 +76,8 @@ pub struct ReadReport {
     /// Areas switched off because the hotel's licence does not cover them.
     pub not_licensed: Vec<String>,
     pub unreadable: Vec<Unread>,
+    /// So many more that could not be understood: the list has its bounds.
+    pub unnamed: usize,
     /// Facts of a record left out: number, and which and why, without guests' data. The rest of the record was taken.
     pub remarks: Vec<(String, String)>,
     /// Numbers asked for that the PMS does not know.

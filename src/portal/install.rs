@@ -91,9 +91,14 @@ impl Directory {
         arrived_at: i64,
         from: Option<IpAddr>,
     ) -> Result<(), PortalError> {
+        let known = portals::by_member(self.db(), &arrival.member_id).await?.is_some();
         let user = self.verify(arrival.presented(from)).await?;
         if !user.admin {
             return Err(PortalError::NotAdmin);
+        }
+        // Erased while hosts were asked about it: it belongs to the installation that ended.
+        if known && portals::by_member(self.db(), &arrival.member_id).await?.is_none() {
+            return Err(PortalError::Unknown);
         }
         let brought = Brought {
             access: &arrival.access,
@@ -158,6 +163,12 @@ impl Directory {
         {
             // The old pair still tells whether the uninstall was real; a new one would not.
             self.settle_before_reinstall(&row).await?;
+            // Erased, and what is at the door is older than the wish to be.
+            if row.uninstall_at.is_some_and(|asked| asked > brought.arrived_at)
+                && portals::by_member(self.db(), &user.info.member_id).await?.is_none()
+            {
+                return Err(PortalError::Unknown);
+            }
         }
         let now = self.now();
         let scope = user.info.scope.join(",");

@@ -33,7 +33,7 @@ const AT_ONCE: i64 = 16;
 /// What an installation event brings; nothing of it is believed yet.
 #[derive(Debug, Clone)]
 pub(super) struct Arrival {
-    member_id: String,
+    pub member_id: String,
     domain: String,
     server_endpoint: String,
     pub language: String,

@@ -57,32 +57,48 @@ impl Lifecycle {
         futures_util::future::join(self.portals(&stop), self.late(&stop)).await;
     }
 
-    /// A portal that does not answer holds nobody up but itself: whoever is done makes place for the next.
     async fn portals(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = self.work(false) => {}
+        }
+    }
+
+    /// A portal that does not answer holds nobody up but itself: whoever is done makes place for the next. `once`: nobody
+    /// gets a second step, and it ends when nobody is left; answers how many were moved on.
+    async fn work(&self, once: bool) -> Result<usize, PortalError> {
         let mut work = FuturesUnordered::new();
-        let (mut at_work, mut elsewhere) = (HashSet::new(), HashSet::new());
+        let (mut at_work, mut rests, mut moved) = (HashSet::new(), HashSet::new(), 0);
         loop {
             self.pulse.beat();
             match portals::due(self.directory.db(), self.directory.now(), BATCH).await {
                 Ok(due) => {
                     for portal in due {
-                        if work.len() < AT_ONCE && !elsewhere.contains(&portal) && at_work.insert(portal) {
+                        if work.len() < AT_ONCE && !rests.contains(&portal) && at_work.insert(portal) {
                             work.push(async move { (portal, self.one(portal).await) });
                         }
                     }
                 }
+                Err(error) if once => return Err(error.into()),
                 Err(error) => tracing::error!(%error, "portals due could not be read"),
             }
+            if once && work.is_empty() {
+                return Ok(moved);
+            }
             tokio::select! {
-                () = stop.cancelled() => return,
-                Some((portal, moved)) = work.next(), if !work.is_empty() => {
+                Some((portal, went)) = work.next(), if !work.is_empty() => {
                     at_work.remove(&portal);
-                    if !moved {
-                        elsewhere.insert(portal);
+                    moved += usize::from(went);
+                    if once || !went {
+                        rests.insert(portal);
                     }
+                    continue;
                 }
-                () = self.directory.0.wake.notified() => elsewhere.clear(),
-                () = self.directory.0.parts.clock.sleep(PAUSE) => elsewhere.clear(),
+                () = self.directory.0.wake.notified() => {}
+                () = self.directory.0.parts.clock.sleep(PAUSE) => {}
+            }
+            if !once {
+                rests.clear();
             }
         }
     }
@@ -106,13 +122,7 @@ impl Lifecycle {
 
     /// Everything due now, once; answers how much was moved on.
     pub async fn tick(&self) -> Result<usize, PortalError> {
-        Ok(self.directory.late_installs().await? + self.due().await?)
-    }
-
-    async fn due(&self) -> Result<usize, PortalError> {
-        let due = portals::due(self.directory.db(), self.directory.now(), BATCH).await?;
-        let ended = due.into_iter().map(|portal| self.one(portal)).collect::<FuturesUnordered<_>>();
-        Ok(ended.filter(|moved| std::future::ready(*moved)).count().await)
+        Ok(self.directory.late_installs().await? + self.work(true).await?)
     }
 
     /// One step of one portal's life; `false`: another node has it, or it is tried again later.

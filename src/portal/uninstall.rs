@@ -5,7 +5,7 @@ use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::{Class, Error};
 use crate::domain::PortalId;
 use crate::store::portals::{self, PortalRow};
-use crate::store::{api_keys, keys, purge, roles, tokens};
+use crate::store::{api_keys, keys, late_installs, purge, roles, tokens};
 
 /// An answer that proves nothing is asked again this long; then the event is taken at its word.
 const INCONCLUSIVE_MS: i64 = 24 * 3_600_000;
@@ -109,6 +109,12 @@ impl Directory {
     }
 
     async fn finish_uninstall(&self, row: &PortalRow) -> Result<(), PortalError> {
+        // An installation that was asked for before, however slowly it is verified, is the one that ended.
+        let asked = row.uninstall_at.unwrap_or(self.now());
+        let tx = self.db().begin().await?;
+        portals::stamp_end(&tx, row.id, asked).await?;
+        late_installs::delete_until(&tx, &row.member_id, asked).await?;
+        tx.commit().await?;
         if row.uninstall_clean == Some(true) { self.erase(row.id).await } else { self.seal_off(row).await }
     }
 

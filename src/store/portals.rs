@@ -197,6 +197,12 @@ pub async fn set_installer(tx: &Tx, portal: PortalId, user_id: i64, paired_at: i
     Ok(())
 }
 
+/// An installation came to its end: what was under way before it belongs to none that is to come.
+pub async fn stamp_end(tx: &Tx, portal: PortalId, at: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE portal SET paired_at = $2 WHERE id = $1 AND paired_at < $2", args![portal.0, at]).await?;
+    Ok(())
+}
+
 /// Moves the portal on, if it still stands where the caller saw it. `false`: somebody moved it meanwhile.
 pub async fn move_status(
     db: &Db,

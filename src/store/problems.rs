@@ -2,7 +2,7 @@
 
 use sea_orm::Value;
 
-use super::bulk::{chunk_of, insert, list};
+use super::bulk::{Via, chunk_of, insert, list};
 use super::{Db, Row, StoreError, Tx, args};
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId};
@@ -202,6 +202,38 @@ pub async fn page(
 pub async fn by_id(db: &Db, portal: PortalId, key: &TenantKey, id: i64) -> Result<Option<ProblemRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM problem WHERE portal_id = $1 AND id = $2");
     db.rows(&sql, args![portal.0, id]).await?.first().map(|row| read(key, row)).transpose()
+}
+
+/// What one cause says of one subject.
+pub async fn of_cause(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    key: &TenantKey,
+    subject: &str,
+    cause: &str,
+) -> Result<Option<ProblemRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM problem WHERE portal_id = $1 AND subject = $2 AND cause = $3");
+    let rows = via.into().rows(&sql, args![portal.0, subject, cause]).await?;
+    rows.first().map(|row| read(key, row)).transpose()
+}
+
+/// Says anew what is known of a problem, without telling it again.
+pub async fn revise(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    id: i64,
+    params: &serde_json::Value,
+) -> Result<(), StoreError> {
+    let sealed = key.seal(DETAIL, params.to_string().as_bytes())?;
+    let sql = "UPDATE problem SET detail_sealed = $3 WHERE portal_id = $1 AND id = $2";
+    tx.execute(sql, args![portal.0, id, sealed]).await?;
+    Ok(())
+}
+
+pub async fn end(tx: &Tx, portal: PortalId, id: i64) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM problem WHERE portal_id = $1 AND id = $2", args![portal.0, id]).await?;
+    Ok(())
 }
 
 pub async fn set_state(tx: &Tx, portal: PortalId, id: i64, state: &str, note: &str) -> Result<bool, StoreError> {

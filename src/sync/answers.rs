@@ -23,6 +23,10 @@ use crate::telemetry::metrics as names;
 
 const WRITE: &str = "outbox.write";
 
+/// The causes of problems of a write: the portal said no, or nothing good at any try.
+pub(super) const REJECTED: &str = "crm.rejected";
+pub(super) const FAILED: &str = "crm.failed";
+
 /// The published schedule of tries after a failure that may pass, in seconds; then the record is a problem.
 pub(super) const RETRY_SECONDS: [i64; 6] = [10, 60, 300, 1_800, 7_200, 21_600];
 
@@ -167,7 +171,7 @@ impl Delivery {
                         backs.push(back(outbox::WAITING, now, false));
                     } else {
                         backs.push(back(outbox::REJECTED, 0, true));
-                        problems.push(problem(write, "crm.rejected", "rejected", &error));
+                        problems.push(problem(write, REJECTED, "rejected", &error));
                     }
                 }
                 Outcome::Not(error) => match usize::try_from(write.attempts).ok().and_then(|n| RETRY_SECONDS.get(n)) {
@@ -179,7 +183,7 @@ impl Delivery {
                     }
                     None => {
                         backs.push(back(outbox::FAILED, 0, true));
-                        problems.push(problem(write, "crm.failed", "failed", &error));
+                        problems.push(problem(write, FAILED, "failed", &error));
                     }
                 },
             }
@@ -220,7 +224,7 @@ impl Delivery {
         }
         let mut settled = Vec::new();
         let mut finished = Vec::new();
-        let mut again = Vec::new();
+        let (mut again, mut peace) = (Vec::new(), Vec::new());
         for (write, id) in done {
             if write.target == 0 {
                 new_links.push(LinkRow {
@@ -237,6 +241,11 @@ impl Delivery {
             let proven = self.proven(write);
             row.fields.extend(proven.clone());
             row.synced_at = now;
+            let quarrel = row.putbacks.quarrels();
+            row.putbacks.settle(&proven, &row.fields);
+            if quarrel && !row.putbacks.quarrels() {
+                peace.push((write.entity, *id));
+            }
             if write.target == 0
                 || proven.keys().any(|name| {
                     matches!(
@@ -273,7 +282,7 @@ impl Delivery {
         outbox::done(tx, self.portal, fence, &finished).await?;
         self.tell_deals(tx, &new_links, now).await?;
         problems::settle(tx, self.portal, &settled).await?;
-        Ok(())
+        self.make_peace(tx, &peace).await
     }
 
     /// What a confirmed write proves: of phones and e-mails nothing while it is not known which way changes them

@@ -138,7 +138,7 @@ impl Engine {
             match read {
                 Guarded::Strangers => return self.fail_import(portal, job, cursor, REINSTALLED).await,
                 Guarded::Read(Err(error)) => return self.put_off(portal, job, cursor, error).await,
-                Guarded::Read(Ok(report)) => self.unread(portal, &key, job.hotel, &report.unreadable).await?,
+                Guarded::Read(Ok(report)) => self.unread(portal, &key, job.hotel, &report).await?,
             }
             (cursor.failures, cursor.not_before) = (0, 0);
             cursor.window += 1;

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use super::engine::Deps;
 use super::error::SyncError;
 use super::events::PAYLOAD;
-use super::findings;
 use super::lease::HeldLease;
 use super::strangers::any_stranger;
 use crate::bitrix::Priority;
@@ -162,7 +161,7 @@ impl Intake<'_> {
             return Err(SyncError::Elsewhere(format!("hotel:{}", self.hotel)));
         }
         inbox::add(&tx, self.portal, rows, self.clock.now_ms()).await?;
-        findings::over(&tx, self.portal, &understood).await?;
+        self.over(&tx, &understood).await?;
         if let (Some((source, version)), Some(state)) = (self.position, state)
             && !source_reading::advance(&tx, self.portal, source, version, &state).await?
         {

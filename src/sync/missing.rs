@@ -102,7 +102,7 @@ impl Engine {
             match self.read_guarded(reader, &what, &row.state, &mut intake).await? {
                 Guarded::Strangers => return Ok(()),
                 Guarded::Read(Ok(report)) => {
-                    self.unread(row.portal, key, row.hotel, &report.unreadable).await?;
+                    self.unread(row.portal, key, row.hotel, &report).await?;
                     absent = report.missing;
                 }
                 Guarded::Read(Err(error)) => {

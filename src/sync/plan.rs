@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::answers::{FAILED, REJECTED};
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::strangers::STOPPED_MS;
@@ -60,6 +61,10 @@ pub(super) struct Plan {
     pub(super) unlinked: Vec<String>,
     /// Records that hold what is desired already, with what of it is ours.
     pub(super) known: Vec<RecordRow>,
+    /// Whose records they are: nothing stands in their way any more.
+    pub(super) settled: Vec<String>,
+    /// Records that nobody quarrels about any more.
+    pub(super) peace: Vec<(CrmEntity, i64)>,
     /// Records found by our mark and never written since, by hotel: whether they are who the hotel says they are.
     pub(super) marks: HashMap<HotelId, Sample>,
     /// Those that are not: nobody stands behind them.
@@ -88,12 +93,16 @@ impl Plan {
     /// Nothing to write. What of the record's shared lists is ours may still be news, or that a quarrel is over.
     pub fn nothing(&mut self, due: &Due, record: &RecordRow, desired: &Fields, after: Fields, now: i64) {
         self.dropped.push(due.pair());
+        self.settled.push(due.row.subject.clone());
         let mut row = record.clone();
         // A record that was found again and holds all that is desired is as good as written.
         if row.synced_at == 0 {
             row.synced_at = now;
         }
         row.putbacks.settle(desired, &record.fields);
+        if record.putbacks.quarrels() && !row.putbacks.quarrels() {
+            self.peace.push((record.entity, record.crm_id));
+        }
         row.fields.extend(after);
         if row != *record {
             self.known.push(row);
@@ -165,6 +174,10 @@ impl Delivery {
             links::end(&tx, self.portal, &plan.unlinked).await?;
             self.tell_deals(&tx, &plan.links, self.now()).await?;
             crm_records::save(&tx, self.portal, &self.key, &plan.known).await?;
+            for cause in [REJECTED, FAILED] {
+                problems::over_all(&tx, self.portal, &plan.settled, cause).await?;
+            }
+            self.make_peace(&tx, &plan.peace).await?;
             problems::hint(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
             tx.commit().await?;
         }

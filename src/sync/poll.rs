@@ -63,7 +63,7 @@ impl Engine {
         self.step("poll.read")?;
         let Guarded::Read(read) = read else { return Ok(taken) };
         if let Ok(report) = &read {
-            self.unread(portal, &key, row.hotel, &report.unreadable).await?;
+            self.unread(portal, &key, row.hotel, report).await?;
         }
         let looked = self.looked(&row, &read, taken);
         source_reading::looked(&deps.db, portal, row.id, row.version, &looked).await?;

@@ -181,7 +181,7 @@ impl Delivery {
         }
         let now = self.now();
         let (mut saved, mut intents, mut problems, mut changed) = (Vec::new(), Vec::new(), Vec::new(), 0);
-        let mut older = HashSet::new();
+        let (mut older, mut peace) = (HashSet::new(), Vec::new());
         for record in &seen {
             let Some(subjects) = linked.get(&record.id) else { continue };
             // What is being written right now is about to be confirmed, or was after we asked; an older look must not
@@ -208,6 +208,9 @@ impl Delivery {
                 row.closed_by_person = !self.closed_by_us(&record.fields);
             }
             self.read_now(entity, record.id, record.stored.clone());
+            if held.get(&record.id).is_some_and(|row| row.putbacks.quarrels()) && !row.putbacks.quarrels() {
+                peace.push((entity, record.id));
+            }
             if !stopped.is_empty() {
                 problems.extend(subjects.iter().map(|subject| NewProblem {
                     hotel: subject.parse::<Subject>().ok().and_then(|subject| subject.hotel()),
@@ -256,8 +259,19 @@ impl Delivery {
         self.reindex(&tx, entity, &newest, gone).await?;
         outbox::add(&tx, self.portal, intents).await?;
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
+        self.make_peace(&tx, &peace).await?;
         tx.commit().await?;
         Ok(changed)
+    }
+
+    /// These records hold what the hotel says again: nobody need look for who changes them.
+    pub(super) async fn make_peace(&self, tx: &Tx, records: &[(CrmEntity, i64)]) -> Result<(), SyncError> {
+        for (entity, id) in records {
+            let behind = links::of_records(tx, self.portal, *entity, &[*id]).await?;
+            let subjects: Vec<String> = behind.into_iter().map(|link| link.subject).collect();
+            problems::over_all(tx, self.portal, &subjects, PUTBACK_STOPPED).await?;
+        }
+        Ok(())
     }
 
     /// Whether a closed deal stands where its stay's own status put it.

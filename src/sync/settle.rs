@@ -181,6 +181,8 @@ impl Delivery {
         outbox::wait_again(&tx, self.portal, fence, &again, 0).await?;
         outbox::set_back(&tx, self.portal, fence, &backs).await?;
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
+        let settled: Vec<String> = made.iter().map(|link| link.subject.clone()).collect();
+        problems::settle(&tx, self.portal, &settled).await?;
         self.tell_deals(&tx, &made, now).await?;
         tx.commit().await?;
         let mut lanes = self.lanes();

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::engine::Engine;
 use super::error::SyncError;
+use super::findings;
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, HotelCode, HotelId, PortalId, Profile, Stay, StayNumber, StayStatus, Subject};
 use crate::store::stay_steps::StepRow;
@@ -291,7 +292,7 @@ impl Engine {
                 hotel: row.hotel,
                 cause: row.cause,
                 kind: row.kind,
-                params: row.params,
+                params: findings::shown(row.params),
                 count: row.count,
                 state: row.state,
                 note: row.note,

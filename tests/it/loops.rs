@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fb24_sandbox::hotel::{Fault as HotelFault, HotelOptions};
-use fb24_sandbox::portal::{Fault, FaultAnswer, PortalOptions};
+use fb24_sandbox::portal::{Fault, FaultAnswer, Hold, PortalOptions};
 use fidelio_bitrix24::sync::StepObserver;
 use tokio_util::sync::CancellationToken;
 
@@ -80,6 +80,33 @@ on_both_engines! {
         assert_eq!(slow_hotel.hotel.most_at_once(), 1, "one request in flight per hotel");
         assert!(!engine.pulse().is_still());
         loops.abort();
+    }
+
+    s3_s48_a_portal_that_hangs_in_its_set_up_delays_nobody_who_comes_meanwhile(db) {
+        let town = Town::open(&db.db, vec![small(1), small(2)]);
+        let [slow, well] = town.houses.as_slice() else { panic!("two houses") };
+        let hold = |house: &House, method: &str| {
+            let hold = Hold::default();
+            house.portal.fault(Fault::before(method).answering(FaultAnswer::Held(hold.clone())));
+            hold
+        };
+        let begin = async |house: &House| {
+            assert_eq!(house.portal.install(&town.node.url).await.expect("an answer").status, 200);
+            assert!(house.portal.events_settled().await);
+        };
+        begin(slow).await;
+        let (hangs, works) = (hold(slow, "*"), hold(well, "crm.category.add"));
+        let comes = async {
+            hangs.reached().await;
+            begin(well).await;
+            works.reached().await;
+            works.release();
+            hangs.release();
+        };
+        // Time stands still, so nobody's request runs out of its own.
+        let both = async { tokio::join!(town.node.life.tick(), comes) };
+        let (moved, ()) = tokio::time::timeout(Duration::from_secs(120), both).await.expect("one waits for the other");
+        assert_eq!(moved.expect("a tick"), 2, "both in one");
     }
 
     s1_s48_a_hotel_comes_and_goes_without_a_restart(db) {

@@ -241,12 +241,12 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "pms.unreadable",
             "A record of the hotel cannot be understood",
-            "The details name the field. Correct the record in Fidelio: it is read again with its next change.",
+            "The details name the field. Correct the record in Fidelio: it is read again with its next change, and the problem ends. A record without a number cannot be followed: once it is corrected, retry; the problem comes back if such a record is met again.",
         ),
         (
             "pms.unreadable_many",
             "Many records of the hotel cannot be understood",
-            "Fifty of them are named one by one; the details count the rest. Find what they have in common and correct it in Fidelio, then import the period again.",
+            "Fifty of them are named one by one; the details count the rest. Find what they have in common and correct it in Fidelio, then import the period again: the problem ends when each was read. If the details count unnamed records, dismiss it by hand then.",
         ),
         (
             "pms.reinstalled",

@@ -225,4 +225,30 @@ on_both_engines! {
         assert_eq!(portals::get(&stand.db, portal.id).await.unwrap().unwrap().installer_user_id, 4);
         assert_eq!(waiting(&stand).await, 0);
     }
+
+    s3_an_installation_event_that_hung_across_an_uninstall_changes_nothing(db) {
+        for clean in [false, true] {
+            let stand = Stand::start(&db.db, options());
+            let before = stand.install().await;
+            let hold = Hold::default();
+            stand.sandbox.fault(Fault::after_commit("profile").answering(FaultAnswer::Held(hold.clone())));
+            let hung = stand.sandbox.event_body("ONAPPINSTALL", json!({"VERSION": "1"}), 4, Tokens::Pair);
+            let end = async {
+                hold.reached().await;
+                stand.pass(1);
+                stand.sandbox.uninstall(clean);
+                assert!(stand.sandbox.events_settled().await);
+                stand.settle().await;
+                hold.release();
+            };
+            tokio::join!(stand.event(&hung), end);
+            stand.settle().await;
+            let Some(after) = stand.found().await.filter(|_| !clean) else {
+                assert!(clean && stand.found().await.is_none(), "{clean}");
+                continue;
+            };
+            assert_eq!((after.id, after.status), (before.id, PortalStatus::Uninstalled));
+            assert!(tokens::get(&stand.db, after.id).await.unwrap().is_none(), "the pair that ended is not back");
+        }
+    }
 }

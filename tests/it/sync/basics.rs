@@ -152,6 +152,38 @@ on_both_engines! {
         assert_eq!(world.requests(), requests, "it is not tried again by itself");
     }
 
+    s1_a_refusal_is_over_when_the_hotel_itself_says_again_what_stands(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        world.edit_stay("1", |stay| stay.room_type = Known::Is("BAD".into()));
+        world.portal.fault(Fault::error("crm.item.update", 400, "CRM_FIELD_ERROR_VALUE_NOT_VALID"));
+        world.round(&engine).await;
+        assert_eq!(world.problems(&engine).await.len(), 1);
+        world.edit_stay("1", |stay| stay.room_type = Known::Is("DBL".into()));
+        world.round(&engine).await;
+        assert!(world.problems(&engine).await.is_empty());
+    }
+
+    s1_a_refusal_is_over_when_a_create_whose_answer_was_lost_is_found(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.portal.fault(Fault::error("crm.item.add", 400, "CRM_FIELD_ERROR_VALUE_NOT_VALID"));
+        world.round(&engine).await;
+        assert_eq!((world.contacts().len(), world.problems(&engine).await.len()), (0, 1));
+        world.portal.fault(Fault::after_commit("crm.item.add"));
+        world.edit_profile("7", |guest| guest.vip = Known::Is("1".into()));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        assert!(engine.deliver(world.id).await.is_err(), "nobody knows yet");
+        assert_eq!(world.problems(&engine).await.len(), 1);
+        world.settle(&engine).await;
+        assert_eq!(world.contacts().len(), 1);
+        assert!(world.problems(&engine).await.is_empty());
+    }
+
     s1_a_failure_that_may_pass_is_tried_again_by_the_schedule(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");

@@ -239,7 +239,22 @@ on_both_engines! {
         }
         poll(&world, &engine).await;
         assert!(told("pms.unreadable").await.is_empty());
-        assert!(told("pms.unreadable_many").await.is_empty());
+        assert_eq!(told("pms.unreadable_many").await.len(), 1, "those that were not named are still what they were");
+        // One of them is met again, and named now; the others are understood one after the other.
+        say(70..71);
+        poll(&world, &engine).await;
+        let left = async || told("pms.unreadable_many").await.first().map(|p| (p.params["count"].clone(), p.count));
+        assert_eq!((told("pms.unreadable").await.len(), left().await), (1, Some((19.into(), 1))));
+        say(0..0);
+        for n in 51..69 {
+            world.book(&n.to_string(), "7");
+        }
+        poll(&world, &engine).await;
+        assert_eq!(left().await, Some((1.into(), 1)), "told once");
+        world.book("69", "7");
+        poll(&world, &engine).await;
+        assert_eq!(left().await, None);
+        assert_eq!(told("pms.unreadable").await.len(), 1, "the one that is named has its own");
     }
 
     s1_known_stays_are_looked_for_a_lot_a_poll_and_a_failed_read_loses_one_lot(db) {

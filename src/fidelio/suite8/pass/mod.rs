@@ -137,15 +137,17 @@ impl<'a> Pass<'a> {
     }
 
     fn unreadable(&mut self, kind: &Kind, record: Unreadable) {
-        if self.report.unreadable.len() < REPORTED {
-            let stay = kind.req_type == RESERVATION.req_type;
-            if stay {
-                // Back to what it said before is news too.
-                self.hotel.forget(&record.number);
-            }
-            let kind = if stay { RecordKind::Stay } else { RecordKind::Profile };
-            self.report.unreadable.push(Unread { kind, number: record.number, why: record.why });
+        let stay = kind.req_type == RESERVATION.req_type;
+        if stay {
+            // Back to what it said before is news too.
+            self.hotel.forget(&record.number);
         }
+        if self.report.unreadable.len() >= REPORTED {
+            self.report.unnamed += 1;
+            return;
+        }
+        let kind = if stay { RecordKind::Stay } else { RecordKind::Profile };
+        self.report.unreadable.push(Unread { kind, number: record.number, why: record.why });
     }
 
     fn remarks(&mut self, number: &str, remarks: Vec<String>) {
