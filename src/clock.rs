@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeZone, Utc};
 use tokio::sync::watch;
 
 /// A clock: the system's, or one that a test moves.
@@ -58,5 +58,15 @@ impl Clock {
 impl ManualClock {
     pub fn advance(&self, duration: Duration) {
         self.0.send_modify(|now| *now = now.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
+    }
+}
+
+/// A hotel's wall clock in its own zone. An hour that a change of the clocks skipped or repeated is read as the earlier
+/// of its meanings; a zone that is not known is UTC.
+pub fn wall(time: NaiveDateTime, zone: &str) -> DateTime<FixedOffset> {
+    let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    match zone.from_local_datetime(&time).earliest() {
+        Some(time) => time.fixed_offset(),
+        None => zone.from_utc_datetime(&time).fixed_offset(),
     }
 }

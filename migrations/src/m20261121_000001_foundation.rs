@@ -154,6 +154,7 @@ const TABLES: &[&str] = &[
         timezone TEXT NOT NULL,
         currency TEXT NOT NULL,
         settings TEXT NOT NULL DEFAULT '{}',
+        clock_ahead_ms BIGINT NOT NULL DEFAULT 0,
         created_at BIGINT NOT NULL,
         removed_at BIGINT,
         UNIQUE (portal_id, code)
@@ -269,6 +270,7 @@ const TABLES: &[&str] = &[
         edited BOOLEAN NOT NULL DEFAULT FALSE,
         deleted BOOLEAN NOT NULL DEFAULT FALSE,
         putbacks_sealed {blob},
+        edits_sealed {blob},
         synced_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, entity, crm_id)
     )",

@@ -72,6 +72,7 @@ impl Portals for Served {
             stages: settings.stages,
             can_import: settings.can_import,
             multifield: way(settings.multifield_mode),
+            ownership: settings.ownership,
             request_cap: Duration::from_secs(u64::from(cap)),
         })
     }

@@ -16,6 +16,7 @@ pub enum Owner {
     Pms,
     /// Set when the record is created, then left to people.
     Crm,
+    /// Whoever changed it last: the hotel or a person.
     Newest,
 }
 
@@ -211,8 +212,6 @@ impl Mapping {
                 ("lastName", Fact::LastName),
                 ("secondName", Fact::MiddleName),
                 ("birthdate", Fact::BirthDate),
-                ("PHONE", Fact::Phones),
-                ("EMAIL", Fact::Emails),
                 ("UF_CRM_FB24_VIP", Fact::Vip),
                 ("UF_CRM_FB24_LANGUAGE", Fact::Language),
                 ("UF_CRM_FB24_NATIONALITY", Fact::Nationality),
@@ -223,6 +222,11 @@ impl Mapping {
             ]
             .into_iter()
             .map(|(field, from)| rule(Contact, field, from, Owner::Pms)),
+        );
+        // Guests tell a manager their new number as often as the reception.
+        fields.extend(
+            [("PHONE", Fact::Phones), ("EMAIL", Fact::Emails)]
+                .map(|(field, from)| rule(Contact, field, from, Owner::Newest)),
         );
         fields.extend(
             [("title", Fact::LastName), ("PHONE", Fact::Phones), ("EMAIL", Fact::Emails)]

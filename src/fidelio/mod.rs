@@ -85,6 +85,8 @@ pub struct ReadReport {
     /// Findings about the PMS as a whole, by code: `pms_time_back` (restored, or its clock set back), `pms_clock_ahead`,
     /// `no_delta` (changes cannot be asked for; arrivals near today are read again instead).
     pub notes: Vec<String>,
+    /// How far the PMS's clock is ahead of ours, where that could be measured.
+    pub clock_ahead_ms: Option<i64>,
     /// When the source wants to be asked again, if sooner than at the usual pace: a record settles, or more is waiting.
     pub next_in: Option<Duration>,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::OwnerRule;
-use crate::domain::StayStatus;
+use crate::domain::{Ownership, StayStatus};
 
 /// The deal pipeline stays live in.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ pub enum MultifieldMode {
 #[serde(default)]
 pub struct PortalSettings {
     pub owner_rule: OwnerRule,
+    pub ownership: Ownership,
     pub pipeline: Option<Pipeline>,
     /// Full stage ids (`C<n>:…`) by status.
     pub stages: BTreeMap<StayStatus, String>,

@@ -187,6 +187,12 @@ pub async fn scan_later(db: &Db, portal: PortalId, until: i64) -> Result<(), Sto
     Ok(())
 }
 
+/// What changed is read again as soon as there is room.
+pub async fn scan_soon(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+    tx.execute("UPDATE crm_scan SET next_at = 0 WHERE portal_id = $1 AND phase = 'delta'", args![portal.0]).await?;
+    Ok(())
+}
+
 pub async fn save_scan(tx: &Tx, portal: PortalId, entity: CrmEntity, scan: &ScanRow) -> Result<(), StoreError> {
     insert(
         tx,

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 
 use sea_orm::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::bulk::{Via, chunk_of, insert, list};
 use super::{StoreError, Tx, args};
 use crate::crypto::TenantKey;
+use crate::domain::edits::Edits;
 use crate::domain::putback::PutBacks;
 use crate::domain::{CrmEntity, Fields, PortalId};
 
 const FIELDS: &str = "crm_record.fields";
 const PUTBACKS: &str = "crm_record.putbacks";
+const EDITS: &str = "crm_record.edits";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordRow {
@@ -27,6 +31,8 @@ pub struct RecordRow {
     pub deleted: bool,
     /// How often people's edits were put back, by field.
     pub putbacks: PutBacks,
+    /// Where a person's value stands instead of the hotel's.
+    pub edits: Edits,
     pub synced_at: i64,
 }
 
@@ -42,23 +48,33 @@ impl RecordRow {
             edited: false,
             deleted: false,
             putbacks: PutBacks::default(),
+            edits: Edits::default(),
             synced_at: now,
         }
     }
 }
 
 /// Most records are nobody's quarrel: nothing is kept for them.
-fn seal_putbacks(key: &TenantKey, putbacks: &PutBacks) -> Result<Option<Vec<u8>>, StoreError> {
-    if putbacks.is_empty() {
+fn seal_unless<T: Serialize>(
+    key: &TenantKey,
+    what: &'static str,
+    empty: bool,
+    value: &T,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    if empty {
         return Ok(None);
     }
-    let plain = serde_json::to_vec(putbacks).map_err(|_| StoreError::Corrupt(PUTBACKS))?;
-    Ok(Some(key.seal(PUTBACKS, &plain)?))
+    let plain = serde_json::to_vec(value).map_err(|_| StoreError::Corrupt(what))?;
+    Ok(Some(key.seal(what, &plain)?))
 }
 
-fn open_putbacks(key: &TenantKey, sealed: Option<Vec<u8>>) -> Result<PutBacks, StoreError> {
-    let Some(sealed) = sealed else { return Ok(PutBacks::default()) };
-    serde_json::from_slice(&key.open(PUTBACKS, &sealed)?).map_err(|_| StoreError::Corrupt(PUTBACKS))
+fn open_or_empty<T: DeserializeOwned + Default>(
+    key: &TenantKey,
+    what: &'static str,
+    sealed: Option<Vec<u8>>,
+) -> Result<T, StoreError> {
+    let Some(sealed) = sealed else { return Ok(T::default()) };
+    serde_json::from_slice(&key.open(what, &sealed)?).map_err(|_| StoreError::Corrupt(what))
 }
 
 pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordRow]) -> Result<(), StoreError> {
@@ -76,7 +92,8 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             record.closed_by_person,
             record.edited,
             record.deleted,
-            seal_putbacks(key, &record.putbacks)?,
+            seal_unless(key, PUTBACKS, record.putbacks.is_empty(), &record.putbacks)?,
+            seal_unless(key, EDITS, record.edits.is_empty(), &record.edits)?,
             record.synced_at
         ]);
     }
@@ -95,13 +112,15 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordR
             "edited",
             "deleted",
             "putbacks_sealed",
+            "edits_sealed",
             "synced_at",
         ],
         rows,
         "ON CONFLICT (portal_id, entity, crm_id) DO UPDATE SET hash = excluded.hash,
             fields_sealed = excluded.fields_sealed, updated_time = excluded.updated_time,
             updated_by = excluded.updated_by, closed_by_person = excluded.closed_by_person, edited = excluded.edited,
-            deleted = excluded.deleted, putbacks_sealed = excluded.putbacks_sealed, synced_at = excluded.synced_at",
+            deleted = excluded.deleted, putbacks_sealed = excluded.putbacks_sealed,
+            edits_sealed = excluded.edits_sealed, synced_at = excluded.synced_at",
     )
     .await?;
     Ok(())
@@ -121,7 +140,7 @@ pub async fn load(
         values.extend(chunk.iter().map(|id| Value::from(*id)));
         let sql = format!(
             "SELECT crm_id, fields_sealed, updated_time, updated_by, closed_by_person, edited, deleted, putbacks_sealed,
-                synced_at
+                edits_sealed, synced_at
              FROM crm_record WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})",
             list(2, chunk.len())
         );
@@ -139,7 +158,8 @@ pub async fn load(
                     closed_by_person: row.get("closed_by_person")?,
                     edited: row.get("edited")?,
                     deleted: row.get("deleted")?,
-                    putbacks: open_putbacks(key, row.get("putbacks_sealed")?)?,
+                    putbacks: open_or_empty(key, PUTBACKS, row.get("putbacks_sealed")?)?,
+                    edits: open_or_empty(key, EDITS, row.get("edits_sealed")?)?,
                     synced_at: row.get("synced_at")?,
                 },
             );

@@ -16,6 +16,8 @@ pub struct HotelRow {
     pub timezone: String,
     pub currency: Currency,
     pub settings: HotelSettings,
+    /// How far its PMS's clock is ahead of ours, as last measured.
+    pub clock_ahead_ms: i64,
     pub created_at: i64,
     /// Set on a tombstone.
     pub removed_at: Option<i64>,
@@ -43,7 +45,7 @@ pub struct HotelFacts {
     pub currency: Currency,
 }
 
-const COLUMNS: &str = "id, portal_id, code, name, timezone, currency, settings, created_at, removed_at";
+const COLUMNS: &str = "id, portal_id, code, name, timezone, currency, settings, clock_ahead_ms, created_at, removed_at";
 
 fn read(row: &Row) -> Result<HotelRow, StoreError> {
     let code = HotelCode::parse(&row.get::<String>("code")?).map_err(|_| StoreError::Corrupt("hotel.code"))?;
@@ -59,6 +61,7 @@ fn read(row: &Row) -> Result<HotelRow, StoreError> {
         timezone: row.get("timezone")?,
         currency,
         settings,
+        clock_ahead_ms: row.get("clock_ahead_ms")?,
         created_at: row.get("created_at")?,
         removed_at: row.get("removed_at")?,
     })
@@ -135,6 +138,13 @@ pub async fn set_settings(tx: &Tx, portal: PortalId, id: HotelId, settings: &Hot
     let settings = serde_json::to_string(settings).map_err(|_| StoreError::Corrupt("hotel.settings"))?;
     tx.execute("UPDATE hotel SET settings = $3 WHERE portal_id = $1 AND id = $2", args![portal.0, id.0, settings])
         .await?;
+    Ok(())
+}
+
+/// What its PMS's clock was measured to be off.
+pub async fn set_clock(db: &Db, portal: PortalId, id: HotelId, ahead_ms: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE hotel SET clock_ahead_ms = $3 WHERE portal_id = $1 AND id = $2";
+    db.execute(sql, args![portal.0, id.0, ahead_ms]).await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The error inbox: one row per subject and cause, with how often and since when; and people to merge by hand.
 
+use std::collections::HashMap;
+
 use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list};
@@ -137,6 +139,29 @@ pub async fn subjects(db: &Db, portal: PortalId, hotel: HotelId, cause: &str) ->
         )
         .await?;
     rows.iter().map(|row| row.get("subject")).collect()
+}
+
+/// What people said of one cause, by subject: `open`, `retried`, `dismissed`.
+pub async fn states(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    subjects: &[String],
+    cause: &str,
+) -> Result<HashMap<String, String>, StoreError> {
+    let via = via.into();
+    let mut found = HashMap::new();
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, cause];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "SELECT subject, state FROM problem WHERE portal_id = $1 AND cause = $2 AND subject IN ({})",
+            list(2, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            found.insert(row.get("subject")?, row.get("state")?);
+        }
+    }
+    Ok(found)
 }
 
 const COLUMNS: &str = "id, hotel_id, subject, cause, kind, detail_sealed, count, state, note, first_at, last_at";

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::decide::RANK_DEAL;
 use super::error::SyncError;
 use super::lanes::Delivery;
+use super::lost::found_again;
 use super::plan::Planned;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
@@ -194,7 +195,8 @@ impl Delivery {
         self.confirm_removed(&tx, &removed).await?;
         for (entity, ids) in gone {
             let held = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
-            let rows: Vec<RecordRow> = held.into_values().map(|row| RecordRow { deleted: true, ..row }).collect();
+            let rows: Vec<RecordRow> =
+                held.into_values().map(|row| RecordRow { deleted: true, synced_at: now, ..row }).collect();
             crm_records::save(&tx, self.portal, &self.key, &rows).await?;
             crm_index::remove(&tx, self.portal, entity, &ids).await?;
         }
@@ -239,6 +241,7 @@ impl Delivery {
                 .remove(&(write.entity, *id))
                 .unwrap_or_else(|| RecordRow::new(write.entity, *id, Fields::new(), now));
             let proven = self.proven(write);
+            row.edits.settle(proven.keys());
             row.fields.extend(proven.clone());
             row.synced_at = now;
             let quarrel = row.putbacks.quarrels();
@@ -266,6 +269,7 @@ impl Delivery {
             }
         }
         links::add(tx, self.portal, &new_links, now).await?;
+        found_again(tx, self.portal, &new_links).await?;
         crm_records::save(tx, self.portal, &self.key, &records).await?;
         for entity in CrmEntity::ALL {
             let anew = |(of, id, rows): &(CrmEntity, i64, Vec<_>)| (*of == entity && !rows.is_empty()).then_some(*id);

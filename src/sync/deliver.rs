@@ -150,7 +150,11 @@ impl Delivery {
                 }
                 self.index_first().await?;
                 let plan = self.plan(rows).await?;
-                let settled = plan.dropped.len() + plan.rejected.len() + plan.later.len() + plan.links.len();
+                let settled = plan.dropped.len()
+                    + plan.rejected.len()
+                    + plan.later.len()
+                    + plan.links.len()
+                    + plan.unlinked.len();
                 let before = jobs.busy();
                 self.spawn(plan, jobs, priorities.0, room).await?;
                 moved |= settled > 0 || jobs.busy() > before;

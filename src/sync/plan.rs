@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::answers::{FAILED, REJECTED};
 use super::error::SyncError;
 use super::lanes::Delivery;
+use super::lost::found_again;
 use super::strangers::STOPPED_MS;
 use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
@@ -73,6 +74,7 @@ pub(super) struct Plan {
 }
 
 /// A due row with its subject read.
+#[derive(Debug, Clone)]
 pub(super) struct Due {
     pub row: OutboxRow,
     pub subject: Subject,
@@ -91,10 +93,17 @@ impl Plan {
     }
 
     /// Nothing to write. What of the record's shared lists is ours may still be news, or that a quarrel is over.
-    pub fn nothing(&mut self, due: &Due, record: &RecordRow, desired: &Fields, after: Fields, now: i64) {
+    pub fn nothing(
+        &mut self,
+        due: &Due,
+        record: &RecordRow,
+        mut row: RecordRow,
+        desired: &Fields,
+        after: Fields,
+        now: i64,
+    ) {
         self.dropped.push(due.pair());
         self.settled.push(due.row.subject.clone());
-        let mut row = record.clone();
         // A record that was found again and holds all that is desired is as good as written.
         if row.synced_at == 0 {
             row.synced_at = now;
@@ -103,7 +112,15 @@ impl Plan {
         if record.putbacks.quarrels() && !row.putbacks.quarrels() {
             self.peace.push((record.entity, record.crm_id));
         }
+        row.edits.settle(after.keys());
         row.fields.extend(after);
+        if row != *record {
+            self.known.push(row);
+        }
+    }
+
+    /// What was decided about people's edits is kept whatever becomes of the write.
+    pub fn decided(&mut self, record: &RecordRow, row: RecordRow) {
         if row != *record {
             self.known.push(row);
         }
@@ -170,8 +187,9 @@ impl Delivery {
             outbox::drop_unsent(&tx, self.portal, &plan.dropped).await?;
             outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
-            links::add(&tx, self.portal, &plan.links, self.now()).await?;
             links::end(&tx, self.portal, &plan.unlinked).await?;
+            links::add(&tx, self.portal, &plan.links, self.now()).await?;
+            found_again(&tx, self.portal, &plan.links).await?;
             self.tell_deals(&tx, &plan.links, self.now()).await?;
             crm_records::save(&tx, self.portal, &self.key, &plan.known).await?;
             for cause in [REJECTED, FAILED] {

@@ -6,6 +6,8 @@ use serde_json::json;
 
 use super::error::SyncError;
 use super::lanes::Delivery;
+use super::lost::DUPLICATE_MARK;
+use super::owned::made_at;
 use super::people::hash_of;
 use super::plan::{Due, Plan};
 use super::plan_people::planned;
@@ -65,7 +67,12 @@ impl Delivery {
         let ids: Vec<i64> = linked.values().map(|link| link.crm_id).collect();
         let records = crm_records::load(self.db(), self.portal, &self.key, CrmEntity::Deal, &ids).await?;
         let around = self.around(rows.values()).await?;
-        let marked = self.marked(&rows, &linked).await?;
+        let gone: HashSet<i64> = records.values().filter(|record| record.deleted).map(|record| record.crm_id).collect();
+        let stands = |link: &LinkRow| !gone.contains(&link.crm_id);
+        let standing: HashSet<&String> =
+            linked.values().filter(|link| stands(link)).map(|link| &link.subject).collect();
+        let marked = self.marked(&rows, &standing).await?;
+        let mut lost = Vec::new();
         for due in due {
             let Subject::Stay(hotel, number) = &due.subject else { continue };
             let row = rows.get(&(*hotel, number.clone()));
@@ -83,7 +90,7 @@ impl Delivery {
             match linked.get(&due.row.subject) {
                 Some(link) => match records.get(&link.crm_id) {
                     None => plan.read(CrmEntity::Deal, link.crm_id, &due),
-                    Some(record) if record.deleted => plan.dropped.push(due.pair()),
+                    Some(record) if record.deleted => lost.push((due, link.clone(), record.synced_at)),
                     Some(record) => self.plan_known_deal(plan, &due, link, row, record, &around),
                 },
                 None => {
@@ -99,19 +106,19 @@ impl Delivery {
                             });
                             plan.read(CrmEntity::Deal, *one, &due);
                         }
-                        Some(several) => plan.reject(&due, "crm.duplicate_mark", json!({"ids": several})),
+                        Some(several) => plan.reject(&due, DUPLICATE_MARK, json!({"ids": several})),
                     }
                 }
             }
         }
-        Ok(())
+        self.plan_lost_deals(plan, lost, &marked).await
     }
 
-    /// Deals that bear the mark of a stay without a link, else its hotel and reservation.
+    /// Deals that bear the mark of a stay without a deal, else its hotel and reservation.
     async fn marked(
         &self,
         rows: &HashMap<(HotelId, StayNumber), StayRow>,
-        linked: &HashMap<String, LinkRow>,
+        standing: &HashSet<&String>,
     ) -> Result<HashMap<String, BTreeSet<i64>>, SyncError> {
         let mut found: HashMap<String, BTreeSet<i64>> = HashMap::new();
         for kind in [IndexKind::Mark, IndexKind::Profile] {
@@ -119,7 +126,7 @@ impl Delivery {
             for (hotel, number) in rows.keys() {
                 let subject = Subject::Stay(*hotel, number.clone()).to_string();
                 if let (false, false, Some(hotel)) =
-                    (linked.contains_key(&subject), found.contains_key(&subject), self.ground.hotels.get(hotel))
+                    (standing.contains(&subject), found.contains_key(&subject), self.ground.hotels.get(hotel))
                 {
                     wanted.insert(hash_of(&self.key, kind, &format!("{}:{number}", hotel.code)), subject);
                 }
@@ -264,15 +271,18 @@ impl Delivery {
             let birth = deal_birth(mapping, &hotel.code, &row.facts, &self.ground.terms.place(), 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        let set = change_set(&record.putbacks.uncontested(desired.clone(), self.now()), &record.fields);
+        let made_at = made_at(hotel, row.pms_time, row.received_at);
+        let (judged, left) = self.left_to_write(record, &desired, made_at);
+        let set = change_set(&left, &record.fields);
         if set.is_empty() {
-            plan.nothing(due, record, &desired, set.after, self.now());
+            plan.nothing(due, record, judged, &desired, set.after, self.now());
             return;
         }
-        if set.write.contains_key("stageId") && self.fresh(CrmEntity::Deal, record.crm_id).is_none() {
+        if self.wants_a_look(CrmEntity::Deal, &set) && self.fresh(CrmEntity::Deal, record.crm_id).is_none() {
             plan.read(CrmEntity::Deal, record.crm_id, due);
             return;
         }
+        plan.decided(record, judged);
         let mut write = planned(due, CrmEntity::Deal, record.crm_id, set.write, Vec::new(), set.after, String::new());
         write.named = named;
         plan.writes.push(write);

@@ -5,25 +5,26 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde_json::json;
 
 use super::error::SyncError;
+use super::found::{Found, NewPerson, Verdict};
 use super::lanes::Delivery;
-use super::people::{comm_keys, hash_of, name_read, name_tokens};
+use super::lost::DUPLICATE_MARK;
+use super::owned::made_at;
+use super::people::{comm_keys, name_tokens};
 use super::plan::{Due, Plan, Planned};
 use super::plan_deals::LOOK_AGAIN_MS;
 use crate::domain::change_set::change_set;
 use crate::domain::crm::CrmEntity;
 use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
 use crate::domain::fact::GuestTotals;
-use crate::domain::matching::{Candidate, Match, choose};
 use crate::domain::{CrmValue, Fields, HotelId, ProfileKind, ProfileNumber, Subject};
-use crate::store::crm_index::{self, IndexKind, IndexRow};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::stays;
 
-type ProfileKey = (HotelId, ProfileNumber);
+pub(super) type ProfileKey = (HotelId, ProfileNumber);
 
-fn key_of(subject: &Subject) -> Option<ProfileKey> {
+pub(super) fn key_of(subject: &Subject) -> Option<ProfileKey> {
     match subject {
         Subject::Profile(hotel, number) => Some((*hotel, number.clone())),
         _ => None,
@@ -61,6 +62,7 @@ impl Delivery {
         due: Vec<(Due, LinkRow)>,
         mut rows: HashMap<ProfileKey, ProfileRow>,
     ) -> Result<(), SyncError> {
+        let mut lost = Vec::new();
         for entity in [CrmEntity::Contact, CrmEntity::Company] {
             let ids: Vec<i64> =
                 due.iter().filter(|(_, link)| link.entity == entity).map(|(_, link)| link.crm_id).collect();
@@ -92,7 +94,8 @@ impl Delivery {
                     continue;
                 };
                 if record.deleted {
-                    plan.dropped.push(due.pair());
+                    let row = key_of(&due.subject).and_then(|key| rows.get(&key)).cloned();
+                    lost.extend(row.map(|row| (due.clone(), link.clone(), record.synced_at, row)));
                     continue;
                 }
                 let (flying, held) = {
@@ -111,7 +114,7 @@ impl Delivery {
                 self.plan_person(plan, due, link, record, shared, &rows, &totals);
             }
         }
-        Ok(())
+        self.plan_lost_people(plan, lost).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "all of it was loaded for many people at once")]
@@ -159,23 +162,53 @@ impl Delivery {
             let birth = person_birth(&hotel.code, &profile.facts, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        let set = change_set(&record.putbacks.uncontested(desired.clone(), self.now()), &record.fields);
+        let made_at = made_at(hotel, profile.pms_time, profile.received_at);
+        let (judged, left) = self.left_to_write(record, &desired, made_at);
+        let set = change_set(&left, &record.fields);
         if set.is_empty() {
             self.lanes().phones.learn(&due.row.subject, true);
-            plan.nothing(due, record, &desired, set.after, self.now());
+            plan.nothing(due, record, judged, &desired, set.after, self.now());
             return;
         }
-        let stored = if set.comms.is_empty() { Some(Vec::new()) } else { self.fresh(entity, link.crm_id) };
-        let Some(stored) = stored else {
+        let stored = self.fresh(entity, link.crm_id);
+        if stored.is_none() && self.wants_a_look(entity, &set) {
             plan.read(entity, link.crm_id, due);
             return;
-        };
+        }
+        let stored = stored.unwrap_or_default();
+        plan.decided(record, judged);
         self.lanes().phones.learn(&due.row.subject, set.comms.is_empty());
         let write = planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new());
         plan.writes.push(Planned { stored, ..write });
     }
 
     async fn plan_new_people(&self, plan: &mut Plan, due: Vec<(Due, ProfileRow)>) -> Result<(), SyncError> {
+        let people = self.people_of(due).await?;
+        let index = Found::load(self, &people).await?;
+        let mut adopted: HashSet<(CrmEntity, i64)> = HashSet::new();
+        for person in people {
+            let link = |crm_id, origin| LinkRow {
+                subject: person.due.row.subject.clone(),
+                entity: person.entity,
+                crm_id,
+                origin,
+                marked: false,
+            };
+            match index.of(self, &person) {
+                Verdict::Is(id, origin) => {
+                    plan.links.push(link(id, origin));
+                    adopted.insert((person.entity, id));
+                    plan.read(person.entity, id, &person.due);
+                }
+                Verdict::Twice(ids) => plan.reject(&person.due, DUPLICATE_MARK, json!({"ids": ids})),
+                Verdict::New(doubts) => self.plan_birth(plan, person, doubts),
+            }
+        }
+        Ok(())
+    }
+
+    /// As they are looked for among the portal's records.
+    pub(super) async fn people_of(&self, due: Vec<(Due, ProfileRow)>) -> Result<Vec<NewPerson>, SyncError> {
         let keys: Vec<ProfileKey> = due.iter().map(|(_, row)| (row.hotel, row.facts.number.clone())).collect();
         let totals = self.totals(&keys).await?;
         let mut people = Vec::with_capacity(due.len());
@@ -196,27 +229,7 @@ impl Delivery {
             let name = name_tokens(&self.key, entity, &fields);
             people.push(NewPerson { due, row, entity, mark, fields, comms, name });
         }
-        let index = Found::load(self, &people).await?;
-        let mut adopted: HashSet<(CrmEntity, i64)> = HashSet::new();
-        for person in people {
-            let link = |crm_id, origin| LinkRow {
-                subject: person.due.row.subject.clone(),
-                entity: person.entity,
-                crm_id,
-                origin,
-                marked: false,
-            };
-            match index.of(self, &person) {
-                Verdict::Is(id, origin) => {
-                    plan.links.push(link(id, origin));
-                    adopted.insert((person.entity, id));
-                    plan.read(person.entity, id, &person.due);
-                }
-                Verdict::Twice(ids) => plan.reject(&person.due, "crm.duplicate_mark", json!({"ids": ids})),
-                Verdict::New(doubts) => self.plan_birth(plan, person, doubts),
-            }
-        }
-        Ok(())
+        Ok(people)
     }
 
     fn plan_birth(&self, plan: &mut Plan, person: NewPerson, doubts: Vec<i64>) {
@@ -305,77 +318,5 @@ pub(super) fn planned(
         after,
         mark,
         named: Vec::new(),
-    }
-}
-
-struct NewPerson {
-    due: Due,
-    row: ProfileRow,
-    entity: CrmEntity,
-    mark: String,
-    fields: Fields,
-    comms: Vec<(IndexKind, String)>,
-    name: BTreeSet<String>,
-}
-
-enum Verdict {
-    Is(i64, Origin),
-    Twice(Vec<i64>),
-    /// With those who look alike.
-    New(Vec<i64>),
-}
-
-/// What the index knows of a batch of people.
-struct Found(HashMap<(CrmEntity, IndexKind, String), Vec<IndexRow>>);
-
-impl Found {
-    async fn load(delivery: &Delivery, people: &[NewPerson]) -> Result<Self, SyncError> {
-        let mut wanted: HashMap<(CrmEntity, IndexKind), BTreeSet<String>> = HashMap::new();
-        for person in people {
-            for kind in [IndexKind::Mark, IndexKind::Profile] {
-                let hash = hash_of(&delivery.key, kind, &person.mark);
-                wanted.entry((person.entity, kind)).or_default().insert(hash);
-            }
-            for (kind, hash) in &person.comms {
-                wanted.entry((person.entity, *kind)).or_default().insert(hash.clone());
-            }
-        }
-        let mut found: HashMap<_, Vec<IndexRow>> = HashMap::new();
-        for ((entity, kind), hashes) in wanted {
-            let hashes: Vec<String> = hashes.into_iter().collect();
-            for row in crm_index::find(delivery.db(), delivery.portal, entity, kind, &hashes).await? {
-                found.entry((entity, kind, row.hash.clone())).or_default().push(row);
-            }
-        }
-        Ok(Self(found))
-    }
-
-    fn rows(&self, entity: CrmEntity, kind: IndexKind, hash: &str) -> &[IndexRow] {
-        self.0.get(&(entity, kind, hash.to_owned())).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Mark, then `FB24_PROFILE`, then phone or e-mail with a compatible name.
-    fn of(&self, delivery: &Delivery, person: &NewPerson) -> Verdict {
-        for kind in [IndexKind::Mark, IndexKind::Profile] {
-            let rows = self.rows(person.entity, kind, &hash_of(&delivery.key, kind, &person.mark));
-            match rows {
-                [] => {}
-                [one] => return Verdict::Is(one.crm_id, Origin::Recovered),
-                several => return Verdict::Twice(several.iter().map(|row| row.crm_id).collect()),
-            }
-        }
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for (kind, hash) in &person.comms {
-            for row in self.rows(person.entity, *kind, hash) {
-                if candidates.iter().all(|held| held.crm_id != row.crm_id) {
-                    candidates.push(Candidate { crm_id: row.crm_id, name: name_read(&row.name) });
-                }
-            }
-        }
-        match choose(&person.name, &candidates) {
-            Match::Adopt(id) => Verdict::Is(id, Origin::Adopted),
-            Match::Nobody => Verdict::New(Vec::new()),
-            Match::Doubtful(ids) => Verdict::New(ids),
-        }
     }
 }

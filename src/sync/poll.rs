@@ -12,6 +12,7 @@ use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId};
 use crate::fidelio::{Read, ReadReport, SourceError};
+use crate::store::hotels;
 use crate::store::source_reading::{self, Health, Looked};
 use crate::store::sources::{self, SourceRow};
 
@@ -64,6 +65,7 @@ impl Engine {
         let Guarded::Read(read) = read else { return Ok(taken) };
         if let Ok(report) = &read {
             self.unread(portal, &key, row.hotel, report).await?;
+            self.measured(portal, row.hotel, report).await?;
         }
         let looked = self.looked(&row, &read, taken);
         source_reading::looked(&deps.db, portal, row.id, row.version, &looked).await?;
@@ -79,6 +81,18 @@ impl Engine {
             (Err(_), Ok(_)) => {}
         }
         Ok(taken)
+    }
+
+    /// Keeps what the hotel's clock is off; what changes within this much is the measuring's own.
+    async fn measured(&self, portal: PortalId, hotel: HotelId, report: &ReadReport) -> Result<(), SyncError> {
+        const NOISE_MS: u64 = 2_000;
+        let db = &self.0.deps.db;
+        if let (Some(ahead), Some(held)) = (report.clock_ahead_ms, hotels::by_id(db, portal, hotel).await?)
+            && ahead.abs_diff(held.clock_ahead_ms) >= NOISE_MS
+        {
+            hotels::set_clock(db, portal, hotel, ahead).await?;
+        }
+        Ok(())
     }
 
     fn looked(&self, row: &SourceRow, read: &Result<ReadReport, SourceError>, taken: usize) -> Looked {

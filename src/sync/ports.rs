@@ -11,7 +11,7 @@ use crate::bitrix::multifield::Way;
 use crate::bitrix::{self, PortalClient};
 use crate::crypto::TenantKey;
 use crate::domain::desired::DealPlace;
-use crate::domain::{OwnerRule, PortalId, StayStatus};
+use crate::domain::{OwnerRule, Ownership, PortalId, StayStatus};
 use crate::fidelio::{Source, SourceError};
 use crate::store::StoreError;
 use crate::store::sources::SourceRow;
@@ -27,6 +27,8 @@ pub struct PortalTerms {
     pub can_import: bool,
     /// How phones and e-mails are changed, as far as it is known (facts §7.3).
     pub multifield: Way,
+    /// What becomes of people's own edits and deletions.
+    pub ownership: Ownership,
     /// After this long an unanswered request cannot commit any more.
     pub request_cap: Duration,
 }

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
 use super::error::SyncError;
 use super::lanes::Delivery;
+use super::lost::DELETED;
+use super::merged::{Merged, merge};
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
-use crate::domain::change_set::{alike, lost, ours};
 use crate::domain::crm::{read_id, read_item};
 use crate::domain::{CrmEntity, CrmValue, Fields, Subject};
 use crate::store::crm_records::{self, RecordRow};
@@ -182,12 +183,17 @@ impl Delivery {
         let now = self.now();
         let (mut saved, mut intents, mut problems, mut changed) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let (mut older, mut peace) = (HashSet::new(), Vec::new());
+        let (mut unlinked, mut back) = (Vec::new(), Vec::new());
         for record in &seen {
-            let Some(subjects) = linked.get(&record.id) else { continue };
+            let Some(subjects) = linked.get(&record.id) else {
+                unlinked.push(record);
+                continue;
+            };
             // What is being written right now is about to be confirmed, or was after we asked; an older look must not
             // undo that.
             let written_since = held.get(&record.id).is_some_and(|row| row.synced_at > asked_at);
-            let merged = merge(held.get(&record.id), sent.get(&record.id), record, now);
+            let stance = |field: &str| self.ground.stance(entity, field);
+            let merged = merge(held.get(&record.id), sent.get(&record.id), record, stance, now);
             if written_since || self.lanes().flight.records.contains(&(entity, record.id)) {
                 if merged.differs {
                     intents.push(NewIntent {
@@ -202,7 +208,11 @@ impl Delivery {
                 older.insert(record.id);
                 continue;
             }
-            let Merged { mut row, differs, stopped } = merged;
+            let Merged { mut row, mut differs, stopped } = merged;
+            if held.get(&record.id).is_some_and(|held| held.deleted) {
+                differs = true;
+                back.extend(subjects.iter().cloned());
+            }
             // Found again after a time we know nothing of: closed at a stage that is not its stay's, by a person.
             if record.closed && !held.contains_key(&record.id) {
                 row.closed_by_person = !self.closed_by_us(&record.fields);
@@ -224,19 +234,7 @@ impl Delivery {
             }
             if differs {
                 changed += 1;
-                let rank = match entity {
-                    CrmEntity::Deal => RANK_DEAL,
-                    CrmEntity::Contact => RANK_CONTACT,
-                    CrmEntity::Company => RANK_COMPANY,
-                };
-                intents.extend(subjects.iter().map(|subject| NewIntent {
-                    subject: subject.clone(),
-                    intent: Intent::Sync,
-                    priority: super::lane(Priority::Live),
-                    rank,
-                    not_before: 0,
-                    seen_at: now,
-                }));
+                intents.extend(subjects.iter().map(|subject| look_at(entity, subject, now)));
             }
             if held.get(&record.id) != Some(&row) {
                 saved.push(row);
@@ -249,11 +247,19 @@ impl Delivery {
             .filter(|id| entity != CrmEntity::Deal && !held.contains_key(id) && !made.contains(id))
             .collect();
         links::forget(&tx, self.portal, entity, &never).await?;
-        for id in gone.iter().filter(|id| linked.contains_key(*id) && !never.contains(id)) {
-            let mut row = held.get(id).cloned().unwrap_or_else(|| RecordRow::new(entity, *id, Fields::new(), now));
-            row.deleted = true;
-            saved.push(row);
+        for (id, subjects) in gone.iter().filter_map(|id| Some((id, linked.get(id)?))) {
+            if never.contains(id) {
+                continue;
+            }
+            let row = held.get(id).cloned().unwrap_or_else(|| RecordRow::new(entity, *id, Fields::new(), now));
+            if !row.deleted {
+                intents.extend(subjects.iter().map(|subject| look_at(entity, subject, now)));
+                crm_index::scan_soon(&tx, self.portal).await?;
+                saved.push(RecordRow { deleted: true, synced_at: now, ..row });
+            }
         }
+        self.strays(&tx, entity, &unlinked, &mut intents, &mut problems).await?;
+        problems::over_all(&tx, self.portal, &back, DELETED).await?;
         crm_records::save(&tx, self.portal, &self.key, &saved).await?;
         let newest: Vec<&Seen> = seen.iter().filter(|record| !older.contains(&record.id)).collect();
         self.reindex(&tx, entity, &newest, gone).await?;
@@ -312,63 +318,18 @@ impl Delivery {
     }
 }
 
-/// A record as held and as seen, taken together.
-struct Merged {
-    /// As it stands now.
-    row: RecordRow,
-    /// A field that we had confirmed was changed by someone else. What we sent ourselves without having heard the outcome
-    /// is no one else's change; a field that is not put back any more does not count.
-    differs: bool,
-    /// Fields that were put back for the last time.
-    stopped: Vec<String>,
-}
-
-fn merge(held: Option<&RecordRow>, sent: Option<&Fields>, seen: &Seen, now: i64) -> Merged {
-    let Some(held) = held else {
-        let mut row = RecordRow::new(seen.entity, seen.id, seen.fields.clone(), 0);
-        row.updated_time.clone_from(&seen.updated_time);
-        row.updated_by = seen.updated_by;
-        row.edited = seen.foreign;
-        return Merged { row, differs: false, stopped: Vec::new() };
-    };
-    let mut row = held.clone();
-    let (mut differs, mut stopped) = (false, Vec::new());
-    for (name, value) in &seen.fields {
-        let same = |fields: &Fields| fields.get(name).is_some_and(|known| alike(known, value));
-        if let Some(known) = held.fields.get(name)
-            && !same(&held.fields)
-            && !sent.is_some_and(same)
-        {
-            // A deal that a person closed stays closed.
-            let quarrel = match (name.as_str(), known) {
-                ("stageId", _) if seen.closed => None,
-                // Lists are shared with people: what they add is theirs, what they take away of ours is put back.
-                (_, CrmValue::Comms(_) | CrmValue::Ids(_)) => {
-                    held.fields.get(&ours(name)).filter(|mine| lost(mine, known, value))
-                }
-                (_, CrmValue::Texts(_)) => Some(known).filter(|known| lost(known, known, value)),
-                _ => Some(known),
-            };
-            if name == "stageId" {
-                row.closed_by_person = seen.closed;
-            }
-            row.edited = true;
-            if quarrel.is_some_and(|ours| row.putbacks.count(name, ours, value, now)) {
-                stopped.push(name.clone());
-            }
-            differs |= !row.putbacks.stopped(name, now);
-        }
-        row.fields.insert(name.clone(), value.clone());
+/// The subject's record is looked at anew.
+pub(super) fn look_at(entity: CrmEntity, subject: &str, now: i64) -> NewIntent {
+    NewIntent {
+        subject: subject.to_owned(),
+        intent: Intent::Sync,
+        priority: super::lane(Priority::Live),
+        rank: match entity {
+            CrmEntity::Deal => RANK_DEAL,
+            CrmEntity::Contact => RANK_CONTACT,
+            CrmEntity::Company => RANK_COMPANY,
+        },
+        not_before: 0,
+        seen_at: now,
     }
-    // What is ours of a shared list stays remembered.
-    for name in ["PHONE", "EMAIL", "contactIds"] {
-        if let Some(mine) = held.fields.get(&ours(name)) {
-            row.fields.insert(ours(name), mine.clone());
-        }
-    }
-    row.deleted = false;
-    row.edited |= seen.foreign;
-    row.updated_time.clone_from(&seen.updated_time);
-    row.updated_by = seen.updated_by;
-    Merged { row, differs, stopped }
 }

@@ -5,6 +5,7 @@ use super::decide::{RANK_CONTACT, RANK_DEAL};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::events::PAYLOAD;
+use super::lost::DELETED;
 use super::reread::PUTBACK_STOPPED;
 use super::strangers;
 use crate::bitrix::Priority;
@@ -29,6 +30,12 @@ impl Engine {
                 let mut records: Vec<_> = records.into_values().collect();
                 records.iter_mut().for_each(|record| record.putbacks.forgive());
                 crm_records::save(&tx, portal, &key, &records).await?;
+            }
+        }
+        if problem.cause == DELETED {
+            // Somebody may have restored it meanwhile: it is looked at first.
+            for link in links::of_subjects(&tx, portal, std::slice::from_ref(&problem.subject)).await?.into_values() {
+                crm_records::forget(&tx, portal, link.entity, &[link.crm_id]).await?;
             }
         }
         if let (strangers::CAUSE, Some(hotel)) = (problem.cause.as_str(), problem.hotel) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::answers::{Written, ms};
 use super::error::SyncError;
 use super::lanes::Delivery;
+use super::lost::{DUPLICATE_MARK, found_again};
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{COMMANDS, Call, Class, Error, Priority};
 use crate::domain::CrmEntity;
@@ -165,7 +166,7 @@ impl Delivery {
                     problems.push(NewProblem {
                         hotel: None,
                         subject: open.row.subject.clone(),
-                        cause: "crm.duplicate_mark".to_owned(),
+                        cause: DUPLICATE_MARK.to_owned(),
                         kind: "rejected",
                         params: json!({"ids": several}),
                     });
@@ -175,6 +176,7 @@ impl Delivery {
         let fence = self.lease.fence();
         let tx = self.db().begin().await?;
         links::add(&tx, self.portal, &made, now).await?;
+        found_again(&tx, self.portal, &made).await?;
         crm_records::save(&tx, self.portal, &self.key, &records).await?;
         crm_index::add(&tx, self.portal, &index).await?;
         outbox::done(&tx, self.portal, fence, &done).await?;

@@ -114,6 +114,15 @@ export interface Settings {
   ca_pem_set: boolean
   pipeline: { category_id: number; own: boolean } | null
   stages: Record<string, string>
+  ownership: Ownership
+}
+
+/** What becomes of people's own edits and deletions. */
+export interface Ownership {
+  put_back: boolean
+  notes: boolean
+  recreate_deals: boolean
+  recreate_people: boolean
 }
 
 /** What may be written of the settings; a field left out stays as it is. */
@@ -125,6 +134,7 @@ export interface SettingsChange {
   operating_seconds?: number
   /** Empty: none. */
   ca_pem?: string
+  ownership?: Partial<Ownership>
 }
 
 export interface PortalUser {

@@ -363,6 +363,18 @@ export const en = {
   'rules.pipeline.lead': 'Stages may be renamed in the portal: they are known by their ids.',
   'rules.pipeline.own': 'Pipeline {id}, made by the application',
   'rules.pipeline.mapped': 'Pipeline {id}, chosen from those of the portal',
+  'rules.ownership': 'When people change what Fidelio fills',
+  'rules.ownership.lead':
+    "A guest's phone and e-mail belong to whoever changed them last. Comments and other fields of yours are never touched.",
+  'ownership.put_back': "Put Fidelio's values back",
+  'ownership.put_back.help':
+    'Three times a day at most. Off: the field stays as it was left until its value changes in Fidelio.',
+  'ownership.notes': "Tell it in the deal's timeline",
+  'ownership.notes.help': 'A comment says which fields were put back and who had changed them; three a day at most.',
+  'ownership.recreate_deals': 'Make deleted deals again',
+  'ownership.recreate_deals.help': 'Off: a deleted deal is listed among the problems and can be made again there.',
+  'ownership.recreate_people': 'Make deleted contacts and companies again',
+  'ownership.recreate_people.help': 'Off: they are listed likewise. Merged contacts are found by themselves.',
   'rules.limits': 'Connection to the portal',
   'rules.limits.lead': 'Needed only for boxed portals.',
 

@@ -33,6 +33,32 @@ pub struct Settings {
     pub pipeline: Option<PipelineView>,
     /// Stage by status of a stay.
     pub stages: BTreeMap<String, String>,
+    pub ownership: OwnershipView,
+}
+
+/// What becomes of people's own edits and deletions.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Ownership)]
+pub struct OwnershipView {
+    /// A field that follows the hotel gets the hotel's value back when somebody changed it.
+    pub put_back: bool,
+    /// The deal's timeline tells what was put back, and why.
+    pub notes: bool,
+    /// A deal that a person deleted is made again.
+    pub recreate_deals: bool,
+    /// The same of contacts and companies.
+    pub recreate_people: bool,
+}
+
+/// Members left out stay as they are.
+#[derive(ToSchema)]
+#[schema(as = OwnershipInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+struct OwnershipBody {
+    put_back: Option<bool>,
+    notes: Option<bool>,
+    recreate_deals: Option<bool>,
+    recreate_people: Option<bool>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -61,6 +87,7 @@ pub struct SettingsBody {
     ca_pem: Option<String>,
     pipeline: Option<PipelineView>,
     stages: Option<BTreeMap<String, String>>,
+    ownership: Option<OwnershipBody>,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +98,8 @@ struct Input {
     ca_pem: Option<Option<String>>,
     pipeline: Option<(i64, bool)>,
     stages: Option<BTreeMap<StayStatus, String>>,
+    /// By member.
+    ownership: Vec<(&'static str, bool)>,
 }
 
 impl Settings {
@@ -85,6 +114,12 @@ impl Settings {
                 .as_ref()
                 .map(|pipeline| PipelineView { category_id: pipeline.category_id, own: pipeline.own }),
             stages: settings.stages.iter().map(|(status, stage)| (status.word().to_owned(), stage.clone())).collect(),
+            ownership: OwnershipView {
+                put_back: settings.ownership.put_back,
+                notes: settings.ownership.notes,
+                recreate_deals: settings.ownership.recreate_deals,
+                recreate_people: settings.ownership.recreate_people,
+            },
         })
     }
 }
@@ -147,6 +182,10 @@ fn read(body: &mut Object) -> Option<Input> {
         Some((id?, own))
     });
     let stages = body.optional_object("stages", |stages| Some(stages.entries(stage)));
+    let ownership = body.optional_object("ownership", |ownership| {
+        let members = ["put_back", "notes", "recreate_deals", "recreate_people"];
+        Some(members.into_iter().filter_map(|member| Some((member, ownership.optional(member, boolean)?))).collect())
+    });
     Some(Input {
         owner_rule,
         request_cap_seconds,
@@ -154,6 +193,7 @@ fn read(body: &mut Object) -> Option<Input> {
         ca_pem,
         pipeline,
         stages: stages.map(|stages| stages.into_iter().map(|(_, pair)| pair).collect()),
+        ownership: ownership.unwrap_or_default(),
     })
 }
 
@@ -253,6 +293,15 @@ fn apply(input: &Input, settings: &mut PortalSettings) -> Result<(), Problem> {
     if let Some(pem) = &input.ca_pem {
         settings.ca_pem.clone_from(pem);
     }
+    let ownership = &mut settings.ownership;
+    for (member, on) in &input.ownership {
+        match *member {
+            "put_back" => ownership.put_back = *on,
+            "notes" => ownership.notes = *on,
+            "recreate_deals" => ownership.recreate_deals = *on,
+            _ => ownership.recreate_people = *on,
+        }
+    }
     let pipeline = input.pipeline.map(|(category_id, own)| Pipeline { category_id, own });
     let moved = pipeline.is_some() && pipeline != settings.pipeline;
     if let Some(pipeline) = pipeline.filter(|_| moved) {
@@ -317,6 +366,7 @@ mod tests {
             (json!({"owner_rule": {"kind": "round_robin", "user_ids": []}}), "/owner_rule/user_ids", "required"),
             (json!({"owner_rule": {"kind": "per_hotel", "hotels": {"a": 1}}}), "/owner_rule/hotels/a", "hotel_code"),
             (json!({"request_cap_seconds": 1}), "/request_cap_seconds", "range"),
+            (json!({"ownership": {"put_back": "no"}}), "/ownership/put_back", "boolean"),
             (json!({"ca_pem": "hello"}), "/ca_pem", "pem"),
             (json!({"pipeline": {}}), "/pipeline/category_id", "required"),
             (json!({"stages": {"asleep": "X"}}), "/stages/asleep", "status"),

@@ -9,6 +9,8 @@ mod hotel;
 mod imports;
 mod late;
 mod looks;
+mod lost;
+mod owned;
 mod people;
 mod putbacks;
 mod sources;

@@ -15,7 +15,7 @@ use fidelio_bitrix24::bitrix::{
 use fidelio_bitrix24::clock::{Clock, ManualClock};
 use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::{
-    Currency, HotelCode, HotelId, Known, OwnerRule, PortalId, Profile, ProfileNumber, Stay, StayStatus,
+    Currency, HotelCode, HotelId, Known, OwnerRule, Ownership, PortalId, Profile, ProfileNumber, Stay, StayStatus,
 };
 use fidelio_bitrix24::fidelio::{Source, demo};
 use fidelio_bitrix24::net::Guard;
@@ -126,6 +126,7 @@ pub fn terms() -> PortalTerms {
         stages: stages.into_iter().map(|(status, stage)| (status, stage.to_owned())).collect(),
         can_import: true,
         multifield: bitrix::multifield::Way::Unknown,
+        ownership: Ownership::default(),
         request_cap: CAP,
     }
 }

@@ -65,6 +65,9 @@ impl<'a> Pass<'a> {
         if self.state.refuses(&Refusal::Changes) {
             self.note("no_delta");
         }
+        let web = self.hotel.web_ahead_ms();
+        let stamps = (self.state.ahead > 0).then(|| self.state.ahead.saturating_mul(1_000));
+        self.report.clock_ahead_ms = web.or(stamps).map(|_| web.unwrap_or_default() + stamps.unwrap_or_default());
         self.report
     }
 

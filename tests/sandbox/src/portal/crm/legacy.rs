@@ -177,6 +177,25 @@ pub fn comment(call: &mut Call<'_>) -> RestResult<Answer> {
     Ok(Answer::rows(json!(id), 1))
 }
 
+/// `crm.timeline.comment.list`: of one record, the latest first.
+pub fn comments(call: &mut Call<'_>) -> RestResult<Answer> {
+    let filter = call.params.0.get("filter").cloned().map(php::Params::new).unwrap_or_default();
+    let entity = filter
+        .text("ENTITY_TYPE")
+        .as_deref()
+        .and_then(Entity::by_name)
+        .ok_or_else(|| RestError::bad("", "ENTITY_TYPE is not defined or invalid."))?;
+    let entity_id = filter.int("ENTITY_ID").unwrap_or(0);
+    save::check(call.state, call.user, entity, entity_id).map_err(|_| RestError::bad("", "Access denied."))?;
+    let of = call.state.crm.comments.iter().rev();
+    let list: Vec<Value> = of
+        .filter(|comment| comment.entity == entity && comment.entity_id == entity_id)
+        .take(50)
+        .map(|comment| json!({"ID": comment.id.to_string(), "COMMENT": comment.text}))
+        .collect();
+    Ok(Answer::new(list))
+}
+
 /// `crm.currency.list`.
 pub fn currencies(call: &mut Call<'_>) -> RestResult<Answer> {
     let list: Vec<Value> = call

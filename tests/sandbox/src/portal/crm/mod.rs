@@ -7,6 +7,7 @@ pub mod filter;
 pub mod import;
 pub mod item;
 pub mod legacy;
+pub mod life;
 pub mod multi;
 pub mod read;
 pub mod save;
@@ -16,12 +17,14 @@ pub mod statuses;
 pub mod table;
 pub mod userfields;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 pub use entity::Entity;
 
 use stages::Stages;
-use table::Tables;
+use table::{Row, Tables};
 
 /// Something a robot of the portal does after a save; imports wake no robots.
 #[derive(Clone, Debug)]
@@ -60,6 +63,8 @@ pub struct Comment {
 pub struct Crm {
     /// Records.
     pub tables: Tables,
+    /// Deleted records by `entityTypeId` and id.
+    pub bin: BTreeMap<(i64, i64), Row>,
     /// Pipelines and dictionaries.
     pub stages: Stages,
     /// Robots.

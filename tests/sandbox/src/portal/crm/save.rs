@@ -166,7 +166,8 @@ pub fn update(
 
 /// Deletes a record.
 pub fn delete(state: &mut State, actor: &Actor, entity: Entity, id: i64) -> RestResult<()> {
-    state.crm.tables.of_mut(entity).take(id).ok_or_else(RestError::not_found)?;
+    let row = state.crm.tables.of_mut(entity).take(id).ok_or_else(RestError::not_found)?;
+    state.crm.bin.insert((entity.id(), id), row);
     state.crm.changes += 1;
     state.fire(Fact::record(entity, "DELETE", id, actor));
     Ok(())
@@ -321,7 +322,8 @@ fn int(table: &Table, row: &Row, name: &str) -> Option<i64> {
     get(table, row, name).and_then(Cell::as_int)
 }
 
-fn put(table: &Table, row: &mut Row, name: &str, cell: Cell) -> bool {
+/// Stores a cell by camel-case name; tells whether anything changed.
+pub fn put(table: &Table, row: &mut Row, name: &str, cell: Cell) -> bool {
     set(table, row, name, Some(cell))
 }
 

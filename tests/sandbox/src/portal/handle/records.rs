@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Portal;
+use crate::portal::crm::life;
 use crate::portal::crm::read::{self, Names, Select};
 use crate::portal::crm::save::{self, Actor, Dialect};
 use crate::portal::crm::table::{Row, Table};
@@ -80,6 +81,27 @@ impl Portal {
     /// A person deletes a record.
     pub fn delete_as(&self, user: i64, entity: Entity, id: i64) -> RestResult<()> {
         let result = save::delete(&mut self.shared.lock(), &Actor::person(user), entity, id);
+        self.shared.bell.notify_waiters();
+        result
+    }
+
+    /// A person brings a deleted record back, under a new id if `anew`; answers its id.
+    pub fn restore_as(&self, user: i64, entity: Entity, id: i64, anew: bool) -> RestResult<i64> {
+        let result = life::restore(&mut self.shared.lock(), &Actor::person(user), entity, id, anew);
+        self.shared.bell.notify_waiters();
+        result
+    }
+
+    /// A person copies a record; answers the copy's id.
+    pub fn copy_as(&self, user: i64, entity: Entity, id: i64) -> RestResult<i64> {
+        let result = life::copy(&mut self.shared.lock(), &Actor::person(user), entity, id);
+        self.shared.bell.notify_waiters();
+        result
+    }
+
+    /// A person merges two contacts or companies: the one stays, the other goes.
+    pub fn merge_as(&self, user: i64, entity: Entity, stays: i64, goes: i64) -> RestResult<()> {
+        let result = life::merge(&mut self.shared.lock(), &Actor::person(user), entity, stays, goes);
         self.shared.bell.notify_waiters();
         result
     }

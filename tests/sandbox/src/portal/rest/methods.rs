@@ -55,6 +55,7 @@ const METHODS: &[(&str, Method)] = &[
     ("crm.deal.contact.items.delete", legacy::clear_deal_contacts),
     ("crm.duplicate.findbycomm", legacy::duplicates),
     ("crm.timeline.comment.add", legacy::comment),
+    ("crm.timeline.comment.list", legacy::comments),
     ("crm.currency.list", legacy::currencies),
     ("crm.currency.base.get", legacy::base_currency),
     ("crm.category.list", categories::list),
