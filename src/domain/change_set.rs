@@ -34,6 +34,11 @@ pub fn ours(field: &str) -> String {
     format!("{field}.ours")
 }
 
+/// Under which name it remembers what was written to it in a way that may not have worked.
+pub fn tried(field: &str) -> String {
+    format!("{field}.tried")
+}
+
 /// What to write so that `held` becomes `desired`.
 ///
 /// Lists that people share with us (phones, e-mails, contacts of a deal, profile marks) gain what we want and lose

@@ -21,6 +21,7 @@ pub mod ownership;
 pub mod phone;
 pub mod profile;
 pub mod putback;
+pub mod reference;
 pub mod status;
 pub mod stay;
 pub mod subject;

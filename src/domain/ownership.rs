@@ -16,11 +16,13 @@ pub struct Ownership {
     pub recreate_deals: bool,
     /// The same of contacts and companies. Off as well: who deletes a guest may have been asked to by the guest.
     pub recreate_people: bool,
+    /// A deal that a new booking's comments name is attached to it instead of a new one being made.
+    pub attach_by_reference: bool,
 }
 
 impl Default for Ownership {
     fn default() -> Self {
-        Self { put_back: true, notes: true, recreate_deals: false, recreate_people: false }
+        Self { put_back: true, notes: true, recreate_deals: false, recreate_people: false, attach_by_reference: false }
     }
 }
 

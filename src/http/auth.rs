@@ -58,6 +58,8 @@ pub enum Right {
     CheckHotel,
     RunImport,
     ChangeMapping,
+    /// To join a stay and a deal, and to part them.
+    Attach,
     /// The set-up of the app on the portal: to look and to try again.
     Install,
     /// Another server works for this portal: to decide for this one.
@@ -69,7 +71,7 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Known,
         Self::Read,
         Self::SeeProblems,
@@ -81,6 +83,7 @@ impl Right {
         Self::CheckHotel,
         Self::RunImport,
         Self::ChangeMapping,
+        Self::Attach,
         Self::Install,
         Self::TakeOver,
         Self::ManageRoles,
@@ -98,6 +101,7 @@ impl Right {
             Self::Read => any(&[Installer, FrontDesk, Viewer]),
             Self::SeeProblems => any(&[Installer, FrontDesk, Viewer]),
             Self::HandleProblems => any(&[Installer, FrontDesk]),
+            Self::Attach => any(&[FrontDesk]),
             Self::SeeLog
             | Self::SeeSettings
             | Self::ChangeSettings
@@ -235,9 +239,11 @@ pub async fn in_force(state: &HttpState, key: &ApiKeyRow) -> Result<Vec<String>,
 /// Whether the caller may see what belongs to this deal: admins and roles that may look see every stay, anybody else
 /// only what the portal lets his own token read (product §7).
 pub async fn may_read_deal(state: &HttpState, principal: &Principal, deal_id: i64) -> Result<bool, Problem> {
-    if principal.may(Right::Read) {
-        return Ok(true);
-    }
+    if principal.may(Right::Read) { Ok(true) } else { reads_deal_himself(state, principal, deal_id).await }
+}
+
+/// Whether the portal lets the caller's own token read this deal; an integrator's key has none.
+pub async fn reads_deal_himself(state: &HttpState, principal: &Principal, deal_id: i64) -> Result<bool, Problem> {
     let PrincipalKind::User { access, session, expires_at } = &principal.kind else { return Ok(false) };
     match state.directory.user_reads_deal(principal.portal, *session, access, *expires_at, deal_id).await {
         Ok(may) => Ok(may),

@@ -14,6 +14,8 @@ pub enum InboxKind {
     Event,
     /// What a person says of a stay.
     Confirmed,
+    /// What a person says of a stay's deal.
+    Binding,
 }
 
 impl InboxKind {
@@ -23,11 +25,12 @@ impl InboxKind {
             Self::Profile => "profile",
             Self::Event => "event",
             Self::Confirmed => "confirmed",
+            Self::Binding => "binding",
         }
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        [Self::Stay, Self::Profile, Self::Event, Self::Confirmed]
+        [Self::Stay, Self::Profile, Self::Event, Self::Confirmed, Self::Binding]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("inbox.kind"))

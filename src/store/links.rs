@@ -16,6 +16,13 @@ pub enum Origin {
     Recovered,
     /// Found by phone or e-mail and name: it stood there before us.
     Adopted,
+    /// A person's deal, given to the stay by a person.
+    Attached,
+    /// The same, named by the booking itself.
+    Referred,
+    /// Taken off its deal by a person: it has none, and gets none by itself. The record is 0, or a deal that still bears
+    /// our marks.
+    Detached,
 }
 
 impl Origin {
@@ -24,7 +31,15 @@ impl Origin {
             Self::Created => "created",
             Self::Recovered => "recovered",
             Self::Adopted => "adopted",
+            Self::Attached => "attached",
+            Self::Referred => "referred",
+            Self::Detached => "detached",
         }
+    }
+
+    /// A deal that people made before it was the stay's.
+    pub fn attached(self) -> bool {
+        matches!(self, Self::Attached | Self::Referred)
     }
 }
 
@@ -47,6 +62,9 @@ fn read(row: &Row) -> Result<LinkRow, StoreError> {
         origin: match origin.as_str() {
             "created" => Origin::Created,
             "adopted" => Origin::Adopted,
+            "attached" => Origin::Attached,
+            "referred" => Origin::Referred,
+            "detached" => Origin::Detached,
             _ => Origin::Recovered,
         },
         marked: row.get("marked")?,
@@ -78,6 +96,12 @@ pub async fn add(tx: &Tx, portal: PortalId, links: &[LinkRow], now: i64) -> Resu
     )
     .await?;
     Ok(())
+}
+
+/// What a person says of a subject's record replaces what was.
+pub async fn put(tx: &Tx, portal: PortalId, link: &LinkRow, now: i64) -> Result<(), StoreError> {
+    end(tx, portal, std::slice::from_ref(&link.subject)).await?;
+    add(tx, portal, std::slice::from_ref(link), now).await
 }
 
 pub async fn of_subjects(

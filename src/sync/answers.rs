@@ -13,7 +13,7 @@ use super::plan::Planned;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
 use crate::bitrix::{Answer, Class, Error, ErrorKind};
-use crate::domain::change_set::ours;
+use crate::domain::change_set::{ours, tried};
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, ProfileNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
@@ -243,6 +243,9 @@ impl Delivery {
             let proven = self.proven(write);
             row.edits.settle(proven.keys());
             row.fields.extend(proven.clone());
+            let doubtful = write.comms.iter().filter(|(name, _)| !proven.contains_key(name));
+            let written = doubtful.filter_map(|(name, _)| Some((tried(name), write.after.get(name)?.clone())));
+            row.fields.extend(written);
             row.synced_at = now;
             let quarrel = row.putbacks.quarrels();
             row.putbacks.settle(&proven, &row.fields);
@@ -253,7 +256,14 @@ impl Delivery {
                 || proven.keys().any(|name| {
                     matches!(
                         name.as_str(),
-                        "PHONE" | "EMAIL" | "originId" | "UF_CRM_FB24_PROFILE" | "lastName" | "name" | "title"
+                        "PHONE"
+                            | "EMAIL"
+                            | "originId"
+                            | "UF_CRM_FB24_PROFILE"
+                            | "UF_CRM_FB24_RESERVATION"
+                            | "lastName"
+                            | "name"
+                            | "title"
                     )
                 })
             {
@@ -272,8 +282,8 @@ impl Delivery {
         found_again(tx, self.portal, &new_links).await?;
         crm_records::save(tx, self.portal, &self.key, &records).await?;
         for entity in CrmEntity::ALL {
-            let anew = |(of, id, rows): &(CrmEntity, i64, Vec<_>)| (*of == entity && !rows.is_empty()).then_some(*id);
-            let ids: Vec<i64> = indexed.iter().filter_map(anew).collect();
+            let of = indexed.iter().filter(|(of, ..)| *of == entity);
+            let ids: Vec<i64> = of.map(|(_, id, _)| *id).collect();
             crm_index::remove(tx, self.portal, entity, &ids).await?;
         }
         let rows: Vec<_> = indexed.into_iter().flat_map(|(_, _, rows)| rows).collect();

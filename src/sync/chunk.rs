@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{TimeZone, Utc};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::attach::Binding;
 use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
 use super::events::{CrmEvent, PAYLOAD};
 use crate::bitrix::Priority;
@@ -27,11 +29,12 @@ pub(super) const STATUS_REFUSED: &str = "status.refused";
 const EVENT_PAUSE_MS: i64 = 2_000;
 
 pub(super) struct Chunk<'a> {
-    portal: PortalId,
+    pub(super) portal: PortalId,
     key: &'a TenantKey,
-    now: i64,
+    pub(super) now: i64,
     changes: Vec<(InboxRow, Change)>,
     events: Vec<(InboxRow, CrmEvent)>,
+    bindings: Vec<(InboxRow, Binding)>,
     failed: Vec<i64>,
     problems: Vec<NewProblem>,
     /// Stays whose status is in order.
@@ -62,6 +65,7 @@ impl<'a> Chunk<'a> {
             now,
             changes: Vec::new(),
             events: Vec::new(),
+            bindings: Vec::new(),
             failed: Vec::new(),
             problems: Vec::new(),
             settled: Vec::new(),
@@ -82,16 +86,13 @@ impl<'a> Chunk<'a> {
                     continue;
                 }
             };
-            if row.kind == InboxKind::Event {
-                match serde_json::from_slice(&plain) {
-                    Ok(event) => self.events.push((row, event)),
-                    Err(_) => self.unreadable(row),
-                }
-            } else {
-                match serde_json::from_slice(&plain) {
-                    Ok(change) => self.changes.push((row, change)),
-                    Err(_) => self.unreadable(row),
-                }
+            let readable = match row.kind {
+                InboxKind::Event => take(&plain, &row, &mut self.events),
+                InboxKind::Binding => take(&plain, &row, &mut self.bindings),
+                InboxKind::Stay | InboxKind::Profile | InboxKind::Confirmed => take(&plain, &row, &mut self.changes),
+            };
+            if !readable {
+                self.unreadable(row);
             }
         }
     }
@@ -227,6 +228,9 @@ impl<'a> Chunk<'a> {
         let mut intents = self.stay_intents(tx, &stays).await?;
         intents.extend(self.profile_intents(tx).await?);
         intents.extend(self.event_intents(tx).await?);
+        let (bound, refused) = self.bind(tx, &self.bindings).await?;
+        intents.extend(bound);
+        self.problems.extend(refused);
         outbox::add(tx, self.portal, intents).await?;
         inbox::set_failed(tx, self.portal, &self.failed).await?;
         problems::over_all(tx, self.portal, &self.settled, STATUS_REFUSED).await?;
@@ -354,6 +358,12 @@ impl<'a> Chunk<'a> {
         }
         Ok(intents)
     }
+}
+
+/// Whether a row could be read; then it is taken.
+fn take<T: DeserializeOwned>(plain: &[u8], row: &InboxRow, into: &mut Vec<(InboxRow, T)>) -> bool {
+    let read = serde_json::from_slice(plain);
+    read.map(|said| into.push((row.clone(), said))).is_ok()
 }
 
 fn touch<K: Ord>(map: &mut BTreeMap<K, Touched>, key: K, row: &InboxRow, changed: bool, others: bool) {

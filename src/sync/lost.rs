@@ -191,7 +191,8 @@ impl Delivery {
         let gone = crm_records::deleted_among(tx, self.portal, entity, &ids).await?;
         let told = problems::states(tx, self.portal, &subjects, DUPLICATE_MARK).await?;
         for (subject, id) in stray {
-            let Some(link) = linked.get(&subject).filter(|link| link.entity == entity) else { continue };
+            let stands = |link: &&LinkRow| link.entity == entity && link.origin != Origin::Detached;
+            let Some(link) = linked.get(&subject).filter(stands) else { continue };
             if gone.contains(&link.crm_id) {
                 intents.push(look_at(entity, &subject, self.now()));
             } else if told.get(&subject).is_none_or(|state| state == "retried") {

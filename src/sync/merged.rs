@@ -2,7 +2,7 @@
 
 use super::owned::portal_time;
 use super::reread::Seen;
-use crate::domain::change_set::{alike, lost, ours};
+use crate::domain::change_set::{alike, lost, ours, tried};
 use crate::domain::edits::Stance;
 use crate::domain::{CrmValue, Fields};
 use crate::store::crm_records::RecordRow;
@@ -47,6 +47,7 @@ pub(super) fn merge(
         if let Some(known) = held.fields.get(name)
             && !same(&held.fields)
             && !sent.is_some_and(same)
+            && !held.fields.get(&tried(name)).is_some_and(|ours| alike(ours, value))
         {
             // A deal that a person closed stays closed.
             let quarrel = match (name.as_str(), known) {
@@ -76,6 +77,7 @@ pub(super) fn merge(
             }
         }
         row.fields.insert(name.clone(), value.clone());
+        row.fields.remove(&tried(name));
     }
     // What is ours of a shared list stays remembered.
     for name in ["PHONE", "EMAIL", "contactIds"] {

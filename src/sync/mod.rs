@@ -4,6 +4,7 @@
 //! one of this process and the first one of another.
 
 mod answers;
+pub mod attach;
 mod births;
 mod chunk;
 mod decide;

@@ -13,7 +13,7 @@ use super::plan::{Due, Plan};
 use super::plan_people::planned;
 use crate::bitrix::Priority;
 use crate::domain::change_set::change_set;
-use crate::domain::desired::{DealLinks, deal_birth, desired_deal};
+use crate::domain::desired::{DealLinks, deal_birth, desired_deal, keep_what_stands};
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Known, ProfileNumber, Stay, StayNumber, Subject};
 use crate::store::crm_index::{self, IndexKind};
 use crate::store::crm_records::{self, RecordRow};
@@ -72,6 +72,7 @@ impl Delivery {
         let standing: HashSet<&String> =
             linked.values().filter(|link| stands(link)).map(|link| &link.subject).collect();
         let marked = self.marked(&rows, &standing).await?;
+        let referred = self.referred(rows.values(), &linked).await?;
         let mut lost = Vec::new();
         for due in due {
             let Subject::Stay(hotel, number) = &due.subject else { continue };
@@ -87,15 +88,24 @@ impl Delivery {
                 plan.dropped.push(due.pair());
                 continue;
             };
+            let mark =
+                self.ground.hotels.get(hotel).map(|hotel| format!("{}:{number}", hotel.code)).unwrap_or_default();
             match linked.get(&due.row.subject) {
+                Some(link) if link.origin == Origin::Detached => {
+                    self.plan_detached(plan, &due, link, records.get(&link.crm_id), &mark);
+                }
                 Some(link) => match records.get(&link.crm_id) {
                     None => plan.read(CrmEntity::Deal, link.crm_id, &due),
                     Some(record) if record.deleted => lost.push((due, link.clone(), record.synced_at)),
+                    Some(record) if self.is_refused(plan, &due, link, record, &mark) => {}
                     Some(record) => self.plan_known_deal(plan, &due, link, row, record, &around),
                 },
                 None => {
                     match marked.get(&due.row.subject).map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
-                        None | Some([]) => self.plan_new_deal(plan, &due, row, &around),
+                        None | Some([]) => match referred.get(&due.row.subject) {
+                            Some(deal) => self.refer(plan, &due, *deal),
+                            None => self.plan_new_deal(plan, &due, row, &around),
+                        },
                         Some([one]) => {
                             plan.links.push(LinkRow {
                                 subject: due.row.subject.clone(),
@@ -259,6 +269,9 @@ impl Delivery {
         let mut desired = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &self.ground.terms.place());
         if self.is_stranger(plan, due, link, record, &desired) {
             return;
+        }
+        if link.origin.attached() {
+            keep_what_stands(&mut desired, &record.fields);
         }
         let elsewhere =
             matches!(record.fields.get("categoryId"), Some(CrmValue::Int(id)) if *id != self.ground.terms.category_id);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
+use super::attach::refusal;
 use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
 use super::error::SyncError;
 use super::lanes::Delivery;
@@ -168,10 +169,13 @@ impl Delivery {
         let ids: Vec<i64> = seen.iter().map(|record| record.id).chain(gone.iter().copied()).collect();
         let tx = self.db().begin().await?;
         let mut linked: HashMap<i64, Vec<String>> = HashMap::new();
-        let mut made: HashSet<i64> = HashSet::new();
+        let (mut made, mut attached): (HashSet<i64>, HashSet<i64>) = Default::default();
         for link in links::of_records(&tx, self.portal, entity, &ids).await? {
             if link.origin == links::Origin::Created {
                 made.insert(link.crm_id);
+            }
+            if link.origin.attached() {
+                attached.insert(link.crm_id);
             }
             linked.entry(link.crm_id).or_default().push(link.subject);
         }
@@ -244,8 +248,14 @@ impl Delivery {
         let never: Vec<i64> = gone
             .iter()
             .copied()
-            .filter(|id| entity != CrmEntity::Deal && !held.contains_key(id) && !made.contains(id))
+            .filter(|id| entity != CrmEntity::Deal || attached.contains(id))
+            .filter(|id| !held.contains_key(id) && !made.contains(id))
             .collect();
+        for (id, subject) in never.iter().filter_map(|id| Some((id, linked.get(id)?.first()?))) {
+            if attached.contains(id) {
+                problems.push(refusal(subject, *id, "no_deal"));
+            }
+        }
         links::forget(&tx, self.portal, entity, &never).await?;
         for (id, subjects) in gone.iter().filter_map(|id| Some((id, linked.get(id)?))) {
             if never.contains(id) {

@@ -8,6 +8,7 @@ use super::error::SyncError;
 use super::findings;
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, HotelCode, HotelId, PortalId, Profile, Stay, StayNumber, StayStatus, Subject};
+use crate::store::links::{LinkRow, Origin};
 use crate::store::stay_steps::StepRow;
 use crate::store::stays::{PageOf, StayRow};
 use crate::store::{crm_records, hotels, inbox, links, outbox, problems, profiles, stay_steps, stays};
@@ -142,7 +143,7 @@ impl Engine {
 
     pub async fn stay_by_deal(&self, portal: PortalId, deal: i64) -> Result<Option<StayView>, SyncError> {
         let found = links::of_records(&self.0.deps.db, portal, CrmEntity::Deal, &[deal]).await?;
-        match found.first().map(|link| link.subject.parse()) {
+        match found.iter().find(|link| link.origin != Origin::Detached).map(|link| link.subject.parse()) {
             Some(Ok(Subject::Stay(hotel, number))) => self.stay_of(portal, hotel, &number).await,
             _ => Ok(None),
         }
@@ -253,7 +254,7 @@ impl Engine {
         let items = rows
             .into_iter()
             .map(|row| {
-                let deal_id = links.get(&subject(&row)).map(|link| link.crm_id);
+                let deal_id = links.get(&subject(&row)).and_then(deal);
                 let record = deal_id.and_then(|id| records.get(&id));
                 let synced_at = record.map(|record| record.synced_at).filter(|at| *at > 0);
                 StayLine { hotel: row.hotel, deal_id, synced_at, facts: row.facts }
@@ -362,6 +363,11 @@ impl Engine {
     ) -> Result<Option<i64>, SyncError> {
         let subject = Subject::Stay(hotel, number.clone()).to_string();
         let links = links::of_subjects(&self.0.deps.db, portal, std::slice::from_ref(&subject)).await?;
-        Ok(links.get(&subject).map(|link| link.crm_id))
+        Ok(links.get(&subject).and_then(deal))
     }
+}
+
+/// The deal that stands for the stay.
+fn deal(link: &LinkRow) -> Option<i64> {
+    (link.origin != Origin::Detached).then_some(link.crm_id)
 }

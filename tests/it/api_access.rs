@@ -33,6 +33,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/imports/{id}/cancel", "ai"),
     ("GET", "/api/v1/stays", "aifv"),
     ("GET", "/api/v1/stays/{stay}", "aifv"),
+    ("POST", "/api/v1/stays/{stay}/attach", "af"),
+    ("POST", "/api/v1/stays/{stay}/detach", "af"),
     ("GET", "/api/v1/deals/{id}/stay", "aifv"),
     ("GET", "/api/v1/problems", "aifv"),
     ("POST", "/api/v1/problems/{id}/retry", "aif"),

@@ -12,6 +12,7 @@
 )]
 
 mod api_access;
+mod api_attach;
 mod api_hotels;
 mod api_input;
 mod api_openapi;

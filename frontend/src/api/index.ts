@@ -48,6 +48,10 @@ export function createApi(client: Client) {
     stay: (hotel: string, number: string) => client.get<StayView>(`/stays/${code(hotel)}:${code(number)}`),
     stayOfDeal: (deal: string) => client.get<StayView>(`/deals/${code(deal)}/stay`),
 
+    attach: (stay: string, to: { deal_id: number } | { new: true }) =>
+      client.post<{ stay: string; deal_id: number | null }>(`/stays/${code(stay)}/attach`, to),
+    detach: (stay: string) => client.post<void>(`/stays/${code(stay)}/detach`),
+
     problems: (filter: { state?: string; after?: string | null }) => client.get<List<ProblemItem>>('/problems', filter),
     retryProblem: (id: number) => client.post<void>(`/problems/${id}/retry`),
     dismissProblem: (id: number, note: string) => client.post<void>(`/problems/${id}/dismiss`, { note }),

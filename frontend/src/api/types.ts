@@ -123,6 +123,7 @@ export interface Ownership {
   notes: boolean
   recreate_deals: boolean
   recreate_people: boolean
+  attach_by_reference: boolean
 }
 
 /** What may be written of the settings; a field left out stays as it is. */

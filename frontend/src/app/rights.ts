@@ -6,6 +6,8 @@ export interface Rights {
   read: boolean
   /** Trying problems again and dismissing them. */
   repair: boolean
+  /** Joining a stay and a deal, and parting them. */
+  attach: boolean
   /** What only the portal's own administrator decides: roles and integrator keys. */
   admin: boolean
 }
@@ -16,6 +18,7 @@ export function rightsOf(user: BootUser): Rights {
     manage,
     read: manage || user.roles.includes('front_desk') || user.roles.includes('viewer'),
     repair: manage || user.roles.includes('front_desk'),
+    attach: user.admin || user.roles.includes('front_desk'),
     admin: user.admin
   }
 }

@@ -375,6 +375,9 @@ export const en = {
   'ownership.recreate_deals.help': 'Off: a deleted deal is listed among the problems and can be made again there.',
   'ownership.recreate_people': 'Make deleted contacts and companies again',
   'ownership.recreate_people.help': 'Off: they are listed likewise. Merged contacts are found by themselves.',
+  'ownership.attach_by_reference': 'Attach the deal that a booking names',
+  'ownership.attach_by_reference.help':
+    "When a booking's comment in Fidelio says “deal 123”, that deal is used instead of a new one.",
   'rules.limits': 'Connection to the portal',
   'rules.limits.lead': 'Needed only for boxed portals.',
 
@@ -494,6 +497,23 @@ export const en = {
   'about.data.text':
     'Names, phones and documents are stored encrypted, each portal under a key of its own. If the application is uninstalled together with its data, the key is destroyed.',
 
+  'attach.title': 'Deal and stay',
+  'attach.stay': 'Stay',
+  'attach.stay.help': "The hotel's code and the reservation number in Fidelio, with a colon between them.",
+  'attach.fault': 'A stay looks like GRAND:50117.',
+  'attach.attach': 'Attach the stay',
+  'attach.attach.title': 'Attach this stay to the deal?',
+  'attach.attach.text':
+    'From then on Fidelio fills the fields of the stay, the amount and the stage of this deal. Its title, responsible person and comments stay as they are.',
+  'attach.attached': 'The stay is being attached. It appears here in a moment.',
+  'attach.detach': 'Detach the stay',
+  'attach.detach.title': 'Detach the stay from this deal?',
+  'attach.detach.text':
+    'The deal keeps its content and does not change with the booking any more. The stay gets no other deal by itself.',
+  'attach.detached': 'The stay is detached.',
+  'attach.freed': 'Stay {stay} has no deal now.',
+  'attach.renew': 'Make a new deal for it',
+  'attach.renewed': 'A new deal is being made.',
   'stay.title': 'Stay',
   'stay.none.title': 'This deal has no stay',
   'stay.none.text': 'The stay appears here when the deal is created from a booking in Fidelio.',

@@ -2,6 +2,7 @@
 //!
 //! A handler says which right it asks for, reads its input whole, and calls the room that knows; rules live there.
 
+mod attach;
 pub(super) mod body;
 mod deals;
 mod hints;
@@ -94,6 +95,8 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/imports/{id}/cancel", vec![post!(imports::cancel)]))
         .service(path("/v1/stays", vec![get!(stays::list)]))
         .service(path("/v1/stays/{stay}", vec![get!(stays::get)]))
+        .service(path("/v1/stays/{stay}/attach", vec![post!(attach::attach)]))
+        .service(path("/v1/stays/{stay}/detach", vec![post!(attach::detach)]))
         .service(path("/v1/deals/{id}/stay", vec![get!(deals::stay)]))
         .service(path("/v1/problems", vec![get!(problems::list)]))
         .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))

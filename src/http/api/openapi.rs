@@ -11,7 +11,8 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    deals, hints, hotels, imports, installation, keys, log, mapping, problems, roles, settings, status, stays, users,
+    attach, deals, hints, hotels, imports, installation, keys, log, mapping, problems, roles, settings, status, stays,
+    users,
 };
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
@@ -104,7 +105,7 @@ struct BootUser {
         settings::get, settings::put, users::find, roles::get, roles::put,
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
-        stays::list, stays::get, deals::stay,
+        stays::list, stays::get, attach::attach, attach::detach, deals::stay,
         problems::list, problems::retry, problems::dismiss, hints::list, log::list, mapping::get, renew_session,
         keys::list_all, keys::create, keys::delete,
     ),

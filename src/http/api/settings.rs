@@ -48,6 +48,8 @@ pub struct OwnershipView {
     pub recreate_deals: bool,
     /// The same of contacts and companies.
     pub recreate_people: bool,
+    /// A deal that a new booking's comments name (`deal 123`) is attached to it instead of a new one being made.
+    pub attach_by_reference: bool,
 }
 
 /// Members left out stay as they are.
@@ -59,6 +61,7 @@ struct OwnershipBody {
     notes: Option<bool>,
     recreate_deals: Option<bool>,
     recreate_people: Option<bool>,
+    attach_by_reference: Option<bool>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -119,6 +122,7 @@ impl Settings {
                 notes: settings.ownership.notes,
                 recreate_deals: settings.ownership.recreate_deals,
                 recreate_people: settings.ownership.recreate_people,
+                attach_by_reference: settings.ownership.attach_by_reference,
             },
         })
     }
@@ -183,7 +187,7 @@ fn read(body: &mut Object) -> Option<Input> {
     });
     let stages = body.optional_object("stages", |stages| Some(stages.entries(stage)));
     let ownership = body.optional_object("ownership", |ownership| {
-        let members = ["put_back", "notes", "recreate_deals", "recreate_people"];
+        let members = ["put_back", "notes", "recreate_deals", "recreate_people", "attach_by_reference"];
         Some(members.into_iter().filter_map(|member| Some((member, ownership.optional(member, boolean)?))).collect())
     });
     Some(Input {
@@ -299,7 +303,8 @@ fn apply(input: &Input, settings: &mut PortalSettings) -> Result<(), Problem> {
             "put_back" => ownership.put_back = *on,
             "notes" => ownership.notes = *on,
             "recreate_deals" => ownership.recreate_deals = *on,
-            _ => ownership.recreate_people = *on,
+            "recreate_people" => ownership.recreate_people = *on,
+            _ => ownership.attach_by_reference = *on,
         }
     }
     let pipeline = input.pipeline.map(|(category_id, own)| Pipeline { category_id, own });

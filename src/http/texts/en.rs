@@ -65,6 +65,7 @@ pub(crate) const TEXTS: Texts = Texts {
             "No certificate in PEM form stands here: paste the authority's certificate whole, from BEGIN CERTIFICATE to END CERTIFICATE.",
         ),
         ("country", "A two-letter country code of ISO 3166 is needed, such as RU."),
+        ("attach_one", "Name a deal (deal_id), or ask for a new one (new: true)."),
         ("cursor", "Continue a list with the value of next of the answer before."),
         ("idempotency_key", "Idempotency-Key: 1 to 255 printable ASCII characters."),
     ],
@@ -77,6 +78,16 @@ pub(crate) const TEXTS: Texts = Texts {
             "Another hotel of this portal, possibly a removed one, has this code. A code never passes to another hotel: choose a new one.",
         ),
         ("demo_taken", "The portal has a demo hotel already: one is enough. Remove it first to connect it anew."),
+        (
+            "stay_has_deal",
+            "This stay has a deal already. Detach that one first: open it in CRM and choose \"Detach the stay\" on its tab. Its content stays as it is.",
+        ),
+        (
+            "deal_has_stay",
+            "This deal stands for another stay already: a deal has one stay. Detach that stay first, or choose another deal.",
+        ),
+        ("stay_without_deal", "This stay has no deal: there is nothing to detach."),
+        ("attach_demo", "Bookings of a demo hotel are not attached to deals. Try it with a real hotel."),
         ("too_many_keys", "The portal has too many keys already: delete those not needed."),
     ],
     layers: &[
@@ -201,7 +212,12 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "crm.deleted",
             "A person deleted the record in the portal",
-            "It is not made again by itself. To make it again, retry.",
+            "It is not made again by itself. To make it again at once, retry; if it is to stay deleted, dismiss this. The settings can have such records made again always.",
+        ),
+        (
+            "attach.refused",
+            "A deal could not be attached to a stay",
+            "The deal stands for another stay already, or is not there any more; nothing was written to it. Check the number of the deal. If it is right, detach the other stay first.",
         ),
         (
             "inbox.failed",

@@ -26,6 +26,7 @@ pub struct Life {
     pub closed: BTreeMap<i64, String>,
     /// Deleted by a person: marks.
     pub deleted: BTreeSet<String>,
+    deleted_ids: BTreeSet<i64>,
     /// `comments` that a person wrote.
     pub comments: BTreeMap<(&'static str, i64), String>,
     /// Phones that a person added to a contact.
@@ -44,6 +45,10 @@ fn numbers(state: &HotelState, of: impl Fn(&fb24_sandbox::hotel::Reservation) ->
 }
 
 impl Life {
+    pub fn deleted_deal(&self, id: &Value) -> bool {
+        id.as_i64().is_some_and(|id| self.deleted_ids.contains(&id))
+    }
+
     pub fn go_on(&mut self, house: &House, clock: &Clock, dice: &mut Dice) {
         let now = clock.now_ms();
         for deal in house.portal.records(Entity::Deal) {
@@ -158,6 +163,7 @@ impl Life {
             // Not one that may still be on its way: nobody could tell its death from a lost answer.
             93..=94 if now - self.seen.get(&deal.id).copied().unwrap_or(now) > HEARD_AFTER_MS => {
                 self.deleted.insert(deal.text("originId"));
+                self.deleted_ids.insert(deal.id);
                 portal.delete_as(2, Entity::Deal, deal.id).is_ok()
             }
             _ => false,

@@ -47,7 +47,12 @@ impl Admin {
 
     /// Opens the main page as the portal's admin.
     pub async fn open(portal: &Portal, base: &str) -> Self {
-        let form = portal.frame_form(1, "DEFAULT", &json!([]));
+        Self::open_as(portal, base, 1).await
+    }
+
+    /// The same as another user.
+    pub async fn open_as(portal: &Portal, base: &str, user: i64) -> Self {
+        let form = portal.frame_form(user, "DEFAULT", &json!([]));
         let answer = portal.open_frame(&format!("{base}/bitrix/app"), &form).await.expect("the page answers");
         let boot = answer.boot().unwrap_or_else(|| panic!("no boot block: {} {}", answer.status, answer.body));
         let session = boot["session"].as_str().unwrap_or_else(|| panic!("no session: {boot}")).to_owned();

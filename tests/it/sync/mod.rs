@@ -1,5 +1,6 @@
 //! The engine against the sandbox's portal: each promise of product §2 as a test that can fail.
 
+mod attach;
 mod basics;
 mod crashes;
 mod demo;

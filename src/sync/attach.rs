@@ -1,0 +1,306 @@
+//! A stay and a deal that people join or part (product §2.14). What they say goes the way of everything: an inbox row,
+//! decided into the link, delivered as the deal's fields.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::chunk::Chunk;
+use super::engine::Engine;
+use super::error::SyncError;
+use super::events::PAYLOAD;
+use super::lanes::Delivery;
+use super::lost::DELETED;
+use super::plan::{Due, Plan};
+use super::plan_people::planned;
+use super::reread::look_at;
+use crate::bitrix::Priority;
+use crate::domain::crm::ORIGINATOR;
+use crate::domain::reference;
+use crate::domain::{CrmEntity, CrmValue, Fields, PortalId, StayNumber, Subject};
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::hotels::HotelRow;
+use crate::store::inbox::{self, InboxKind, InboxRow, NewRow};
+use crate::store::links::{self, LinkRow, Origin};
+use crate::store::outbox::NewIntent;
+use crate::store::problems::{self, NewProblem};
+use crate::store::stays::StayRow;
+use crate::store::{Db, StoreError, Tx};
+
+/// A deal that was to be attached cannot be.
+pub(super) const REFUSED: &str = "attach.refused";
+
+/// What a person says of a stay's deal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Binding {
+    Attach {
+        deal: i64,
+    },
+    /// The stay has no deal until somebody says otherwise.
+    Detach,
+    /// A deal of its own, after all.
+    New,
+}
+
+/// How a stay and a deal stand to each other now.
+enum Standing {
+    Free,
+    /// Nothing to do.
+    So,
+    Against(&'static str),
+}
+
+async fn standing(db: &Db, portal: PortalId, subject: &str, binding: Binding) -> Result<Standing, StoreError> {
+    let names = [subject.to_owned()];
+    let own = links::of_subjects(db, portal, &names).await?.remove(subject);
+    let detached = own.as_ref().is_some_and(|link| link.origin == Origin::Detached);
+    let mut deal = own.filter(|link| link.origin != Origin::Detached).map(|link| link.crm_id);
+    if let Some(id) = deal {
+        deal = (!crm_records::deleted_among(db, portal, CrmEntity::Deal, &[id]).await?.contains(&id)).then_some(id);
+    }
+    Ok(match (binding, deal) {
+        (Binding::Attach { deal: wanted }, Some(deal)) if deal == wanted => Standing::So,
+        (Binding::Attach { .. } | Binding::New, Some(_)) => Standing::Against("stay_has_deal"),
+        (Binding::Attach { deal }, None) => {
+            let others = links::of_records(db, portal, CrmEntity::Deal, &[deal]).await?;
+            let taken = others.iter().any(|link| link.origin != Origin::Detached && link.subject != subject);
+            if taken { Standing::Against("deal_has_stay") } else { Standing::Free }
+        }
+        (Binding::Detach, None) if detached => Standing::So,
+        (Binding::Detach, None) => Standing::Against("stay_without_deal"),
+        (Binding::Detach, Some(_)) | (Binding::New, None) => Standing::Free,
+    })
+}
+
+impl Engine {
+    /// Takes down what a person says of a stay's deal; [`SyncError::Conflict`] where it cannot be.
+    pub async fn bind(
+        &self,
+        portal: PortalId,
+        hotel: &HotelRow,
+        number: &StayNumber,
+        binding: Binding,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        // A demo hotel's bookings are nobody's (product §4).
+        if hotel.settings.demo {
+            return Err(SyncError::Conflict("attach_demo"));
+        }
+        let subject = Subject::Stay(hotel.id, number.clone()).to_string();
+        match standing(&deps.db, portal, &subject, binding).await? {
+            Standing::Against(code) => return Err(SyncError::Conflict(code)),
+            Standing::So => return Ok(()),
+            Standing::Free => {}
+        }
+        let key = deps.portals.key(portal).await?;
+        let plain = serde_json::to_vec(&binding).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+        let row = NewRow {
+            hotel: hotel.id,
+            kind: InboxKind::Binding,
+            subject,
+            priority: super::lane(Priority::Person),
+            payload: key.seal(PAYLOAD, &plain).map_err(StoreError::Crypto)?,
+            hash: String::new(),
+        };
+        let tx = deps.db.begin().await?;
+        inbox::add(&tx, portal, vec![row], deps.clock.now_ms()).await?;
+        tx.commit().await?;
+        self.wake();
+        Ok(())
+    }
+}
+
+impl Chunk<'_> {
+    /// In order: the last word counts. What stands against it by now was said at the same moment by somebody else.
+    pub(super) async fn bind(
+        &self,
+        tx: &Tx,
+        bindings: &[(InboxRow, Binding)],
+    ) -> Result<(Vec<NewIntent>, Vec<NewProblem>), StoreError> {
+        let (mut intents, mut refused) = (Vec::new(), Vec::new());
+        for (row, binding) in bindings {
+            let subjects = [row.subject.clone()];
+            let held = links::of_subjects(tx, self.portal, &subjects).await?.remove(&row.subject);
+            let link = |crm_id, origin| LinkRow {
+                subject: row.subject.clone(),
+                entity: CrmEntity::Deal,
+                crm_id,
+                origin,
+                marked: false,
+            };
+            match *binding {
+                Binding::Attach { deal } => {
+                    let others = links::of_records(tx, self.portal, CrmEntity::Deal, &[deal]).await?;
+                    if others.iter().any(|link| link.origin != Origin::Detached && link.subject != row.subject) {
+                        refused.push(refusal(&row.subject, deal, "deal_has_stay"));
+                        continue;
+                    }
+                    links::put(tx, self.portal, &link(deal, Origin::Attached), self.now).await?;
+                    // It was not followed until now.
+                    crm_records::forget(tx, self.portal, CrmEntity::Deal, &[deal]).await?;
+                }
+                Binding::Detach => {
+                    let deal = held.filter(|held| held.origin != Origin::Detached).map_or(0, |held| held.crm_id);
+                    links::put(tx, self.portal, &link(deal, Origin::Detached), self.now).await?;
+                }
+                Binding::New => links::end(tx, self.portal, &subjects).await?,
+            }
+            for cause in [DELETED, REFUSED] {
+                problems::over(tx, self.portal, &row.subject, cause).await?;
+            }
+            intents.push(look_at(CrmEntity::Deal, &row.subject, self.now));
+        }
+        Ok((intents, refused))
+    }
+}
+
+pub(super) fn refusal(subject: &str, deal: i64, why: &str) -> NewProblem {
+    NewProblem {
+        hotel: subject.parse::<Subject>().ok().and_then(|subject| subject.hotel()),
+        subject: subject.to_owned(),
+        cause: REFUSED.to_owned(),
+        kind: "doubtful",
+        params: json!({"id": deal, "why": why}),
+    }
+}
+
+fn text<'f>(fields: &'f Fields, name: &str) -> &'f str {
+    match fields.get(name) {
+        Some(CrmValue::Text(text)) => text,
+        _ => "",
+    }
+}
+
+/// Whether a deal says that it stands for another stay than `mark`'s.
+fn is_anothers(fields: &Fields, mark: &str) -> bool {
+    let (hotel, number) = (text(fields, "UF_CRM_FB24_HOTEL"), text(fields, "UF_CRM_FB24_RESERVATION"));
+    let named = !number.is_empty() && format!("{hotel}:{number}") != mark;
+    let marked = text(fields, "originatorId") == ORIGINATOR && text(fields, "originId") != mark;
+    named || marked
+}
+
+impl Delivery {
+    /// An attached deal that turns out to be another stay's is let go before anything is written to it.
+    pub(super) fn is_refused(
+        &self,
+        plan: &mut Plan,
+        due: &Due,
+        link: &LinkRow,
+        record: &RecordRow,
+        mark: &str,
+    ) -> bool {
+        let refused = link.origin.attached() && record.synced_at == 0 && is_anothers(&record.fields, mark);
+        if refused {
+            self.let_go(plan, due, link, "deal_has_stay");
+        }
+        refused
+    }
+
+    fn let_go(&self, plan: &mut Plan, due: &Due, link: &LinkRow, why: &str) {
+        plan.problems.push(refusal(&due.row.subject, link.crm_id, why));
+        plan.unlinked.push(due.row.subject.clone());
+        // Whom a comment named wrongly gets a deal of his own; whom a person named, that person looks after.
+        if link.origin == Origin::Attached {
+            plan.links.push(LinkRow { crm_id: 0, origin: Origin::Detached, ..link.clone() });
+            plan.dropped.push(due.pair());
+        }
+    }
+
+    /// Deals that new bookings name, where that is wanted, nobody else stands for them, and it was not tried before.
+    pub(super) async fn referred(
+        &self,
+        rows: impl Iterator<Item = &StayRow>,
+        linked: &HashMap<String, LinkRow>,
+    ) -> Result<HashMap<String, i64>, SyncError> {
+        let mut named: HashMap<String, i64> = HashMap::new();
+        if !self.ground.terms.ownership.attach_by_reference {
+            return Ok(named);
+        }
+        for row in rows {
+            let subject = Subject::Stay(row.hotel, row.facts.number.clone()).to_string();
+            let real = self.ground.hotels.get(&row.hotel).is_some_and(|hotel| !hotel.settings.demo);
+            let deal = row.facts.comments.get().and_then(|comments| reference::deal_of(comments));
+            if let Some(deal) = deal.filter(|_| real && !linked.contains_key(&subject)) {
+                named.insert(subject, deal);
+            }
+        }
+        let subjects: Vec<String> = named.keys().cloned().collect();
+        let tried = problems::states(self.db(), self.portal, &subjects, REFUSED).await?;
+        let deals: Vec<i64> = named.values().copied().collect();
+        let of = links::of_records(self.db(), self.portal, CrmEntity::Deal, &deals).await?;
+        let taken: HashSet<i64> =
+            of.iter().filter(|link| link.origin != Origin::Detached).map(|link| link.crm_id).collect();
+        // Two bookings that name one deal are both told nothing: nobody knows which one was meant.
+        let twice = |deal: i64| deals.iter().filter(|other| **other == deal).count() > 1;
+        named.retain(|subject, deal| !tried.contains_key(subject) && !taken.contains(deal) && !twice(*deal));
+        Ok(named)
+    }
+
+    pub(super) fn refer(&self, plan: &mut Plan, due: &Due, deal: i64) {
+        plan.links.push(LinkRow {
+            subject: due.row.subject.clone(),
+            entity: CrmEntity::Deal,
+            crm_id: deal,
+            origin: Origin::Referred,
+            marked: false,
+        });
+        plan.read(CrmEntity::Deal, deal, due);
+    }
+
+    /// A stay that was taken off its deal: the deal keeps its content and loses what says whose it is.
+    pub(super) fn plan_detached(
+        &self,
+        plan: &mut Plan,
+        due: &Due,
+        link: &LinkRow,
+        record: Option<&RecordRow>,
+        mark: &str,
+    ) {
+        let deal = CrmEntity::Deal;
+        if link.crm_id == 0 {
+            plan.dropped.push(due.pair());
+            return;
+        }
+        let Some(record) = record else {
+            plan.read(deal, link.crm_id, due);
+            return;
+        };
+        if self.lanes().flight.records.contains(&(deal, record.crm_id)) {
+            self.lanes().waiting.insert(due.row.id);
+            return;
+        }
+        let mut desired: Fields =
+            ["UF_CRM_FB24_HOTEL", "UF_CRM_FB24_RESERVATION"].map(|name| (name.to_owned(), CrmValue::Empty)).into();
+        if text(&record.fields, "originatorId") == ORIGINATOR && text(&record.fields, "originId") == mark {
+            desired.extend(["originatorId", "originId"].map(|name| (name.to_owned(), CrmValue::Empty)));
+        }
+        let set = crate::domain::change_set::change_set(&desired, &record.fields);
+        if record.deleted || set.is_empty() {
+            plan.unlinked.push(due.row.subject.clone());
+            plan.links.push(LinkRow { crm_id: 0, ..link.clone() });
+            plan.dropped.push(due.pair());
+            return;
+        }
+        plan.writes.push(planned(due, deal, record.crm_id, set.write, Vec::new(), set.after, String::new()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s1_a_deal_bears_another_stay_by_its_fields_or_by_our_mark() {
+        let deal = |of: &[(&str, &str)]| -> Fields {
+            of.iter().map(|(name, value)| ((*name).to_owned(), CrmValue::Text((*value).to_owned()))).collect()
+        };
+        let free = deal(&[("originatorId", "another CRM"), ("originId", "GRAND:9")]);
+        let own = deal(&[("UF_CRM_FB24_HOTEL", "GRAND"), ("UF_CRM_FB24_RESERVATION", "1")]);
+        let copied = deal(&[("UF_CRM_FB24_HOTEL", "GRAND"), ("UF_CRM_FB24_RESERVATION", "9")]);
+        let marked = deal(&[("originatorId", ORIGINATOR), ("originId", "GRAND:9")]);
+        let verdicts = [free, own, copied, marked].map(|fields| is_anothers(&fields, "GRAND:1"));
+        assert_eq!(verdicts, [false, false, true, true]);
+    }
+}

@@ -1,0 +1,145 @@
+//! Sales deals that people give to stays, and take away again (product §2.14).
+
+use std::time::Duration;
+
+use fb24_sandbox::portal::{Entity as Kind, PortalOptions, Record};
+use fidelio_bitrix24::domain::{Known, StayNumber, StayStatus};
+use fidelio_bitrix24::store::hotels;
+use fidelio_bitrix24::sync::attach::Binding;
+use fidelio_bitrix24::sync::{Engine, SyncError};
+use serde_json::{Value, json};
+
+use super::world::World;
+use crate::on_both_engines;
+
+async fn say(world: &World, engine: &Engine, stay: &str, binding: Binding) -> Result<(), &'static str> {
+    let hotel = hotels::by_id(&world.db, world.id, world.hotel_id).await.unwrap().unwrap();
+    match engine.bind(world.id, &hotel, &StayNumber::parse(stay).unwrap(), binding).await {
+        Err(SyncError::Conflict(code)) => return Err(code),
+        said => said.unwrap(),
+    }
+    engine.decide(world.id).await.unwrap();
+    engine.deliver(world.id).await.unwrap();
+    Ok(())
+}
+
+fn sale(world: &World, more: &Value) -> i64 {
+    let mut fields = json!({"title": "Свадьба Ивановых", "comments": "by hand", "opportunity": 5});
+    fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    world.portal.add_as(3, Kind::Deal, &fields).unwrap()
+}
+
+fn deal(world: &World, id: i64) -> Record {
+    world.portal.record(Kind::Deal, id).unwrap()
+}
+
+fn marks(deal: &Record) -> [String; 4] {
+    ["originatorId", "originId", "UF_CRM_FB24_HOTEL", "UF_CRM_FB24_RESERVATION"].map(|name| deal.text(name))
+}
+
+on_both_engines! {
+    s1_a_sales_deal_takes_the_place_of_ours_and_is_kept_true(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let guest = world.portal.add_as(3, Kind::Contact, &json!({"name": "Пётр", "lastName": "Иванов"})).unwrap();
+        let sold = sale(&world, &json!({"contactIds": [guest]}));
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let ours = world.deals().iter().map(|deal| deal.id).find(|id| *id != sold).unwrap();
+        assert_eq!(say(&world, &engine, "1", Binding::Attach { deal: sold }).await, Err("stay_has_deal"));
+        assert_eq!(say(&world, &engine, "1", Binding::New).await, Err("stay_has_deal"));
+
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        let left = deal(&world, ours);
+        assert_eq!(marks(&left), ["", "", "", ""]);
+        assert_eq!((left.text("UF_CRM_FB24_ROOM_TYPE"), left.int("opportunity")), ("DBL".into(), 30_000), "its content stays");
+        assert!(engine.stay_by_deal(world.id, ours).await.unwrap().is_none());
+        world.pass(Duration::from_secs(400));
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!(world.deals().len(), 2, "no second deal by itself");
+        assert_eq!(deal(&world, ours).text("UF_CRM_FB24_ROOM"), "");
+        assert_eq!(say(&world, &engine, "1", Binding::Detach).await, Ok(()), "it is so");
+
+        say(&world, &engine, "1", Binding::Attach { deal: sold }).await.unwrap();
+        let kept = deal(&world, sold);
+        assert_eq!(marks(&kept), ["fidelio-bitrix24", "GRAND:1", "GRAND", "1"]);
+        assert_eq!((kept.text("title"), kept.text("comments")), ("Свадьба Ивановых".into(), "by hand".into()));
+        let named = kept.fields["contactIds"].as_array().unwrap();
+        assert!(named.len() == 2 && named.contains(&json!(guest)), "{named:?}");
+        assert_eq!((kept.text("UF_CRM_FB24_ROOM"), kept.int("opportunity")), ("205".into(), 30_000));
+        world.edit_stay("1", |stay| stay.status = Known::Is(StayStatus::InHouse));
+        world.round(&engine).await;
+        assert_eq!((deal(&world, sold).text("stageId"), world.deals().len()), ("FINAL_INVOICE".into(), 2));
+        let view = engine.stay_by_deal(world.id, sold).await.unwrap().expect("the stay of the deal");
+        assert_eq!(view.facts.number.as_str(), "1");
+
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        say(&world, &engine, "1", Binding::New).await.unwrap();
+        assert_eq!((world.deals().len(), marks(&deal(&world, sold))), (3, [const { String::new() }; 4]));
+        assert_eq!(marks(&world.deals()[2])[1], "GRAND:1");
+        assert!(world.problems(&engine).await.is_empty());
+    }
+
+    s1_another_systems_mark_stays_on_an_attached_deal_and_on_one_that_is_let_go(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        let sold = sale(&world, &json!({"originatorId": "site", "originId": "55"}));
+        say(&world, &engine, "1", Binding::Attach { deal: sold }).await.unwrap();
+        assert_eq!(marks(&deal(&world, sold)), ["site", "55", "GRAND", "1"]);
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        assert_eq!(marks(&deal(&world, sold)), ["site", "55", "", ""]);
+    }
+
+    s1_a_deal_that_bears_another_stay_is_refused(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        world.book("2", "8");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let of = |mark: &str| world.deals().into_iter().find(|deal| deal.text("originId") == mark).unwrap().id;
+        let (first, second) = (of("GRAND:1"), of("GRAND:2"));
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        assert_eq!(say(&world, &engine, "1", Binding::Attach { deal: second }).await, Err("deal_has_stay"));
+        // A copy of it says so in its own fields.
+        let copy = world.portal.copy_as(3, Kind::Deal, second).unwrap();
+        let before = deal(&world, copy);
+        say(&world, &engine, "1", Binding::Attach { deal: copy }).await.unwrap();
+        assert_eq!(deal(&world, copy).fields, before.fields, "nothing was written to it");
+        let problem = world.problems(&engine).await.remove(0);
+        assert_eq!((problem.cause.as_str(), &problem.params), ("attach.refused", &json!({"id": copy, "why": "deal_has_stay"})));
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!(world.deals().len(), 3, "the stay is without a deal, as before");
+        // The one that it was taken off is free again.
+        say(&world, &engine, "1", Binding::Attach { deal: first }).await.unwrap();
+        assert_eq!((deal(&world, first).text("UF_CRM_FB24_ROOM"), world.problems(&engine).await.len()), ("205".into(), 0));
+    }
+
+    s1_a_booking_that_names_its_deal_is_attached_to_it_where_that_is_wanted(db) {
+        let mut world = World::new(db, PortalOptions::default()).await;
+        world.terms.ownership.attach_by_reference = true;
+        let engine = world.engine();
+        let sold = sale(&world, &json!({}));
+        world.book("1", "7");
+        world.edit_stay("1", |stay| stay.comments = Known::Is(vec![format!("Сделка №{sold}, поздний заезд")]));
+        world.book("2", "8");
+        world.edit_stay("2", |stay| stay.comments = Known::Is(vec!["deal 99999".into()]));
+        world.round(&engine).await;
+        engine.deliver(world.id).await.unwrap();
+        assert_eq!(marks(&deal(&world, sold)), ["fidelio-bitrix24", "GRAND:1", "GRAND", "1"]);
+        assert_eq!(deal(&world, sold).text("title"), "Свадьба Ивановых");
+        let deals = world.deals();
+        assert_eq!((deals.len(), deals[1].text("originId")), (2, "GRAND:2".into()), "a number that is no deal's is no reason to wait");
+        let problem = world.problems(&engine).await.remove(0);
+        assert_eq!((problem.cause.as_str(), &problem.params["why"]), ("attach.refused", &json!("no_deal")));
+        // A third booking that names a deal which is taken gets its own.
+        world.book("3", "9");
+        world.edit_stay("3", |stay| stay.comments = Known::Is(vec![format!("deal {sold}")]));
+        world.round(&engine).await;
+        assert_eq!((world.deals().len(), marks(&deal(&world, sold))[3].clone()), (3, "1".into()));
+    }
+}
