@@ -204,7 +204,9 @@ on_both_engines! {
         let admin = api.admin(portal).await;
         assert_eq!(admin.get("/api/v1/settings").await.body, json!({
             "owner_rule": {"kind": "unset"}, "request_cap_seconds": null, "operating_seconds": null, "ca_pem_set": false,
-            "pipeline": null, "stages": {}
+            "pipeline": null, "stages": {},
+            "ownership": {"put_back": true, "notes": true, "recreate_deals": false, "recreate_people": false,
+                "attach_by_reference": false}
         }));
         // Whether they work at the portal only the portal can say (tests/it/portal/settings.rs).
         let rule = OwnerRule::RoundRobin { user_ids: vec![5, 7] };

@@ -30,12 +30,12 @@ on_both_engines! {
         };
         let (his, anothers) = (sale(2), sale(3));
         // The stay's own deal is the admin's: whoever may not read it takes nothing off it.
-        assert_eq!(desk.post(&detach, json!(null)).await.0, 403);
-        assert_eq!(viewer.post(&detach, json!(null)).await.0, 403);
+        assert_eq!(desk.post(&detach, json!({})).await.0, 403);
+        assert_eq!(viewer.post(&detach, json!({})).await.0, 403);
         let (status, body) = admin.post(&attach, json!({"deal_id": his})).await;
         assert_eq!((status, body["code"].as_str()), (409, Some("stay_has_deal")), "{body}");
         assert!(body["detail"].as_str().is_some_and(|text| text.contains("ткреп")), "the way out: {body}");
-        assert_eq!(admin.post(&detach, json!(null)).await.0, 202);
+        assert_eq!(admin.post(&detach, json!({})).await.0, 202);
         town.work(&mut crew).await;
         assert_eq!(house.portal.record(Entity::Deal, ours).unwrap().text("originId"), "");
 
