@@ -284,6 +284,12 @@ const TABLES: &[&str] = &[
         name_hash TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (portal_id, entity, kind, hash, crm_id)
     )",
+    // The portal's own fields, pipelines and stages as it last told them, for mappings to be checked against.
+    "CREATE TABLE crm_schema (
+        portal_id BIGINT NOT NULL PRIMARY KEY,
+        document TEXT NOT NULL,
+        read_at BIGINT NOT NULL
+    )",
     // How far each delta scan of a portal came.
     "CREATE TABLE crm_scan (
         portal_id BIGINT NOT NULL,
@@ -362,6 +368,19 @@ const TABLES: &[&str] = &[
         made_by BIGINT NOT NULL,
         created_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, hotel_id, version)
+    )",
+    // Records taken along to another version of a mapping.
+    "CREATE TABLE mapping_job (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        version BIGINT NOT NULL,
+        phase TEXT NOT NULL,
+        after_key TEXT NOT NULL,
+        total BIGINT NOT NULL,
+        raised BIGINT NOT NULL,
+        started_by BIGINT NOT NULL,
+        started_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id)
     )",
     // `kind`: `import`, or `estimate` of one.
     "CREATE TABLE job (

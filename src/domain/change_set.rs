@@ -34,6 +34,11 @@ pub fn ours(field: &str) -> String {
     format!("{field}.ours")
 }
 
+/// The field that a remembered name is about: names of fields have no dots.
+pub fn field_of(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(field, _)| field)
+}
+
 /// Under which name it remembers what was written to it in a way that may not have worked.
 pub fn tried(field: &str) -> String {
     format!("{field}.tried")

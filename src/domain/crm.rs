@@ -90,7 +90,8 @@ pub enum Kind {
 /// A record's fields by the portal's names (`title`, `UF_CRM_FB24_ROOM`, `PHONE` …).
 pub type Fields = BTreeMap<String, CrmValue>;
 
-/// The type of a field by its name (contract, "Marks left in Bitrix24": types of the user fields).
+/// The type of a field that is not the portal's own choice, by its name (contract, "Marks left in Bitrix24": types of the
+/// user fields).
 pub fn kind_of(field: &str) -> Kind {
     match field {
         "opportunity" => Kind::Amount,
@@ -243,11 +244,10 @@ pub fn read_comms(item: &Value, type_id: &str) -> Vec<(i64, Comm)> {
 }
 
 /// The fields `names` of a record as `crm.item.list` or `crm.item.add` answers it.
-pub fn read_item<'a>(item: &Value, names: impl IntoIterator<Item = &'a str>) -> Fields {
+pub fn read_item<'a>(item: &Value, names: impl IntoIterator<Item = (&'a str, Kind)>) -> Fields {
     names
         .into_iter()
-        .map(|name| {
-            let kind = kind_of(name);
+        .map(|(name, kind)| {
             let value = if kind == Kind::Comms {
                 CrmValue::Comms(read_comms(item, name).into_iter().map(|(_, comm)| comm).collect())
             } else {

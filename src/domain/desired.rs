@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::change_set::COMPANY;
 use super::crm::{CrmEntity, CrmValue, Fields, ORIGINATOR};
-use super::fact::{self, Fact, GuestTotals, spoken, tidy};
+use super::fact::{self, GuestTotals, spoken, tidy};
 use super::ids::HotelCode;
 use super::known::Known;
-use super::mapping::{Mapping, Owner, transform};
+use super::mapping::{Mapping, Owner};
 use super::profile::Profile;
 use super::status::StayStatus;
 use super::stay::Stay;
@@ -87,14 +87,15 @@ pub fn desired_deal(
     place: &DealPlace,
 ) -> Fields {
     let mut fields = Fields::new();
-    let title = mapping.deal_title.fill(|fact| spoken(fact::of_stay(fact, hotel, stay, guest)));
+    let fact = |fact| fact::of_stay(fact, hotel, stay, guest);
+    let title = mapping.deal_title.fill(|name| spoken(fact(name)));
     let title = if title.is_empty() { format!("{hotel}:{}", stay.number) } else { title };
     put(&mut fields, "title", CrmValue::Text(tidy(&title, 255)));
     for rule in mapping.rules(CrmEntity::Deal).filter(|rule| rule.owner != Owner::Crm) {
-        let Some(value) = fact::of_stay(rule.from, hotel, stay, guest) else { continue };
-        put_value(&mut fields, &rule.field, transform(&rule.transforms, value));
+        let Some(value) = rule.value(&fact) else { continue };
+        put_value(&mut fields, &rule.field, value);
     }
-    if let Some(stage) = stay.status.get().and_then(|status| mapping.stages.get(status).or(place.stages.get(status))) {
+    if let Some(stage) = stay.status.get().and_then(|status| place.stages.get(status)) {
         put(&mut fields, "stageId", CrmValue::Text(stage.clone()));
     }
     if !links.contacts.is_empty() {
@@ -122,14 +123,22 @@ fn put_value(fields: &mut Fields, name: &str, value: CrmValue) {
 }
 
 /// What only a new deal is given: its mark, pipeline, owner, and what belongs to people from then on.
-pub fn deal_birth(mapping: &Mapping, hotel: &HotelCode, stay: &Stay, place: &DealPlace, owner: i64) -> Fields {
+pub fn deal_birth(
+    mapping: &Mapping,
+    hotel: &HotelCode,
+    stay: &Stay,
+    guest: &str,
+    place: &DealPlace,
+    owner: i64,
+) -> Fields {
     let mut fields = Fields::new();
+    let fact = |fact| fact::of_stay(fact, hotel, stay, guest);
     mark(&mut fields, format!("{hotel}:{}", stay.number));
     put(&mut fields, "categoryId", CrmValue::Int(place.category_id));
     put(&mut fields, "assignedById", CrmValue::Int(owner));
     for rule in mapping.rules(CrmEntity::Deal).filter(|rule| rule.owner == Owner::Crm) {
-        if let Some(value) = fact::of_stay(rule.from, hotel, stay, "").filter(|value| !value.is_empty()) {
-            put(&mut fields, &rule.field, transform(&rule.transforms, value));
+        if let Some(value) = rule.value(&fact).filter(|value| !value.is_empty()) {
+            put_value(&mut fields, &rule.field, value);
         }
     }
     fields
@@ -144,9 +153,10 @@ pub fn desired_person(
     marks: &BTreeSet<String>,
 ) -> Fields {
     let mut fields = Fields::new();
+    let fact = |fact| fact::of_profile(fact, profile, totals);
     for rule in mapping.rules(entity).filter(|rule| rule.owner != Owner::Crm) {
-        let Some(value) = fact::of_profile(rule.from, profile, totals) else { continue };
-        put(&mut fields, &rule.field, transform(&rule.transforms, value));
+        let Some(value) = rule.value(&fact) else { continue };
+        put(&mut fields, &rule.field, value);
     }
     // The portal refuses a nameless contact or company.
     let name_fields: &[&str] = if entity == CrmEntity::Company { &["title"] } else { &["lastName", "name"] };
@@ -158,9 +168,22 @@ pub fn desired_person(
     fields
 }
 
-/// What only a new contact or company is given.
-pub fn person_birth(hotel: &HotelCode, profile: &Profile, owner: i64) -> Fields {
+/// What only a new contact or company is given: its mark, owner, and what belongs to people from then on.
+pub fn person_birth(
+    mapping: &Mapping,
+    entity: CrmEntity,
+    hotel: &HotelCode,
+    profile: &Profile,
+    totals: &GuestTotals,
+    owner: i64,
+) -> Fields {
     let mut fields = Fields::new();
+    let fact = |fact| fact::of_profile(fact, profile, totals);
+    for rule in mapping.rules(entity).filter(|rule| rule.owner == Owner::Crm) {
+        if let Some(value) = rule.value(&fact).filter(|value| !value.is_empty()) {
+            put(&mut fields, &rule.field, value);
+        }
+    }
     mark(&mut fields, format!("{hotel}:{}", profile.number));
     put(&mut fields, "assignedById", CrmValue::Int(owner));
     put(&mut fields, "opened", CrmValue::Flag(true));
@@ -174,12 +197,6 @@ pub fn keep_what_stands(desired: &mut Fields, held: &Fields) {
             desired.remove(name);
         }
     }
-}
-
-/// Facts that a deal's content draws from its guests; when they change, the guests' stays are looked at again.
-pub fn title_names_guest(mapping: &Mapping) -> bool {
-    let probe = "\u{1}guest\u{1}";
-    mapping.deal_title.fill(|fact| if fact == Fact::Guest { probe.to_owned() } else { String::new() }).contains(probe)
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ fn s1_a_stay_becomes_the_contracts_fields() {
     assert!(!fields.contains_key("UF_CRM_FB24_RATE"), "nobody told the rate");
     assert!(!fields.contains_key("UF_CRM_FB24_SYNCED_AT"), "no part of the content");
 
-    let birth = deal_birth(&mapping, &hotel(), &stay(), &place(), 12);
+    let birth = deal_birth(&mapping, &hotel(), &stay(), "Иванова Анна", &place(), 12);
     assert_eq!(birth.get("originId"), Some(&CrmValue::Text("GRAND:50117".into())));
     assert_eq!(birth.get("originatorId"), Some(&CrmValue::Text("fidelio-bitrix24".into())));
     assert_eq!(birth.get("assignedById"), Some(&CrmValue::Int(12)));

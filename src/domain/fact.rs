@@ -19,6 +19,8 @@ macro_rules! fact_names {
         pub enum Fact { $(#[serde(rename = $name)] $variant),* }
 
         impl Fact {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
             pub fn by_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)* _ => None }
             }

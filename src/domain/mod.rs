@@ -5,6 +5,7 @@
 pub mod change;
 pub mod change_set;
 pub mod crm;
+pub mod crm_schema;
 pub mod decision;
 pub mod desired;
 pub mod edits;
@@ -28,6 +29,7 @@ pub mod subject;
 
 pub use change::{Change, Entity, Observed};
 pub use crm::{CrmEntity, CrmValue, Fields};
+pub use crm_schema::CrmSchema;
 pub use desired::OwnerRule;
 pub use ids::{HotelCode, HotelId, IdError, PortalId, ProfileNumber, StayNumber};
 pub use known::Known;

@@ -33,6 +33,11 @@ pub async fn to_import(db: &Db) -> Result<Vec<PortalId>, StoreError> {
     portals(db, "SELECT DISTINCT portal_id FROM job WHERE state IN ('queued', 'running')", args![]).await
 }
 
+/// Portals with records to be taken along to another mapping.
+pub async fn to_remap(db: &Db) -> Result<Vec<PortalId>, StoreError> {
+    portals(db, "SELECT DISTINCT portal_id FROM mapping_job WHERE phase <> 'done'", args![]).await
+}
+
 /// Waiting rows and the oldest one's time, over all portals: `(inbox, outbox)`.
 pub async fn backlog(db: &Db) -> Result<((i64, Option<i64>), (i64, Option<i64>)), StoreError> {
     let one = |sql: &'static str| async move {

@@ -13,12 +13,13 @@ use super::plan::Planned;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
 use crate::bitrix::{Answer, Class, Error, ErrorKind};
-use crate::domain::change_set::{ours, tried};
+use crate::domain::change_set::{field_of, ours, tried};
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, ProfileNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent, Setback};
 use crate::store::problems::{self, NewProblem};
+use crate::store::provenance::{self, Trace};
 use crate::store::{StoreError, Tx, crm_index, stays};
 use crate::telemetry::metrics as names;
 
@@ -36,6 +37,19 @@ pub(super) const RETRY_SECONDS: [i64; 6] = [10, 60, 300, 1_800, 7_200, 21_600];
 pub(super) struct Written {
     pub mark: String,
     pub after: Fields,
+    /// Of the mapping that said what to write.
+    #[serde(default)]
+    pub version: i64,
+}
+
+impl Written {
+    /// What a create that turned out to be carried out put where.
+    pub fn trace(&self, at: i64) -> Trace {
+        let put = |(name, value): (&String, &CrmValue)| {
+            (name.clone(), provenance::Written { value: value.clone(), version: self.version, at })
+        };
+        self.after.iter().filter(|(name, _)| field_of(name) == name.as_str()).map(put).collect()
+    }
 }
 
 /// What became of one write.
@@ -78,7 +92,7 @@ fn outcome(error: Error) -> Outcome {
 
 impl Delivery {
     pub(super) fn seal_write(&self, write: &Planned) -> Result<Vec<u8>, StoreError> {
-        let written = Written { mark: write.mark.clone(), after: write.after.clone() };
+        let written = Written { mark: write.mark.clone(), after: write.after.clone(), version: write.version };
         let plain = serde_json::to_vec(&written).map_err(|_| StoreError::Corrupt(WRITE))?;
         Ok(self.key.seal(WRITE, &plain)?)
     }
@@ -224,7 +238,7 @@ impl Delivery {
                 held.insert((entity, id), row);
             }
         }
-        let mut settled = Vec::new();
+        let (mut settled, mut traces) = (Vec::new(), Vec::new());
         let mut finished = Vec::new();
         let (mut again, mut peace) = (Vec::new(), Vec::new());
         for (write, id) in done {
@@ -270,6 +284,7 @@ impl Delivery {
                 indexed.push((write.entity, *id, self.index_rows(write.entity, *id, &row.fields)));
             }
             records.push(row);
+            traces.push((write.subject.to_string(), trace(write, now)));
             self.stale(write.entity, *id);
             settled.push(write.subject.to_string());
             if proven.len() == write.after.len() {
@@ -281,6 +296,7 @@ impl Delivery {
         links::add(tx, self.portal, &new_links, now).await?;
         found_again(tx, self.portal, &new_links).await?;
         crm_records::save(tx, self.portal, &self.key, &records).await?;
+        provenance::note(tx, self.portal, &self.key, traces, now).await?;
         for entity in CrmEntity::ALL {
             let of = indexed.iter().filter(|(of, ..)| *of == entity);
             let ids: Vec<i64> = of.map(|(_, id, _)| *id).collect();
@@ -358,6 +374,16 @@ impl Delivery {
         outbox::add(tx, self.portal, intents).await?;
         Ok(())
     }
+}
+
+/// What a confirmed write put where.
+fn trace(write: &Planned, at: i64) -> Trace {
+    let names = write.fields.keys().chain(write.comms.iter().map(|(name, _)| name));
+    let put = |name: &String| {
+        let value = write.after.get(name)?.clone();
+        Some((name.clone(), provenance::Written { value, version: write.version, at }))
+    };
+    names.filter_map(put).collect()
 }
 
 fn problem(write: &Planned, cause: &str, kind: &'static str, error: &Error) -> NewProblem {

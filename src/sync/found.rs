@@ -6,6 +6,7 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use super::people::{hash_of, name_read};
 use super::plan::Due;
+use crate::domain::fact::GuestTotals;
 use crate::domain::matching::{Candidate, Match, choose};
 use crate::domain::{CrmEntity, Fields};
 use crate::store::crm_index::{self, IndexKind, IndexRow};
@@ -16,6 +17,7 @@ use crate::store::profiles::ProfileRow;
 pub(super) struct NewPerson {
     pub due: Due,
     pub row: ProfileRow,
+    pub sum: GuestTotals,
     pub entity: CrmEntity,
     pub mark: String,
     pub fields: Fields,

@@ -9,9 +9,10 @@ use super::lanes::Delivery;
 use super::people;
 use super::ports::PortalTerms;
 use crate::domain::crm::ORIGINATOR;
-use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Mapping, PortalId, Subject};
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, PortalId, Subject};
 use crate::store::crm_index::{IndexKind, IndexRow};
 use crate::store::hotels::HotelRow;
+use crate::store::mappings::Active;
 use crate::store::outbox::OutboxRow;
 use crate::store::{hotels, mappings};
 
@@ -23,7 +24,7 @@ pub(super) struct Ground {
     pub hotels: HashMap<HotelId, HotelRow>,
     /// Removed demo hotels: what stands for them is taken away.
     pub leaving: HashMap<HotelId, HotelRow>,
-    pub mappings: HashMap<HotelId, Mapping>,
+    pub mappings: HashMap<HotelId, Active>,
     pub terms: PortalTerms,
 }
 
@@ -33,7 +34,7 @@ impl Ground {
         let terms = deps.portals.terms(portal).await?;
         let (hotels, leaving) = standing(hotels::all(&deps.db, portal).await?);
         let mut own = mappings::of_portal(&deps.db, portal).await?;
-        let of_hotel = |hotel: &HotelId| (*hotel, own.remove(hotel).unwrap_or_else(Mapping::standard));
+        let of_hotel = |hotel: &HotelId| (*hotel, own.remove(hotel).unwrap_or_default());
         let mappings = hotels.keys().chain(leaving.keys()).map(of_hotel).collect();
         Ok(Self { hotels, leaving, mappings, terms })
     }

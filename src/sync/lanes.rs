@@ -132,9 +132,21 @@ pub(super) struct Footing {
 
 impl Delivery {
     pub async fn begin(engine: &Engine, portal: PortalId, lease: Arc<HeldLease>) -> Result<Self, SyncError> {
+        let ground = Ground::read(engine, portal).await?;
+        let delivery = Self::on(engine, portal, lease, ground).await?;
+        delivery.remember_unheard().await?;
+        Ok(delivery)
+    }
+
+    /// One that plans and never works.
+    pub async fn on_paper(engine: &Engine, portal: PortalId, ground: Ground) -> Result<Self, SyncError> {
+        let lease = HeldLease::none(&engine.0.deps.db, &engine.0.deps.clock);
+        Self::on(engine, portal, Arc::new(lease), ground).await
+    }
+
+    async fn on(engine: &Engine, portal: PortalId, lease: Arc<HeldLease>, ground: Ground) -> Result<Self, SyncError> {
         let deps = &engine.0.deps;
         let (key, client) = (deps.portals.key(portal).await?, deps.portals.client(portal).await?);
-        let ground = Ground::read(engine, portal).await?;
         let terms = &ground.terms;
         let lanes = Lanes {
             imports: Imports { refused: !terms.can_import, ..Imports::default() },
@@ -142,7 +154,7 @@ impl Delivery {
             footing: Footing { looked_at: deps.clock.now_ms(), ..Footing::default() },
             ..Lanes::default()
         };
-        let delivery = Self {
+        Ok(Self {
             engine: engine.clone(),
             portal,
             key,
@@ -151,9 +163,7 @@ impl Delivery {
             lease,
             recording: tokio::sync::Mutex::new(()),
             lanes: Mutex::new(lanes),
-        };
-        delivery.remember_unheard().await?;
-        Ok(delivery)
+        })
     }
 
     /// People whose creation was never answered: whoever looks like one of them waits until that is settled.

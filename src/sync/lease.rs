@@ -38,6 +38,13 @@ impl HeldLease {
         Ok(Some(Self { lease, until, length, renewing, db: db.clone(), clock: clock.clone() }))
     }
 
+    /// One that is held by nobody: whatever asks for it before it writes is refused.
+    pub fn none(db: &Db, clock: &Clock) -> Self {
+        let lease = Lease { name: String::new(), owner: String::new(), fence: -1, until: 0 };
+        let renewing = tokio::spawn(std::future::ready(()));
+        Self { lease, until: Arc::default(), length: 0, renewing, db: db.clone(), clock: clock.clone() }
+    }
+
     pub fn fence(&self) -> i64 {
         self.lease.fence
     }

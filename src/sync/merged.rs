@@ -2,7 +2,7 @@
 
 use super::owned::portal_time;
 use super::reread::Seen;
-use crate::domain::change_set::{alike, lost, ours, tried};
+use crate::domain::change_set::{alike, field_of, lost, ours, tried};
 use crate::domain::edits::Stance;
 use crate::domain::{CrmValue, Fields};
 use crate::store::crm_records::RecordRow;
@@ -79,6 +79,8 @@ pub(super) fn merge(
         row.fields.insert(name.clone(), value.clone());
         row.fields.remove(&tried(name));
     }
+    // Of a field that has left the mapping nobody knows what it will hold when it comes back.
+    row.fields.retain(|name, _| seen.fields.contains_key(field_of(name)));
     // What is ours of a shared list stays remembered.
     for name in ["PHONE", "EMAIL", "contactIds"] {
         if let Some(mine) = held.fields.get(&ours(name)) {

@@ -14,7 +14,7 @@ use crate::store::hotels::HotelRow;
 
 impl Ground {
     pub fn stance(&self, entity: CrmEntity, field: &str) -> Stance {
-        let mut rules = self.mappings.values().flat_map(|mapping| mapping.rules(entity));
+        let mut rules = self.mappings.values().flat_map(|active| active.mapping.rules(entity));
         let newest = rules.any(|rule| rule.field == field && rule.owner == Owner::Newest);
         self.terms.ownership.stance(field, if newest { Owner::Newest } else { Owner::Pms })
     }

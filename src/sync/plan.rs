@@ -42,6 +42,8 @@ pub(super) struct Planned {
     pub mark: String,
     /// The profiles that a deal names, and the records it was given for them.
     pub named: Vec<(String, Option<i64>)>,
+    /// Of the mapping that said what to write.
+    pub version: i64,
 }
 
 /// What came of looking at due rows.
@@ -124,6 +126,11 @@ impl Plan {
         if row != *record {
             self.known.push(row);
         }
+    }
+
+    /// Whether nothing is to be done for this subject.
+    pub fn is_dropped(&self, row: i64) -> bool {
+        self.dropped.iter().any(|(id, _)| *id == row)
     }
 
     pub fn reject(&mut self, due: &Due, cause: &str, params: serde_json::Value) {

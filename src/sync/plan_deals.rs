@@ -78,11 +78,12 @@ impl Delivery {
             let Subject::Stay(hotel, number) = &due.subject else { continue };
             let row = rows.get(&(*hotel, number.clone()));
             let carried = row.filter(|row| {
-                self.ground.hotels.contains_key(hotel)
-                    && row.facts.status.get().is_some_and(|status| {
-                        linked.contains_key(&due.row.subject)
-                            || self.ground.mappings.get(hotel).is_some_and(|mapping| mapping.carries(*status))
-                    })
+                let (Some(hotel), Some(active)) = (self.ground.hotels.get(hotel), self.ground.mappings.get(hotel))
+                else {
+                    return false;
+                };
+                let linked = linked.contains_key(&due.row.subject) && row.facts.status.get().is_some();
+                linked || active.mapping.carries(&hotel.code, &row.facts)
             });
             let Some(row) = carried else {
                 plan.dropped.push(due.pair());
@@ -258,30 +259,34 @@ impl Delivery {
                 return;
             }
         };
-        let (Some(hotel), Some(mapping)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
+        let (Some(hotel), Some(active)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
         else {
             return;
         };
+        let mapping = &active.mapping;
         if self.lanes().flight.records.contains(&(CrmEntity::Deal, record.crm_id)) {
             self.lanes().waiting.insert(due.row.id);
             return;
         }
-        let mut desired = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &self.ground.terms.place());
+        let stands_in = match record.fields.get("categoryId") {
+            Some(CrmValue::Int(id)) => Some(*id),
+            _ => None,
+        };
+        let place = mapping.place_in(stands_in, &self.ground.terms.place());
+        let mut desired = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &place);
         if self.is_stranger(plan, due, link, record, &desired) {
             return;
         }
         if link.origin.attached() {
             keep_what_stands(&mut desired, &record.fields);
         }
-        let elsewhere =
-            matches!(record.fields.get("categoryId"), Some(CrmValue::Int(id)) if *id != self.ground.terms.category_id);
-        // A deal that a person closed stays closed; one moved to another pipeline lives by that pipeline's stages.
-        if elsewhere || (record.closed_by_person && !mapping.reopen_closed) {
+        // A deal that a person closed stays closed.
+        if record.closed_by_person && !mapping.reopen_closed {
             desired.remove("stageId");
         }
         let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
         if free("originatorId") && free("originId") {
-            let birth = deal_birth(mapping, &hotel.code, &row.facts, &self.ground.terms.place(), 0);
+            let birth = deal_birth(mapping, &hotel.code, &row.facts, &name, &place, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
         let made_at = made_at(hotel, row.pms_time, row.received_at);
@@ -297,7 +302,7 @@ impl Delivery {
         }
         plan.decided(record, judged);
         let mut write = planned(due, CrmEntity::Deal, record.crm_id, set.write, Vec::new(), set.after, String::new());
-        write.named = named;
+        (write.named, write.version) = (named, active.version);
         plan.writes.push(write);
     }
 
@@ -313,21 +318,22 @@ impl Delivery {
                 return;
             }
         };
-        let (Some(hotel), Some(mapping)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
+        let (Some(hotel), Some(active)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
         else {
             return;
         };
+        let mapping = &active.mapping;
         let Some(owner) = self.ground.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
             self.ownerless(plan, due);
             return;
         };
-        let place = self.ground.terms.place();
+        let place = mapping.birthplace(&self.ground.terms.place());
         let mut fields = desired_deal(mapping, &hotel.code, &row.facts, &name, &links, &place);
-        fields.extend(deal_birth(mapping, &hotel.code, &row.facts, &place, owner));
+        fields.extend(deal_birth(mapping, &hotel.code, &row.facts, &name, &place, owner));
         let set = change_set(&fields, &Fields::new());
         let mark = format!("{}:{}", hotel.code, row.facts.number);
         let mut write = planned(due, CrmEntity::Deal, 0, set.write, Vec::new(), set.after, mark);
-        write.named = named;
+        (write.named, write.version) = (named, active.version);
         plan.writes.push(write);
     }
 }

@@ -144,12 +144,13 @@ impl Delivery {
             plan.dropped.push(due.pair());
             return;
         };
-        let (Some(mapping), Some(hotel)) =
+        let (Some(active), Some(hotel)) =
             (self.ground.mappings.get(&profile.hotel), self.ground.hotels.get(&profile.hotel))
         else {
             plan.dropped.push(due.pair());
             return;
         };
+        let mapping = &active.mapping;
         let mut desired = desired_person(mapping, entity, &profile.facts, &sum, &marks);
         if self.is_stranger(plan, due, link, record, &desired) {
             return;
@@ -159,7 +160,7 @@ impl Delivery {
         }
         let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
         if free("originatorId") && free("originId") {
-            let birth = person_birth(&hotel.code, &profile.facts, 0);
+            let birth = person_birth(mapping, entity, &hotel.code, &profile.facts, &sum, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
         let made_at = made_at(hotel, profile.pms_time, profile.received_at);
@@ -179,7 +180,7 @@ impl Delivery {
         plan.decided(record, judged);
         self.lanes().phones.learn(&due.row.subject, set.comms.is_empty());
         let write = planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new());
-        plan.writes.push(Planned { stored, ..write });
+        plan.writes.push(Planned { stored, version: active.version, ..write });
     }
 
     async fn plan_new_people(&self, plan: &mut Plan, due: Vec<(Due, ProfileRow)>) -> Result<(), SyncError> {
@@ -213,7 +214,7 @@ impl Delivery {
         let totals = self.totals(&keys).await?;
         let mut people = Vec::with_capacity(due.len());
         for (due, row) in due {
-            let (Some(hotel), Some(mapping)) =
+            let (Some(hotel), Some(active)) =
                 (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
             else {
                 continue;
@@ -221,20 +222,22 @@ impl Delivery {
             let company = row.facts.kind.get().is_some_and(|kind| kind.is_company());
             let entity = if company { CrmEntity::Company } else { CrmEntity::Contact };
             let mark = format!("{}:{}", hotel.code, row.facts.number);
-            let none = GuestTotals::default();
-            let sum = totals.get(&(row.hotel, row.facts.number.clone())).unwrap_or(&none);
-            let fields = desired_person(mapping, entity, &row.facts, sum, &BTreeSet::from([mark.clone()]));
+            let sum = totals.get(&(row.hotel, row.facts.number.clone())).cloned().unwrap_or_default();
+            let fields = desired_person(&active.mapping, entity, &row.facts, &sum, &BTreeSet::from([mark.clone()]));
             // Guests of a demo hotel are matched with nobody (product §4).
             let comms = if hotel.settings.demo { Vec::new() } else { comm_keys(&self.key, &fields) };
             let name = name_tokens(&self.key, entity, &fields);
-            people.push(NewPerson { due, row, entity, mark, fields, comms, name });
+            people.push(NewPerson { due, row, sum, entity, mark, fields, comms, name });
         }
         Ok(people)
     }
 
     fn plan_birth(&self, plan: &mut Plan, person: NewPerson, doubts: Vec<i64>) {
-        let NewPerson { due, row, entity, mark, fields, comms, name } = person;
-        let Some(hotel) = self.ground.hotels.get(&row.hotel) else { return };
+        let NewPerson { due, row, sum, entity, mark, fields, comms, name } = person;
+        let (Some(hotel), Some(active)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
+        else {
+            return;
+        };
         let Some(owner) = self.ground.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
             self.ownerless(plan, &due);
             return;
@@ -258,9 +261,10 @@ impl Delivery {
             plan.hints.push((due.row.subject.clone(), entity.type_id(), doubts, "same_contact"));
         }
         let mut all = fields;
-        all.extend(person_birth(&hotel.code, &row.facts, owner));
+        all.extend(person_birth(&active.mapping, entity, &hotel.code, &row.facts, &sum, owner));
         let set = change_set(&all, &Fields::new());
-        plan.writes.push(planned(&due, entity, 0, set.write, set.comms, set.after, mark));
+        let write = planned(&due, entity, 0, set.write, set.comms, set.after, mark);
+        plan.writes.push(Planned { version: active.version, ..write });
     }
 
     /// What finished stays of these guests add up to.
@@ -318,5 +322,6 @@ pub(super) fn planned(
         after,
         mark,
         named: Vec::new(),
+        version: 0,
     }
 }

@@ -12,7 +12,7 @@ use super::lost::DELETED;
 use super::merged::{Merged, merge};
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
-use crate::domain::crm::{read_id, read_item};
+use crate::domain::crm::{Kind, kind_of, read_id, read_item};
 use crate::domain::{CrmEntity, CrmValue, Fields, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Intent, NewIntent};
@@ -70,16 +70,16 @@ pub(super) struct Seen {
 
 impl Delivery {
     /// Which fields of a record are compared.
-    pub(super) fn tracked(&self, entity: CrmEntity) -> BTreeSet<String> {
+    pub(super) fn tracked(&self, entity: CrmEntity) -> BTreeMap<String, Kind> {
         let always = ALWAYS.iter().filter(|(of, _)| *of == entity).flat_map(|(_, names)| names.iter());
         let mapped = self
             .ground
             .mappings
             .values()
-            .flat_map(|mapping| mapping.rules(entity))
+            .flat_map(|active| active.mapping.rules(entity))
             .filter(|rule| rule.owner != crate::domain::mapping::Owner::Crm)
-            .map(|rule| rule.field.clone());
-        always.map(|name| (*name).to_owned()).chain(mapped).collect()
+            .map(|rule| (rule.field.clone(), rule.kind()));
+        mapped.chain(always.map(|name| ((*name).to_owned(), kind_of(name)))).collect()
     }
 
     /// What to ask for: phones and e-mails come only with everything (facts §7.2).
@@ -90,17 +90,17 @@ impl Delivery {
         } else {
             names.push("*".into());
         }
-        names.extend(self.tracked(entity).into_iter().filter(|name| name != "PHONE" && name != "EMAIL"));
+        names.extend(self.tracked(entity).into_keys().filter(|name| name != "PHONE" && name != "EMAIL"));
         names
     }
 
-    pub(super) fn see(&self, entity: CrmEntity, item: &Value, tracked: &BTreeSet<String>) -> Option<Seen> {
+    pub(super) fn see(&self, entity: CrmEntity, item: &Value, tracked: &BTreeMap<String, Kind>) -> Option<Seen> {
         let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let user = |name: &str| item.get(name).and_then(read_id);
         Some(Seen {
             entity,
             id: item.get("id").and_then(read_id)?,
-            fields: read_item(item, tracked.iter().map(String::as_str)),
+            fields: read_item(item, tracked.iter().map(|(name, kind)| (name.as_str(), *kind))),
             closed: entity == CrmEntity::Deal && matches!(text("stageSemanticId").as_str(), "S" | "F"),
             updated_time: text("updatedTime"),
             updated_by: user("updatedBy").unwrap_or_default(),
@@ -297,7 +297,8 @@ impl Delivery {
         else {
             return false;
         };
-        let stages = self.ground.mappings.values().map(|mapping| &mapping.stages).chain([&self.ground.terms.stages]);
+        let stages =
+            self.ground.mappings.values().map(|active| &active.mapping.stages).chain([&self.ground.terms.stages]);
         stages.flatten().any(|(status, of)| status.word() == word && of == stage)
     }
 

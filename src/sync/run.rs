@@ -33,6 +33,7 @@ enum Kind {
     Decide,
     Deliver,
     Import,
+    Remap,
     Poll,
 }
 
@@ -150,6 +151,7 @@ impl Loops {
         // What changed in the portal is read beside what is sent.
         jobs.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
         jobs.extend(of(Kind::Import, work::to_import(db).await?));
+        jobs.extend(of(Kind::Remap, work::to_remap(db).await?));
         jobs.extend(
             source_reading::due(db, now, DUE_MOST).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)),
         );
@@ -173,6 +175,7 @@ impl Loops {
                     Kind::Decide => engine.decide(portal).await.map(|_| true),
                     Kind::Deliver => engine.deliver_due(portal).await.map(|(_, moved)| moved),
                     Kind::Import => engine.import_step(portal).await.map(|_| true),
+                    Kind::Remap => engine.remap_step(portal).await,
                     Kind::Poll => engine.poll_source(portal, job.1).await.map(|_| true),
                 }
             });

@@ -1,7 +1,6 @@
 //! What changed in the portal by other hands: the matching index is filled once by fast listing and kept fresh by
 //! `updatedTime` (facts §3.4; product §2.2, §2.8).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -184,7 +183,7 @@ impl Delivery {
         rows: &[Value],
         asked_at: i64,
     ) -> Result<usize, SyncError> {
-        let tracked: BTreeSet<String> = self.tracked(entity);
+        let tracked = self.tracked(entity);
         let seen: Vec<Seen> = rows.iter().filter_map(|item| self.see(entity, item, &tracked)).collect();
         scan.after_id = rows.iter().filter_map(|row| row.get("id").and_then(read_id)).max().unwrap_or(scan.after_id);
         let mut changed = 0;

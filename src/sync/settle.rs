@@ -18,6 +18,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, OutboxRow, Setback};
 use crate::store::problems::{self, NewProblem};
+use crate::store::provenance;
 
 /// Marks in one look-up command: twice as many records would still fit its page of 50.
 const MARKS: usize = 25;
@@ -136,7 +137,7 @@ impl Delivery {
     ) -> Result<(), SyncError> {
         let _recording = self.recording.lock().await;
         let now = self.now();
-        let (mut made, mut records, mut index) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut made, mut records, mut index, mut traces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut done, mut again, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for open in creates {
             let ids = found.get(&(open.entity.type_id(), open.written.mark.clone()));
@@ -152,6 +153,7 @@ impl Delivery {
                     });
                     index.extend(self.index_rows(open.entity, *id, &open.written.after));
                     records.push(RecordRow::new(open.entity, *id, open.written.after.clone(), now));
+                    traces.push((open.row.subject.clone(), open.written.trace(now)));
                     // Guests of a deal may have got their records meanwhile: it is compared once more.
                     if open.entity == CrmEntity::Deal {
                         again.push(open.row.id);
@@ -178,6 +180,7 @@ impl Delivery {
         links::add(&tx, self.portal, &made, now).await?;
         found_again(&tx, self.portal, &made).await?;
         crm_records::save(&tx, self.portal, &self.key, &records).await?;
+        provenance::note(&tx, self.portal, &self.key, traces, now).await?;
         crm_index::add(&tx, self.portal, &index).await?;
         outbox::done(&tx, self.portal, fence, &done).await?;
         outbox::wait_again(&tx, self.portal, fence, &again, 0).await?;

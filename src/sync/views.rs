@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::engine::Engine;
 use super::error::SyncError;
 use super::findings;
+use super::provenance::FieldOrigin;
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, HotelCode, HotelId, PortalId, Profile, Stay, StayNumber, StayStatus, Subject};
 use crate::store::links::{LinkRow, Origin};
@@ -45,6 +46,8 @@ pub struct StayView {
     pub pending: bool,
     /// The latest steps, the latest first.
     pub history: Vec<StepRow>,
+    /// Of the deal's fields, where their values came from.
+    pub origins: Vec<FieldOrigin>,
 }
 
 /// Which stays to list.
@@ -172,6 +175,7 @@ impl Engine {
             None => None,
         };
         let pending = outbox::states(db, portal, std::slice::from_ref(&subject)).await?;
+        let origins = self.origins(portal, &key, row.hotel, &subject, record.as_ref()).await?;
         let history = stay_steps::of_stay(db, portal, row.hotel, number, STEPS_SHOWN).await?;
         Ok(Some(StayView {
             hotel: row.hotel,
@@ -184,6 +188,7 @@ impl Engine {
             synced_at: record.map(|record| record.synced_at).filter(|at| *at > 0),
             pending: pending.get(&subject).is_some_and(|(state, ..)| [outbox::WAITING, outbox::SENT].contains(state)),
             history,
+            origins,
             facts: row.facts,
         }))
     }

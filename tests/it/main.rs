@@ -15,6 +15,7 @@ mod api_access;
 mod api_attach;
 mod api_hotels;
 mod api_input;
+mod api_mapping;
 mod api_openapi;
 mod api_sources;
 mod api_store;

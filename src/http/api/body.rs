@@ -9,7 +9,8 @@ use super::input::Object;
 use super::refuse::malformed;
 use crate::http::problem::{Kind, Problem};
 
-/// The largest body of any route of the API; the longest honest one is a settings document with a certificate.
+/// The largest body of any route of the API but mappings; the longest honest one is a settings document with a
+/// certificate.
 const MOST: usize = 64 * 1024;
 
 /// Deeper than any document of ours, far from any stack's end.
@@ -26,7 +27,12 @@ impl Body {
     /// Reads the body of a route that needs one. To be called after the caller's rights were checked: who may not act
     /// learns nothing about what he sent.
     pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Problem> {
-        let raw = bytes(request, payload).await?;
+        Self::read_up_to(MOST, request, payload).await
+    }
+
+    /// The same for a route whose honest bodies are longer.
+    pub async fn read_up_to(most: usize, request: &HttpRequest, payload: Payload) -> Result<Self, Problem> {
+        let raw = bytes(most, request, payload).await?;
         if !is_json(request) {
             return Err(Kind::UnsupportedMediaType.into());
         }
@@ -36,7 +42,7 @@ impl Body {
 
     /// Reads the body of a route that may have one: nothing is an empty object.
     pub async fn optional(request: &HttpRequest, payload: Payload) -> Result<Self, Problem> {
-        let raw = bytes(request, payload).await?;
+        let raw = bytes(MOST, request, payload).await?;
         if raw.is_empty() {
             return Ok(Self { raw, value: Value::Object(serde_json::Map::new()) });
         }
@@ -49,7 +55,7 @@ impl Body {
 
     /// Reads the body of a route that needs none: nothing, or an empty object.
     pub async fn none(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-        let raw = bytes(request, payload).await?;
+        let raw = bytes(MOST, request, payload).await?;
         if !raw.is_empty() {
             if !is_json(request) {
                 return Err(Kind::UnsupportedMediaType.into());
@@ -65,12 +71,12 @@ impl Body {
     }
 }
 
-async fn bytes(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+async fn bytes(most: usize, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > u64::try_from(MOST).unwrap_or(u64::MAX)) {
+    if announced.is_some_and(|length| length > u64::try_from(most).unwrap_or(u64::MAX)) {
         return Err(Kind::TooLarge.into());
     }
-    match payload.to_bytes_limited(MOST).await {
+    match payload.to_bytes_limited(most).await {
         Ok(Ok(raw)) => Ok(raw),
         Ok(Err(_)) => Err(malformed("body", "Тело запроса пришло не целиком.", "The body did not arrive whole.")),
         Err(_) => Err(Kind::TooLarge.into()),

@@ -6,9 +6,11 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::hotels;
+use super::mapping::preview::{is_money, shown};
 use super::page::{Page, Query};
 use super::refuse::{invalid_at, not_found};
 use super::time::at;
@@ -20,6 +22,7 @@ use crate::http::auth::{Principal, Right, may_read_deal, require};
 use crate::http::problem::{Kind, Problem};
 use crate::store::hotels as rows;
 use crate::store::stay_steps::StepRow;
+use crate::sync::provenance::FieldOrigin;
 use crate::sync::views::{GuestView, StayFilter, StayLine, StayView};
 
 /// `{"amount": "1234.50", "currency": "RUB"}`
@@ -86,6 +89,26 @@ pub struct StayDetails {
     pub received_at: DateTime<Utc>,
     /// The latest first.
     pub history: Vec<StayEvent>,
+    /// Where the values of the deal's fields came from.
+    pub provenance: Vec<FieldProvenance>,
+}
+
+/// What was written to a field of the deal last.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FieldProvenance {
+    #[schema(example = "UF_CRM_FB24_ROOM")]
+    pub field: String,
+    /// The hotel's fact; `null`: the app's own.
+    #[schema(example = "room")]
+    pub fact: Option<String>,
+    /// Money is shown with the grant `folio`.
+    #[schema(value_type = Object)]
+    pub value: Value,
+    /// Of the hotel's mapping; 0: the standard one.
+    pub mapping_version: i64,
+    pub written_at: DateTime<Utc>,
+    /// Who wrote something else there since, as of our last look at the deal.
+    pub changed_by: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -179,6 +202,21 @@ impl StayDetails {
             pms_time: view.pms_time.map(|time| wall(time, zone)),
             received_at: at(view.received_at),
             history: view.history.iter().map(|row| StayEvent::of(row, zone)).collect(),
+            provenance: view.origins.iter().map(|origin| FieldProvenance::of(origin, folio)).collect(),
+        }
+    }
+}
+
+impl FieldProvenance {
+    fn of(origin: &FieldOrigin, folio: bool) -> Self {
+        let hidden = !folio && is_money(&origin.value);
+        Self {
+            field: origin.field.clone(),
+            fact: origin.fact.map(str::to_owned),
+            value: if hidden { Value::Null } else { shown(&origin.value) },
+            mapping_version: origin.version,
+            written_at: at(origin.at),
+            changed_by: origin.changed_by,
         }
     }
 }

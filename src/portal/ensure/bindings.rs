@@ -9,7 +9,8 @@ use crate::bitrix::{Call, Class, Priority, setup};
 const FIELDS_AT_ONCE: usize = 10;
 
 impl Work<'_> {
-    pub(super) async fn fields(&mut self, survey: &Survey) -> Result<(), Halt> {
+    /// Whether any was missing.
+    pub(super) async fn fields(&mut self, survey: &Survey) -> Result<bool, Halt> {
         let missing: Vec<Call> = FIELDS
             .iter()
             .zip(0..)
@@ -19,7 +20,7 @@ impl Work<'_> {
         for some in missing.chunks(FIELDS_AT_ONCE) {
             self.carry_out(some).await?;
         }
-        Ok(())
+        Ok(!missing.is_empty())
     }
 
     pub(super) async fn placements(&mut self, survey: &Survey) -> Result<(), Halt> {

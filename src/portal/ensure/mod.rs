@@ -5,6 +5,7 @@ mod bindings;
 mod claim;
 mod pipeline;
 pub mod plan;
+mod schema;
 mod survey;
 
 use url::Url;
@@ -13,7 +14,7 @@ use super::installation::{Installation, InstallationState, StepState};
 use super::settings::PortalSettings;
 use super::{Directory, PortalError, PortalStatus, VERSION};
 use crate::bitrix::{Class, Error, PortalClient, Priority, setup};
-use crate::domain::{Lang, PortalId};
+use crate::domain::{CrmSchema, Lang, PortalId};
 use crate::store::portals::{self, PortalRow};
 use crate::store::{StoreError, hotels};
 use survey::Survey;
@@ -60,6 +61,8 @@ struct Work<'a> {
     portal: PortalId,
     report: Installation,
     take_over: bool,
+    /// What a mapping may name, as far as it was seen.
+    schema: CrmSchema,
 }
 
 impl Work<'_> {
@@ -116,7 +119,8 @@ impl Work<'_> {
         self.step("stages", StepState::Done).await?;
 
         self.step("fields", StepState::Working).await?;
-        self.fields(&survey).await?;
+        let made = self.fields(&survey).await?;
+        self.keep_schema(&survey, made).await?;
         self.step("fields", StepState::Done).await?;
 
         self.step("placements", StepState::Working).await?;
@@ -194,7 +198,8 @@ impl Directory {
         let mut report = Installation::begun(self.now());
         report.inbound_at = row.inbound_at;
         let take_over = row.status_detail == super::TAKE_OVER;
-        let mut work = Work { directory: self, client, portal: row.id, report, take_over };
+        let mut work =
+            Work { directory: self, client, portal: row.id, report, take_over, schema: CrmSchema::default() };
         let ended = Box::pin(work.run()).await;
         self.conclude(row, work.report, ended).await
     }

@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::plan::{self, STAGES};
+use super::schema::StageSeen;
 use super::survey::Survey;
 use super::{Halt, Work};
 use crate::bitrix::setup::{self, NewStage};
@@ -14,13 +15,6 @@ use crate::portal::{Pipeline, PortalSettings};
 
 /// A commit may come this long after the request cap (product §2.1).
 const CAP_MARGIN_MS: i64 = 5_000;
-
-struct StageSeen {
-    row: i64,
-    /// Without `C<n>:`.
-    id: String,
-    sort: i64,
-}
 
 impl Work<'_> {
     /// Answers the pipeline, and whether its stages are still ours to arrange.
@@ -88,7 +82,7 @@ impl Work<'_> {
     /// Stages of ours that are missing are added; in a pipeline just made the others go, and won and lost get our titles.
     pub(super) async fn stages(&mut self, survey: &Survey, category: i64, fresh: bool) -> Result<(), Halt> {
         let own = self.settings().await?.pipeline.is_none_or(|pipeline| pipeline.own);
-        let seen = self.list_stages(category).await?;
+        let seen = self.list_stages(survey, category).await?;
         if !own {
             return self.check_mapped_stages(category, &seen).await;
         }
@@ -135,7 +129,7 @@ impl Work<'_> {
         }
         self.carry_out(&calls).await?;
         if !calls.is_empty() {
-            let seen = self.list_stages(category).await?;
+            let seen = self.list_stages(survey, category).await?;
             let missing = STAGES.iter().find(|stage| !stage.given && !seen.iter().any(|own| own.id == stage.id));
             if let Some(stage) = missing {
                 return Err(Halt::Failed("stages", format!("the portal did not take the stage {}", stage.id)));
@@ -162,22 +156,5 @@ impl Work<'_> {
             }
         }
         Ok(())
-    }
-
-    async fn list_stages(&self, category: i64) -> Result<Vec<StageSeen>, Halt> {
-        let call = setup::status_list(&setup::stage_dictionary(category));
-        let answer = self.client.call(Priority::Person, &call).await?;
-        let prefix = setup::stage_id(category, "");
-        Ok(de::elements(&answer.result)
-            .into_iter()
-            .filter_map(|row| {
-                let id = row.get("STATUS_ID").and_then(de::text)?;
-                Some(StageSeen {
-                    row: row.get("ID").and_then(de::id)?,
-                    id: id.strip_prefix(prefix.as_str()).unwrap_or(&id).to_owned(),
-                    sort: row.get("SORT").and_then(de::int).unwrap_or_default(),
-                })
-            })
-            .collect())
     }
 }

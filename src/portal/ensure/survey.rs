@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::plan;
+use super::{plan, schema};
 use crate::bitrix::crm::{self, Entity};
 use crate::bitrix::setup;
 use crate::bitrix::{Answer, Call, Class, Error, PortalClient, Priority, de};
+use crate::domain::{CrmEntity, CrmSchema};
 use crate::portal::{Installation, currencies};
 
 /// What stands on the portal.
@@ -22,6 +23,8 @@ pub struct Survey {
     pub scopes: Vec<String>,
     pub options: BTreeMap<String, String>,
     pub categories: Vec<Category>,
+    /// For mappings; stages are not in it.
+    pub schema: CrmSchema,
     /// Fields by upper-case name, each with its type and whether it is multiple.
     pub fields: BTreeMap<i32, BTreeMap<String, FieldSeen>>,
     /// `(event, handler)`
@@ -161,6 +164,7 @@ impl Survey {
                 return;
             }
         };
+        self.schema.pipelines = schema::pipelines(&answer);
         let list = answer.result.get("categories").unwrap_or(&answer.result);
         self.categories = de::elements(list)
             .into_iter()
@@ -199,6 +203,9 @@ impl Survey {
                 return;
             }
         };
+        if let Some(entity) = CrmEntity::from_type_id(owner.type_id()) {
+            self.schema.fields.insert(entity, schema::fields(&answer));
+        }
         let list = answer.result.get("fields").unwrap_or(&answer.result);
         let mut seen = BTreeMap::new();
         for (name, field) in de::entries(list) {

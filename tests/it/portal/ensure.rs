@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Edition, Entity, Fault, PortalOptions};
-use fidelio_bitrix24::domain::StayStatus;
+use fidelio_bitrix24::domain::mapping::check::check;
+use fidelio_bitrix24::domain::{CrmEntity, Mapping, StayStatus};
 use fidelio_bitrix24::portal::{InstallationState, PortalStatus, plan};
-use fidelio_bitrix24::store::{Db, Engine};
+use fidelio_bitrix24::store::{Db, Engine, crm_schemas};
 use serde_json::{Value, json};
 
 use crate::on_both_engines;
@@ -110,6 +111,12 @@ on_both_engines! {
         assert_eq!(portal.installation.lacks, vec![]);
         assert!(portal.settings.can_import);
         check_all(&stand).await;
+        // What was seen on the way is what the standard mapping needs.
+        let (schema, _) = crm_schemas::load(&db.db, portal.id).await.unwrap().expect("kept");
+        let category = portal.settings.pipeline.expect("a pipeline").category_id;
+        assert_eq!(check(&Mapping::standard(), &schema, category), []);
+        assert_eq!(schema.pipeline(category).map(|pipeline| pipeline.stages.len()), Some(8));
+        assert!(schema.field(CrmEntity::Contact, "PHONE").is_some());
     }
 
     s1_a_second_look_makes_nothing_and_costs_one_request_or_two(db) {

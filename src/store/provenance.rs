@@ -1,0 +1,79 @@
+//! Where the values of a record came from, by field, as long as the record is known (product §2.11).
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::Value;
+use serde::{Deserialize, Serialize};
+
+use super::bulk::{Via, chunk_of, insert, list};
+use super::{StoreError, Tx, args};
+use crate::crypto::TenantKey;
+use crate::domain::{CrmValue, PortalId};
+
+const FIELDS: &str = "provenance.fields";
+
+/// What was written to a field last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    pub value: CrmValue,
+    /// Of the hotel's mapping.
+    pub version: i64,
+    pub at: i64,
+}
+
+/// By field.
+pub type Trace = BTreeMap<String, Written>;
+
+pub async fn load(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    key: &TenantKey,
+    subjects: &[String],
+) -> Result<HashMap<String, Trace>, StoreError> {
+    let via = via.into();
+    let mut found = HashMap::new();
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "SELECT subject, fields_sealed FROM provenance WHERE portal_id = $1 AND subject IN ({})",
+            list(1, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            let plain = key.open(FIELDS, &row.get::<Vec<u8>>("fields_sealed")?)?;
+            let trace = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(FIELDS))?;
+            found.insert(row.get("subject")?, trace);
+        }
+    }
+    Ok(found)
+}
+
+/// What was written now, over what was written before.
+pub async fn note(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    written: Vec<(String, Trace)>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let subjects: Vec<String> = written.iter().map(|(subject, _)| subject.clone()).collect();
+    let mut traces = load(tx, portal, key, &subjects).await?;
+    for (subject, trace) in written {
+        traces.entry(subject).or_default().extend(trace);
+    }
+    let mut rows = Vec::with_capacity(traces.len());
+    for (subject, trace) in traces {
+        let plain = serde_json::to_vec(&trace).map_err(|_| StoreError::Corrupt(FIELDS))?;
+        rows.push(args![portal.0, subject, key.seal(FIELDS, &plain)?, now]);
+    }
+    insert(
+        tx,
+        "provenance",
+        &["portal_id", "subject", "fields_sealed", "updated_at"],
+        rows,
+        "ON CONFLICT (portal_id, subject) DO UPDATE SET fields_sealed = excluded.fields_sealed,
+            updated_at = excluded.updated_at",
+    )
+    .await?;
+    Ok(())
+}
