@@ -87,6 +87,33 @@ pub mod testing {
         Ok(counted)
     }
 
+    /// Every row of every table as text, in order: for the test that something changes nothing.
+    pub async fn dump(db: &Db) -> Result<Vec<(String, Vec<String>)>, StoreError> {
+        let tables = match db.engine() {
+            super::Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+            super::Engine::Postgres => {
+                "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
+                 WHERE table_schema = current_schema() ORDER BY table_name"
+            }
+        };
+        let mut dumped = Vec::new();
+        for table in db.rows(tables, vec![]).await? {
+            let table: String = table.get("name")?;
+            let line = match db.engine() {
+                super::Engine::Postgres => "CAST(t AS TEXT)".to_owned(),
+                super::Engine::Sqlite => {
+                    let columns = db.rows(&format!("SELECT name FROM pragma_table_info('{table}')"), vec![]).await?;
+                    let quoted = columns.iter().map(|column| Ok(format!("quote({})", column.get::<String>("name")?)));
+                    quoted.collect::<Result<Vec<_>, StoreError>>()?.join(" || ',' || ")
+                }
+            };
+            let rows = db.rows(&format!("SELECT {line} AS line FROM {table} t ORDER BY 1"), vec![]).await?;
+            let rows = rows.iter().map(|row| row.get("line")).collect::<Result<Vec<String>, StoreError>>()?;
+            dumped.push((table, rows));
+        }
+        Ok(dumped)
+    }
+
     /// As another release left it: these migrations were applied.
     pub async fn set_schema(db: &Db, versions: &[&str]) -> Result<(), StoreError> {
         db.execute("DELETE FROM seaql_migrations", args![]).await?;

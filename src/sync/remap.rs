@@ -4,8 +4,7 @@
 use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
 use super::engine::Engine;
 use super::error::SyncError;
-use super::imports;
-use crate::bitrix::Priority;
+use crate::bitrix::{COMMANDS, PAGE, Priority};
 use crate::domain::{CrmEntity, HotelId, PortalId};
 use crate::store::mapping_jobs::{self, JobRow, Phase};
 use crate::store::mappings;
@@ -24,6 +23,13 @@ pub struct RemapView {
     pub job: Option<JobRow>,
     /// Records of the hotel on their way.
     pub waiting: i64,
+}
+
+/// A record takes two commands where its phones change in a way of their own, after a look at fifty records in one.
+fn requests_at_most(records: i64) -> i64 {
+    let (records, commands) = (usize::try_from(records).unwrap_or_default(), COMMANDS);
+    let requests = (2 * records).div_ceil(commands) + records.div_ceil(PAGE).div_ceil(commands) + 1;
+    i64::try_from(requests).unwrap_or(i64::MAX)
 }
 
 impl Engine {
@@ -50,10 +56,7 @@ impl Engine {
         let (stays, people) = mapping_jobs::sizes(db, portal, hotel).await?;
         let job = mapping_jobs::get(db, portal, hotel).await?;
         let waiting = outbox::pending_of(db, portal, hotel).await?.0;
-        // Records there are written one a command, most after a look at fifty of them in one.
-        let requests =
-            imports::requests([stays + people, 0, 0], false) + imports::requests([stays + people, 0, 0], true);
-        Ok(RemapView { stays, people, requests, job, waiting })
+        Ok(RemapView { stays, people, requests: requests_at_most(stays + people), job, waiting })
     }
 
     /// One step of the portal's oldest job; `false`: there is none.

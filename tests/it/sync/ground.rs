@@ -34,7 +34,7 @@ async fn second_hotel(world: &World) -> i64 {
 }
 
 /// Three guests with their bookings, ready to be delivered.
-async fn decided(db: TestDb) -> Arc<World> {
+pub async fn decided(db: TestDb) -> Arc<World> {
     let world = World::new(db, PortalOptions::default()).await;
     for number in 1..=3 {
         world.book(&number.to_string(), &(100 + number).to_string());
@@ -46,7 +46,7 @@ async fn decided(db: TestDb) -> Arc<World> {
 }
 
 /// Does this once, as soon as the delivery's first request is answered and before anything more is sent.
-fn meanwhile(work: impl Future<Output = ()> + Send + 'static) -> StepObserver {
+pub fn meanwhile(work: impl Future<Output = ()> + Send + 'static) -> StepObserver {
     let work = Mutex::new(Some(work));
     Arc::new(move |step| {
         if step == "deliver.answered"

@@ -11,6 +11,7 @@ mod imports;
 mod late;
 mod looks;
 mod lost;
+mod mappings;
 mod owned;
 mod people;
 mod putbacks;
