@@ -7,6 +7,12 @@ import type {
   Installation,
   List,
   LogItem,
+  MappingApplication,
+  MappingDocument,
+  MappingFields,
+  MappingPreview,
+  MappingVersion,
+  MappingVersionLine,
   NewApiKey,
   PortalUser,
   ProblemItem,
@@ -58,6 +64,19 @@ export function createApi(client: Client) {
 
     log: (filter: { method?: string; outcome?: string; after?: string | null }) =>
       client.get<List<LogItem>>('/log', filter),
+
+    mapping: (hotel: string, version?: number) => client.get<MappingVersion>('/mapping', { hotel, version }),
+    saveMapping: (hotel: string, latest: number, mapping: MappingDocument) =>
+      client.put<MappingVersion>(`/mapping?hotel=${code(hotel)}`, { latest, mapping }),
+    mappingVersions: (hotel: string) => client.get<List<MappingVersionLine>>('/mapping/versions', { hotel }),
+    activateMapping: (hotel: string, version: number) =>
+      client.post<MappingVersion>(`/mapping/versions/${version}/activate`, { hotel }),
+    mappingFields: () => client.get<MappingFields>('/mapping/fields'),
+    readMappingFields: () => client.post<void>('/mapping/fields/refresh'),
+    previewMapping: (hotel: string, mapping: MappingDocument, stays: string[]) =>
+      client.post<MappingPreview>('/mapping/preview', { hotel, mapping, stays }),
+    mappingApplication: (hotel: string) => client.get<MappingApplication>('/mapping/application', { hotel }),
+    applyMapping: (hotel: string) => client.post<MappingApplication>('/mapping/application', { hotel }),
 
     roles: () => client.get<List<RoleItem>>('/roles'),
     saveRoles: (items: RoleItem[]) =>
