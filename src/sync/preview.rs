@@ -168,8 +168,8 @@ impl Delivery {
             .map(|name| {
                 let was = before.map_or(Some(&CrmValue::Empty), |before| before.get(&name));
                 let will = after.get(&name).or(was).unwrap_or(&CrmValue::Empty);
-                let changes = !alike(was.unwrap_or(&CrmValue::Empty), will)
-                    && !(will.is_empty() && was.is_none_or(CrmValue::is_empty));
+                let was_known = was.unwrap_or(&CrmValue::Empty);
+                let changes = !alike(was_known, will) && !was_known.same(will);
                 FieldPreview { before: was.cloned(), after: will.clone(), changes, name }
             })
             .collect()

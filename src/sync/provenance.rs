@@ -1,6 +1,6 @@
 //! Where a field's value in the portal came from (product §2.11).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
 use super::error::SyncError;
@@ -38,12 +38,10 @@ impl Engine {
         let Some(trace) = provenance::load(db, portal, key, &subjects).await?.remove(subject) else {
             return Ok(Vec::new());
         };
+        let versions: BTreeSet<i64> = trace.values().map(|written| written.version).collect();
         let mut documents = BTreeMap::new();
-        for written in trace.values() {
-            if !documents.contains_key(&written.version) {
-                let mapping = mappings::version(db, portal, hotel, written.version).await?;
-                documents.insert(written.version, mapping);
-            }
+        for version in versions {
+            documents.insert(version, mappings::version(db, portal, hotel, version).await?);
         }
         let fact = |version: i64, field: &str| {
             let mapping = documents.get(&version)?.as_ref()?;

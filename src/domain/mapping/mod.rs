@@ -51,8 +51,8 @@ impl FieldRule {
 
     /// What is known of its values before there is one; else the step that cannot follow what comes before it.
     pub fn gives(&self) -> Result<Yield, (usize, Misfit)> {
-        let steps = self.transforms.iter().enumerate();
-        steps.fold(Ok(Yield::of_fact(self.from)), |given, (n, step)| step.gives(given?).map_err(|misfit| (n, misfit)))
+        let mut steps = self.transforms.iter().enumerate();
+        steps.try_fold(Yield::of_fact(self.from), |given, (n, step)| step.gives(given).map_err(|misfit| (n, misfit)))
     }
 
     /// How the field is read back.

@@ -223,10 +223,9 @@ on_both_engines! {
         assert_eq!(origin(RATE).await, (Some("rate"), 0, text("BAR"), None));
         assert_eq!(origin("title").await, (None, version, text("Stay 1"), None));
         world.portal.edit_as(3, Kind::Deal, deal, &json!({"UF_CRM_FB24_MARKET": "x", "title": "by hand"})).unwrap();
-        let held = world.edit_stay("1", |stay| stay.room = Known::Is("102".into()));
-        world.pass(Duration::from_secs(400));
+                world.pass(Duration::from_secs(400));
         engine.scan(world.id).await.unwrap();
-        assert_eq!((origin("title").await.3, held), (Some(3), ()), "and who changed it since");
+        assert_eq!(origin("title").await.3, Some(3), "and who changed it since");
     }
 
     s1_fields_of_the_portals_own_are_read_back_as_they_were_written(db) {
