@@ -1,5 +1,6 @@
 //! Connects the hotel PMS Fidelio Suite 8 with Bitrix24 CRM. `ARCHITECTURE.md` is the map of the rooms.
 
+pub mod alerts;
 pub mod app;
 pub mod bitrix;
 pub mod clock;
@@ -8,6 +9,7 @@ pub mod crypto;
 pub mod domain;
 pub mod fidelio;
 pub mod http;
+pub mod mail;
 pub mod net;
 pub mod portal;
 pub mod store;

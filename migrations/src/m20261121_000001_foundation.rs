@@ -27,6 +27,7 @@ const TABLES: &[&str] = &[
         license TEXT NOT NULL DEFAULT '',
         installer_user_id BIGINT NOT NULL DEFAULT 0,
         paired_at BIGINT NOT NULL DEFAULT 0,
+        paid_until BIGINT,
         application_token_sealed {blob},
         ensured_version TEXT NOT NULL DEFAULT '',
         settings TEXT NOT NULL DEFAULT '{}',
@@ -342,6 +343,28 @@ const TABLES: &[&str] = &[
         last_at BIGINT NOT NULL,
         UNIQUE (portal_id, subject, cause)
     )",
+    // What people are told about without having asked: troubles held between looks, who is told, notices on their way.
+    "CREATE TABLE alert (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        since BIGINT NOT NULL,
+        seen_at BIGINT NOT NULL,
+        told_at BIGINT,
+        PRIMARY KEY (portal_id, hotel_id, kind)
+    )",
+    "CREATE TABLE alert_settings (
+        portal_id BIGINT NOT NULL PRIMARY KEY,
+        settings_sealed {blob} NOT NULL
+    )",
+    "CREATE TABLE notice (
+        id {id},
+        portal_id BIGINT NOT NULL,
+        notice_sealed {blob} NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        not_before BIGINT NOT NULL DEFAULT 0,
+        created_at BIGINT NOT NULL
+    )",
     "CREATE TABLE merge_hint (
         id {id},
         portal_id BIGINT NOT NULL,
@@ -411,6 +434,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX request_log_by_portal ON request_log (portal_id, id)",
     "CREATE INDEX request_log_by_expiry ON request_log (expires_at)",
     "CREATE INDEX portal_due ON portal (check_at)",
+    "CREATE INDEX notice_due ON notice (not_before)",
     "CREATE INDEX source_by_poll ON source (next_poll_at)",
     "CREATE INDEX source_by_hotel ON source (portal_id, hotel_id)",
     "CREATE UNIQUE INDEX source_demo_once ON source (portal_id) WHERE kind = 'demo'",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::net::Authorities;
 use crate::store::{Db, Schema, StoreError};
 
@@ -53,6 +53,7 @@ pub async fn examine(config: &Config) -> Vec<Line> {
     lines.push(Line::new("clock", clock(skew)));
     lines.extend(authorities(&config.bitrix.portal_ca));
     lines.push(Line::new("storage", storage(&config.storage.url)));
+    lines.push(Line::new("mail", mail(&config.mail).await));
     lines.push(Line::new("support portal", Ok(support(config))));
     lines
 }
@@ -134,6 +135,16 @@ fn storage(url: &str) -> Result<String, String> {
     std::fs::remove_file(&probe)
         .map_err(|error| format!("a file cannot be removed from the folder ({error}): let the service's user do so"))?;
     Ok("the folder can be written".to_owned())
+}
+
+async fn mail(settings: &config::Mail) -> Result<String, String> {
+    match super::serve::mailer(settings).map_err(|error| error.to_string())? {
+        None => Ok("not set: people are told of troubles in the portal only".to_owned()),
+        Some(mailer) => match mailer.check().await {
+            Ok(()) => Ok("the server answers and lets us in".to_owned()),
+            Err(error) => Err(format!("{error}: check mail.smtp_url, mail.smtp_user and mail.smtp_password")),
+        },
+    }
 }
 
 fn support(config: &Config) -> String {

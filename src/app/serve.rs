@@ -13,10 +13,12 @@ use tokio_util::task::TaskTracker;
 
 use super::portals::Served;
 use super::sources;
+use crate::alerts::Alerts;
 use crate::bitrix::{Client, OAuthHosts};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::http::{self, HttpState};
+use crate::mail::{MailError, Mailer};
 use crate::net::{Authorities, Guard};
 use crate::portal::{Directory, Lifecycle, Parts};
 use crate::store::{Db, Schema, StoreError, keys};
@@ -37,6 +39,7 @@ pub struct App {
     pub directory: Directory,
     pub db: Db,
     lifecycle: Lifecycle,
+    alerts: Alerts,
     stopping: CancellationToken,
     server: actix_web::dev::Server,
     ops: actix_web::dev::Server,
@@ -128,6 +131,8 @@ impl App {
             poll: Duration::from_secs(config.pms.poll_seconds.into()),
             observer,
         });
+        let mailer = mailer(&config.mail)?;
+        let alerts = Alerts::new(directory.clone(), mailer, clock.clone());
         let state = HttpState {
             config: Arc::clone(&config),
             directory: directory.clone(),
@@ -142,11 +147,11 @@ impl App {
         let (server, addr) = listen("http.listen", config.http.listen, move |cfg| http::configure(cfg, state.clone()))?;
         let lifecycle = Lifecycle::new(directory.clone());
         let stopping = CancellationToken::new();
-        let workers = vec![engine.pulse(), lifecycle.pulse()];
+        let workers = vec![engine.pulse(), lifecycle.pulse(), alerts.pulse()];
         let ops_state = http::ops::OpsState::new(db.clone(), workers, stopping.clone());
         let (ops, ops_addr) =
             listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
-        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, stopping, server, ops })
+        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, alerts, stopping, server, ops })
     }
 
     /// Runs until `stop` is cancelled: running work is finished first, requests are answered to the end. A database
@@ -166,6 +171,12 @@ impl App {
             async move { lifecycle.run(token).await }
         });
         let lifecycle_task = work.spawn(lifecycle_task).abort_handle();
+        let (alerts, token) = (self.alerts, stop.clone());
+        let alerts_task = kept_at_work("alerts", stop.clone(), move || {
+            let (alerts, token) = (alerts.clone(), token.clone());
+            async move { alerts.run(token).await }
+        });
+        let alerts_task = work.spawn(alerts_task).abort_handle();
         work.close();
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
@@ -175,6 +186,7 @@ impl App {
             tracing::warn!("work did not end in time; it is taken up again at the next start");
             engine_task.abort();
             lifecycle_task.abort();
+            alerts_task.abort();
             work.wait().await;
         }
         // A step that was cut short has left its lease behind.
@@ -188,6 +200,11 @@ impl App {
         ops.stop(true).await;
         serving.await.context("the listener")?.context("the listener")
     }
+}
+
+/// How mail leaves; `None` where no server is set.
+pub(super) fn mailer(mail: &config::Mail) -> Result<Option<Mailer>, MailError> {
+    Mailer::new(&mail.smtp_url, &mail.smtp_user, &mail.smtp_password, &mail.from)
 }
 
 /// A worker that ends by a panic begins again: its work is in the database, where it left it.

@@ -72,6 +72,9 @@ impl Config {
         if !["file://", "s3://"].iter().any(|scheme| self.storage.url.starts_with(scheme)) {
             say("storage.url", "must start with file:// or s3://");
         }
+        if let Some(text) = self.mail_finding() {
+            say("mail.smtp_url", &text);
+        }
         if let Err(error) = self.keyring() {
             say("secrets.master_key", &error.to_string());
         }
@@ -85,6 +88,17 @@ impl Config {
             say("bitrix.portal_ca", &reason);
         }
         found
+    }
+
+    /// A password is not sent in the clear beyond this machine.
+    fn mail_finding(&self) -> Option<String> {
+        let url = Url::parse(self.mail.smtp_url.trim()).ok()?;
+        let clear =
+            url.scheme() == "smtp" && !url.query_pairs().any(|(key, value)| key == "tls" && value == "required");
+        let host = url.host_str().unwrap_or_default();
+        let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        (clear && !self.mail.smtp_user.is_empty() && !here)
+            .then(|| "sends the password in the clear: use smtps://, or add ?tls=required".to_owned())
     }
 
     pub fn keyring(&self) -> Result<Keyring, crate::crypto::MasterKeyError> {

@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure: no I/O, no async, no SQL, no HTTP, no wire format.
 
+pub mod alert;
 pub mod change;
 pub mod change_set;
 pub mod crm;

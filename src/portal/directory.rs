@@ -41,6 +41,8 @@ pub struct Portal {
     pub language: String,
     pub scope: String,
     pub license: String,
+    /// Who installed the app; 0: not known.
+    pub installer_user_id: i64,
     pub settings: PortalSettings,
     pub installation: Installation,
     pub created_at: i64,
@@ -111,6 +113,7 @@ impl Portal {
             language: row.language,
             scope: row.scope,
             license: row.license,
+            installer_user_id: row.installer_user_id,
             settings,
             installation,
             created_at: row.created_at,

@@ -2,6 +2,7 @@
 //!
 //! Functions take `&Tx` where they must be part of a caller's transaction and `&Db` where they stand alone.
 
+pub mod alerts;
 pub mod api_keys;
 mod bulk;
 pub mod crm_index;

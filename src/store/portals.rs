@@ -167,18 +167,21 @@ pub async fn set_address(db: &Db, portal: PortalId, domain: &str, endpoint: &str
 }
 
 /// What the portal says of itself, re-read at each look.
-pub async fn set_facts(
-    db: &Db,
-    portal: PortalId,
-    installed: bool,
-    boxed: bool,
-    license: &str,
-    scope: &str,
-    now: i64,
-) -> Result<(), StoreError> {
+#[derive(Debug, Clone)]
+pub struct Said<'a> {
+    pub installed: bool,
+    pub boxed: bool,
+    pub license: &'a str,
+    /// When the app's term ends (ms), where the portal tells.
+    pub paid_until: Option<i64>,
+    pub scope: &'a str,
+}
+
+pub async fn set_facts(db: &Db, portal: PortalId, said: Said<'_>, now: i64) -> Result<(), StoreError> {
     db.execute(
-        "UPDATE portal SET installed = $2, boxed = $3, license = $4, scope = $5, updated_at = $6 WHERE id = $1",
-        args![portal.0, installed, boxed, license, scope, now],
+        "UPDATE portal SET installed = $2, boxed = $3, license = $4, paid_until = $5, scope = $6, updated_at = $7
+         WHERE id = $1",
+        args![portal.0, said.installed, said.boxed, said.license, said.paid_until, said.scope, now],
     )
     .await?;
     Ok(())

@@ -16,6 +16,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/installation/take-over", "a"),
     ("GET", "/api/v1/settings", "ai"),
     ("PUT", "/api/v1/settings", "ai"),
+    ("GET", "/api/v1/alerts", "ai"),
+    ("PUT", "/api/v1/alerts", "ai"),
     ("GET", "/api/v1/users", "ai"),
     ("GET", "/api/v1/roles", "a"),
     ("PUT", "/api/v1/roles", "a"),

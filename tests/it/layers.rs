@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 const LEVELS: &[&[&str]] = &[
     &["domain"],
     &["clock", "crypto", "net"],
-    &["config", "telemetry", "bitrix", "fidelio"],
+    &["config", "telemetry", "bitrix", "fidelio", "mail"],
     &["store"],
     &["portal"],
-    &["sync"],
+    &["sync", "alerts"],
     &["http"],
     &["app"],
 ];

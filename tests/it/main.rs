@@ -11,6 +11,7 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod alerts;
 mod api_access;
 mod api_attach;
 mod api_hotels;

@@ -1,5 +1,7 @@
 import type { Client } from './client'
 import type {
+  Alerts,
+  AlertsChange,
   ApiKey,
   CheckLayer,
   Hotel,
@@ -36,6 +38,8 @@ export function createApi(client: Client) {
 
     settings: () => client.get<Settings>('/settings'),
     saveSettings: (change: SettingsChange) => client.put<Settings>('/settings', change),
+    alerts: () => client.get<Alerts>('/alerts'),
+    saveAlerts: (change: AlertsChange) => client.put<Alerts>('/alerts', change),
     users: (query: string) => client.get<List<PortalUser>>('/users', { query }),
 
     hotels: () => client.get<List<Hotel>>('/hotels'),

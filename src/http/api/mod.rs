@@ -2,6 +2,7 @@
 //!
 //! A handler says which right it asks for, reads its input whole, and calls the room that knows; rules live there.
 
+mod alerts;
 mod attach;
 pub(super) mod body;
 mod deals;
@@ -83,6 +84,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/installation/retry", vec![post!(installation::retry)]))
         .service(path("/v1/installation/take-over", vec![post!(installation::take_over)]))
         .service(path("/v1/settings", vec![get!(settings::get), put!(settings::put)]))
+        .service(path("/v1/alerts", vec![get!(alerts::get), put!(alerts::put)]))
         .service(path("/v1/users", vec![get!(users::find)]))
         .service(path("/v1/roles", vec![get!(roles::get), put!(roles::put)]))
         .service(path("/v1/hotels", vec![get!(hotels::list), post!(hotels::create)]))

@@ -11,8 +11,8 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    attach, deals, hints, hotels, imports, installation, keys, log, mapping, problems, roles, settings, status, stays,
-    users,
+    alerts, attach, deals, hints, hotels, imports, installation, keys, log, mapping, problems, roles, settings, status,
+    stays, users,
 };
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
@@ -102,7 +102,7 @@ struct BootUser {
     paths(
         status::get,
         installation::get, installation::retry, installation::take_over,
-        settings::get, settings::put, users::find, roles::get, roles::put,
+        settings::get, settings::put, alerts::get, alerts::put, users::find, roles::get, roles::put,
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
         stays::list, stays::get, attach::attach, attach::detach, deals::stay,

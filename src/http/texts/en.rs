@@ -66,6 +66,8 @@ pub(crate) const TEXTS: Texts = Texts {
         ),
         ("country", "A two-letter country code of ISO 3166 is needed, such as RU."),
         ("attach_one", "Name a deal (deal_id), or ask for a new one (new: true)."),
+        ("email", "This must be an e-mail address, such as director@example.com."),
+        ("time_of_day", "The time must be of the form HH:MM."),
         ("cursor", "Continue a list with the value of next of the answer before."),
         ("fact", "There is no such fact."),
         ("fact_entity", "The fact “{name}” does not belong here."),

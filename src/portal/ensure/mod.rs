@@ -15,10 +15,11 @@ use super::settings::PortalSettings;
 use super::{Directory, PortalError, PortalStatus, VERSION};
 use crate::bitrix::{Class, Error, PortalClient, Priority, setup};
 use crate::domain::{CrmSchema, Lang, PortalId};
-use crate::store::portals::{self, PortalRow};
+use crate::store::portals::{self, PortalRow, Said};
 use crate::store::{StoreError, hotels};
 use survey::Survey;
 
+const DAY_MS: i64 = 86_400_000;
 const RETRY_MS: i64 = 30_000;
 /// A set-up that the portal refuses is tried again by itself only this often; an admin may ask at any time.
 const REFUSED_MS: i64 = 3_600_000;
@@ -158,16 +159,14 @@ impl Work<'_> {
     async fn learn(&mut self, survey: &Survey) -> Result<(), Halt> {
         let scope = survey.scopes.join(",");
         let now = self.now();
-        portals::set_facts(
-            self.directory.db(),
-            self.portal,
-            survey.installed,
-            survey.boxed,
-            &survey.license,
-            &scope,
-            now,
-        )
-        .await?;
+        let said = Said {
+            installed: survey.installed,
+            boxed: survey.boxed,
+            license: &survey.license,
+            paid_until: survey.paid_days.map(|days| now.saturating_add(days.saturating_mul(DAY_MS))),
+            scope: &scope,
+        };
+        portals::set_facts(self.directory.db(), self.portal, said, now).await?;
         self.report.installed = survey.installed;
         if !survey.currencies.is_empty() {
             // A hotel may have been connected while the portal could not be asked.

@@ -17,6 +17,8 @@ pub struct Survey {
     pub admin: bool,
     pub installed: bool,
     pub license: String,
+    /// Days until the app's term ends, negative in the days of grace; the portal tells none where nothing is paid for.
+    pub paid_days: Option<i64>,
     pub language: String,
     pub boxed: bool,
     pub enterprise: bool,
@@ -125,6 +127,7 @@ impl Survey {
         let text = |key: &str| answer.result.get(key).and_then(de::text).unwrap_or_default();
         self.installed = answer.result.get("INSTALLED").and_then(de::flag).unwrap_or_default();
         self.license = text("LICENSE");
+        self.paid_days = answer.result.get("DAYS").and_then(de::int);
         self.language = text("LANGUAGE_ID");
         self.boxed = self.license.ends_with("_selfhosted");
         self.enterprise = !self.boxed

@@ -1,0 +1,116 @@
+//! Notices on their way: tried by a schedule, given up after it.
+
+use serde_json::json;
+
+use super::texts::words;
+use super::{Alerts, Notice, To};
+use crate::bitrix::{Call, Class, Priority};
+use crate::domain::PortalId;
+use crate::mail::{self, Letter, MailError};
+use crate::portal::PortalError;
+use crate::store::StoreError;
+use crate::store::alerts::{self, NoticeRow};
+use crate::store::leases::Lease;
+
+/// Seconds until the next try; who could not be reached after the last one is not told any more.
+const RETRY_SECONDS: [i64; 5] = [60, 300, 1_800, 7_200, 21_600];
+/// Notices of one look: the others come with the next.
+const AT_A_LOOK: i64 = 200;
+
+/// How a try ended.
+enum Tried {
+    Arrived,
+    Again(String),
+    Never(String),
+}
+
+impl Alerts {
+    pub(super) async fn send(&self, lease: &Lease) -> Result<usize, StoreError> {
+        let mut arrived = 0;
+        for row in alerts::due(self.db(), self.clock.now_ms(), AT_A_LOOK).await? {
+            // Renewed before each: a server that hangs must not let two nodes say the same.
+            match self.lease().await? {
+                Some(renewed) if renewed.fence == lease.fence => {}
+                _ => break,
+            }
+            self.pulse.beat();
+            let key = match self.directory.key(row.portal).await {
+                Err(StoreError::KeyDestroyed) => {
+                    alerts::done(self.db(), row.portal, row.id).await?;
+                    continue;
+                }
+                key => key?,
+            };
+            let notice: Notice = row.open(&key)?;
+            let tried = match &notice.to {
+                To::Mail(address) => self.mail(&row, address, &notice).await,
+                To::User(user) => self.tell(row.portal, *user, &notice).await?,
+            };
+            match tried {
+                Tried::Arrived => {
+                    arrived += 1;
+                    alerts::done(self.db(), row.portal, row.id).await?;
+                }
+                Tried::Again(reason) => self.put_off(&row, &reason).await?,
+                Tried::Never(reason) => {
+                    tracing::warn!(portal = %row.portal, kind = notice.kind.word(), reason, "somebody cannot be told");
+                    alerts::done(self.db(), row.portal, row.id).await?;
+                }
+            }
+        }
+        Ok(arrived)
+    }
+
+    async fn put_off(&self, row: &NoticeRow, reason: &str) -> Result<(), StoreError> {
+        match usize::try_from(row.attempts).ok().and_then(|tries| RETRY_SECONDS.get(tries)) {
+            Some(seconds) => {
+                tracing::info!(portal = %row.portal, reason, seconds, "somebody is told later");
+                alerts::again(self.db(), row.portal, row.id, self.clock.now_ms() + seconds * 1_000).await
+            }
+            None => {
+                tracing::warn!(portal = %row.portal, reason, "somebody could not be told in time");
+                alerts::done(self.db(), row.portal, row.id).await
+            }
+        }
+    }
+
+    async fn mail(&self, row: &NoticeRow, address: &str, notice: &Notice) -> Tried {
+        let Some(mailer) = &self.mailer else { return Tried::Never("no mail server is set".to_owned()) };
+        let Some(to) = mail::address(address) else { return Tried::Never("no address".to_owned()) };
+        let words = words(notice);
+        let text = format!("{}\n\n{}", words.text, words.footer);
+        let letter = Letter { id: format!("fb24-notice-{}", row.id), to, subject: words.title, text };
+        match mailer.send(&letter).await {
+            Ok(()) => Tried::Arrived,
+            Err(error @ MailError::Later(_)) => Tried::Again(error.to_string()),
+            Err(error) => Tried::Never(error.to_string()),
+        }
+    }
+
+    /// A notice of the same tag takes the place of the one before it: a try whose answer was lost is repeated without
+    /// harm, and the all-clear stands where the alert stood.
+    async fn tell(&self, portal: PortalId, user: i64, notice: &Notice) -> Result<Tried, StoreError> {
+        let client = match self.directory.client(portal).await {
+            Ok(client) => client,
+            Err(PortalError::Store(error)) => return Err(error),
+            Err(error) => return Ok(Tried::Again(error.to_string())),
+        };
+        let words = words(notice);
+        let hotel = notice.hotel.as_ref().map_or(0, |hotel| hotel.id.0);
+        let params = json!({
+            "USER_ID": user,
+            "MESSAGE": format!("[b]{}[/b]\n{}", plain(&words.title), plain(&words.text)),
+            "TAG": format!("FB24|{}|{hotel}", notice.kind.word()),
+        });
+        Ok(match client.call(Priority::Live, &Call::new("im.notify.system.add", params)).await {
+            Ok(_) => Tried::Arrived,
+            Err(error) if error.class == Class::Permanent => Tried::Never(error.to_string()),
+            Err(error) => Tried::Again(error.to_string()),
+        })
+    }
+}
+
+/// The portal reads BB codes in a message; a hotel's name is none.
+fn plain(text: &str) -> String {
+    text.replace('[', "(").replace(']', ")")
+}

@@ -1,0 +1,233 @@
+//! People are told of troubles: in the portal and by mail, once, not in quiet hours, and once more when they are over.
+
+use std::time::Duration;
+
+use chrono::FixedOffset;
+use fb24_sandbox::hotel::{Fault as HotelFault, HotelOptions};
+use fb24_sandbox::mail::{MailServer, Mood, Received};
+use fb24_sandbox::portal::PortalOptions;
+use fidelio_bitrix24::alerts::Alerts;
+use fidelio_bitrix24::mail::Mailer;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::on_both_engines;
+use crate::support::db::TestDb;
+use crate::support::town::{Crew, House, Town};
+use crate::support::world::Admin;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct Scene {
+    town: Town,
+    crew: Crew,
+    admin: Admin,
+    mail: MailServer,
+    alerts: Alerts,
+}
+
+impl Scene {
+    /// A hotel at work and a person who asked to be told.
+    async fn open(db: &TestDb, settings: Value) -> Self {
+        let hotel = HotelOptions { reservations: 3, rooms: 10, ..HotelOptions::default() };
+        let town = Town::open(&db.db, vec![House::build(PortalOptions::default(), hotel)]);
+        let mut crew = town.crew(None);
+        town.move_in(&town.houses[0], "GRAND", &mut crew).await;
+        let mail = MailServer::start();
+        let alerts = worker(&town, &mail);
+        let admin = Admin::open(&town.houses[0].portal, &town.node.url).await;
+        let (status, body) = admin.put("/api/v1/alerts", settings).await;
+        assert_eq!(status, 200, "{body}");
+        Self { town, crew, admin, mail, alerts }
+    }
+
+    fn house(&self) -> &House {
+        &self.town.houses[0]
+    }
+
+    /// So many minutes of work, with a look for troubles in each.
+    async fn minutes(&mut self, count: u32) {
+        for _ in 0..count {
+            self.town.pass(MINUTE);
+            self.town.work(&mut self.crew).await;
+            self.town.patiently(self.alerts.tick()).await.expect("a look");
+        }
+    }
+
+    fn titles(&self) -> Vec<String> {
+        self.mail.letters().iter().map(subject).collect()
+    }
+
+    fn notices(&self) -> Vec<(i64, String)> {
+        self.house().portal.notices().into_iter().map(|notice| (notice.user, notice.message)).collect()
+    }
+}
+
+fn worker(town: &Town, mail: &MailServer) -> Alerts {
+    let mailer = Mailer::new(&mail.url(), "", &SecretString::from(""), "app@fidelio.example").expect("settings");
+    Alerts::new(town.node.directory.clone(), mailer, town.now.clone())
+}
+
+/// The subject as a person reads it.
+fn subject(letter: &Received) -> String {
+    let parsed = letter.data.lines().skip_while(|line| !line.starts_with("Subject:"));
+    let mut folded = String::new();
+    for (n, line) in parsed.enumerate() {
+        if n > 0 && !line.starts_with(' ') {
+            break;
+        }
+        folded.push_str(line.strip_prefix("Subject: ").unwrap_or(line));
+    }
+    decode(&folded)
+}
+
+/// Encoded words (RFC 2047), base64 only: the sender writes no others.
+fn decode(text: &str) -> String {
+    use base64::Engine;
+    let mut out = Vec::new();
+    for (n, part) in text.split("=?utf-8?b?").enumerate() {
+        if n == 0 {
+            out.extend_from_slice(part.as_bytes());
+            continue;
+        }
+        let (word, rest) = part.split_once("?=").expect("an encoded word");
+        out.extend(base64::engine::general_purpose::STANDARD.decode(word).expect("base64"));
+        // Between two encoded words the space is none.
+        if !rest.trim().is_empty() {
+            out.extend_from_slice(rest.as_bytes());
+        }
+    }
+    String::from_utf8(out).expect("utf-8")
+}
+
+fn header<'a>(letter: &'a Received, name: &str) -> &'a str {
+    letter
+        .data
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap_or_else(|| panic!("{name}: {}", letter.data))
+        .trim()
+}
+
+on_both_engines! {
+    s48_a_link_that_is_down_is_told_once_and_its_return_once(db) {
+        let mut scene = Scene::open(&db, json!({"emails": ["director@example.com"], "user_ids": [1]})).await;
+        scene.minutes(2).await;
+        assert!(scene.titles().is_empty() && scene.notices().is_empty());
+        scene.house().hotel.faults().always(HotelFault::DropBefore);
+        scene.minutes(6).await;
+        assert!(scene.titles().is_empty(), "a link breaks and comes back by itself");
+        let (_, open) = scene.admin.get("/api/v1/alerts").await;
+        assert_eq!((&open["open"][0]["kind"], &open["open"][0]["told_at"]), (&json!("link_down"), &Value::Null), "{open}");
+
+        scene.minutes(8).await;
+        let letters = scene.mail.letters();
+        assert_eq!(letters.len(), 1, "{:?}", scene.titles());
+        assert_eq!(letters[0].to, ["director@example.com"]);
+        assert_eq!(header(&letters[0], "Auto-Submitted:"), "auto-generated");
+        assert!(scene.titles()[0].starts_with("Нет связи с Fidelio") && scene.titles()[0].contains("GRAND"));
+        let notices = scene.notices();
+        assert_eq!(notices.len(), 1, "{notices:?}");
+        assert!(notices[0].0 == 1 && notices[0].1.contains("Проверить связь"), "{notices:?}");
+
+        scene.house().hotel.faults().clear();
+        scene.minutes(12).await;
+        assert_eq!(scene.titles().len(), 2, "{:?}", scene.titles());
+        assert!(scene.titles()[1].starts_with("Связь с Fidelio восстановлена"));
+        let notices = scene.notices();
+        assert!(notices.len() == 1 && notices[0].1.contains("восстановлена"), "the all-clear takes its place: {notices:?}");
+        let admin = Admin::open(&scene.house().portal, &scene.town.node.url).await;
+        let (_, open) = admin.get("/api/v1/alerts").await;
+        assert_eq!(open["open"], json!([]));
+    }
+
+    s48_nobody_is_woken_and_what_passed_by_the_morning_is_not_told(db) {
+        let mut scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        // The hotel's hours: quiet from now on, for forty minutes.
+        let now = scene.town.now.now().with_timezone(&FixedOffset::east_opt(3 * 3600).expect("Moscow"));
+        let hours = json!({"from": now.format("%H:%M").to_string(),
+            "to": (now + chrono::Duration::minutes(40)).format("%H:%M").to_string()});
+        let (status, body) = scene.admin.put("/api/v1/alerts", json!({"quiet_hours": hours})).await;
+        assert_eq!((status, &body["emails"]), (200, &json!(["director@example.com"])), "{body}");
+
+        scene.house().hotel.faults().always(HotelFault::DropBefore);
+        scene.minutes(12).await;
+        scene.house().hotel.faults().clear();
+        scene.minutes(8).await;
+        scene.house().hotel.faults().always(HotelFault::DropBefore);
+        scene.minutes(14).await;
+        assert!(scene.titles().is_empty(), "{:?}", scene.titles());
+        scene.minutes(10).await;
+        assert_eq!(scene.titles().len(), 1, "what lasts is told when the hours end: {:?}", scene.titles());
+        assert_eq!(scene.notices().len(), 1, "and whoever installed the app by a notice");
+    }
+
+    s48_a_busy_mail_server_is_tried_again_and_a_lost_answer_doubles_nothing_a_person_sees(db) {
+        let emails = json!({"emails": ["a@example.com", "gone@example.com", "z@example.com"]});
+        let mut scene = Scene::open(&db, emails).await;
+        // In this order: busy for the first, never for the second, the third is taken and not answered.
+        scene.mail.moods([Mood::Busy, Mood::Refuses, Mood::HangsUp]);
+        scene.house().hotel.faults().always(HotelFault::DropBefore);
+        scene.minutes(16).await;
+        let letters = scene.mail.letters();
+        let to = |who: &str| letters.iter().filter(|letter| letter.to == [who]).collect::<Vec<_>>();
+        assert_eq!(to("a@example.com").len(), 1);
+        assert!(to("gone@example.com").is_empty(), "a refusal for good is not repeated");
+        let twice = to("z@example.com");
+        assert_eq!(twice.len(), 2, "its outcome was not known");
+        assert_eq!(header(twice[0], "Message-ID:"), header(twice[1], "Message-ID:"), "a mail program shows one");
+    }
+
+    s48_two_nodes_tell_once_and_a_node_that_died_is_followed(db) {
+        let mut scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        let second = worker(&scene.town, &scene.mail);
+        scene.house().hotel.faults().always(HotelFault::DropBefore);
+        for _ in 0..15 {
+            scene.town.pass(MINUTE);
+            scene.town.work(&mut scene.crew).await;
+            let both = async { tokio::join!(scene.alerts.tick(), second.tick()) };
+            let (one, other) = scene.town.patiently(both).await;
+            assert!(one.expect("a look") + other.expect("a look") <= 2, "one letter, one notice");
+        }
+        assert_eq!(scene.titles().len(), 1, "{:?}", scene.titles());
+        // The first one is no more: the second goes on when its lease is over.
+        scene.house().hotel.faults().clear();
+        for _ in 0..12 {
+            scene.town.pass(MINUTE);
+            scene.town.work(&mut scene.crew).await;
+            scene.town.patiently(second.tick()).await.expect("a look");
+        }
+        assert_eq!(scene.titles().len(), 2, "{:?}", scene.titles());
+    }
+
+    s48_a_lost_access_is_told_by_mail_and_payment_before_it_ends(db) {
+        let mut scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        scene.house().portal.set_paid(true, 30);
+        scene.town.pass(Duration::from_secs(3_700));
+        scene.town.live().await;
+        scene.minutes(2).await;
+        assert!(scene.titles().is_empty(), "a month is left: {:?}", scene.titles());
+        scene.house().portal.set_paid(true, 5);
+        scene.town.pass(Duration::from_secs(3_700));
+        scene.town.live().await;
+        scene.minutes(2).await;
+        assert_eq!(scene.titles().len(), 1, "{:?}", scene.titles());
+        assert!(scene.titles()[0].starts_with("Заканчивается оплата"));
+
+        scene.house().portal.revoke_tokens();
+        scene.house().hotel.book_new_guest(1, 1).expect("a room is free");
+        scene.minutes(3).await;
+        scene.town.live().await;
+        scene.minutes(3).await;
+        let titles = scene.titles();
+        assert!(titles.iter().any(|title| title.starts_with("Портал закрыл нам доступ")), "{titles:?}");
+    }
+
+    s48_who_is_told_works_at_the_portal_and_only_who_may_changes_it(db) {
+        let scene = Scene::open(&db, json!({})).await;
+        let (status, body) = scene.admin.put("/api/v1/alerts", json!({"user_ids": [1, 4_321]})).await;
+        assert_eq!((status, &body["errors"][0]["pointer"]), (422, &json!("/user_ids/1")), "{body}");
+        let (_, body) = scene.admin.get("/api/v1/alerts").await;
+        assert_eq!(body, json!({"emails": [], "user_ids": [], "quiet_hours": null, "mail": false, "open": []}));
+    }
+}
