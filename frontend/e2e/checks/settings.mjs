@@ -64,6 +64,44 @@ export const settings = [
     }
   ],
   [
+    's1_a_mapping_is_edited_previewed_switched_on_and_back',
+    async ({ stand, browser }) => {
+      const { number, deal } = await bookedDeal(stand)
+      const title = async () =>
+        (await records(stand, 'deal')).items.find((one) => one.id === deal.id)?.fields.title ?? ''
+      const before = await title()
+      const person = await open({ stand, browser }, { hash: '#/mapping' })
+      const app = inside(person.page)
+      await app.getByLabel('Название', { exact: true }).fill('{nobody}')
+      await app.getByRole('button', { name: 'Сохранить новой версией' }).click()
+      await app.getByText('Подстановку nobody нечем заполнить').first().waitFor()
+      await look(person, 'mapping-fault', { expected: ['422'] })
+
+      await app.getByLabel('Название', { exact: true }).fill('Бронь {number}')
+      await app.getByLabel('Номера проживаний').fill(String(number))
+      await app.getByRole('button', { name: 'Показать', exact: true }).click()
+      await app.getByRole('cell', { name: `Бронь ${number}` }).waitFor()
+      await app.getByRole('button', { name: 'Шаги правила 7: 0' }).click()
+      await look(person, 'mapping-preview', { expected: ['422'] })
+      assert.equal(await title(), before, 'a preview writes nothing')
+
+      await app.getByRole('button', { name: 'Сохранить новой версией' }).click()
+      await app.getByText('Она ещё не действует').waitFor()
+      await app.getByRole('button', { name: 'Включить: Версия 1' }).click()
+      await app.getByRole('alertdialog').getByRole('button', { name: 'Включить' }).click()
+      await app.getByText('действует', { exact: true }).first().waitFor()
+      await app.getByRole('button', { name: 'Применить ко всем записям' }).click()
+      await app.getByRole('alertdialog').getByRole('button', { name: 'Применить ко всем записям' }).click()
+      await until('the new title', async () => (await title()) === `Бронь ${number}`)
+
+      await app.getByRole('button', { name: 'Включить: Стандартное сопоставление' }).click()
+      await app.getByRole('alertdialog').getByRole('button', { name: 'Включить' }).click()
+      await until('the standard mapping', async () => (await api(person, 'GET', '/mapping')).body.version === 0)
+      await look(person, 'mapping-back', { expected: ['422'] })
+      await person.close()
+    }
+  ],
+  [
     's3_roles_open_what_they_say_and_nothing_else',
     async ({ stand, browser }) => {
       const admin = await open({ stand, browser }, { hash: '#/roles' })

@@ -223,7 +223,7 @@ on_both_engines! {
         assert_eq!(origin(RATE).await, (Some("rate"), 0, text("BAR"), None));
         assert_eq!(origin("title").await, (None, version, text("Stay 1"), None));
         world.portal.edit_as(3, Kind::Deal, deal, &json!({"UF_CRM_FB24_MARKET": "x", "title": "by hand"})).unwrap();
-                world.pass(Duration::from_secs(400));
+        world.pass(Duration::from_secs(400));
         engine.scan(world.id).await.unwrap();
         assert_eq!(origin("title").await.3, Some(3), "and who changed it since");
     }
