@@ -225,6 +225,20 @@ const TABLES: &[&str] = &[
         updated_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, hotel_id, number)
     )",
+    // Who is erased: never taken in again, by the number alone. `act` names nobody.
+    "CREATE TABLE erasure (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        profile TEXT NOT NULL,
+        stage TEXT NOT NULL DEFAULT 'asked',
+        asked_by BIGINT NOT NULL,
+        by_pms BOOLEAN NOT NULL,
+        act TEXT NOT NULL DEFAULT '{}',
+        asked_at BIGINT NOT NULL,
+        due_at BIGINT NOT NULL DEFAULT 0,
+        done_at BIGINT,
+        PRIMARY KEY (portal_id, hotel_id, profile)
+    )",
     // Which stays name which profile, so that a change of a guest finds his stays.
     "CREATE TABLE stay_profile (
         portal_id BIGINT NOT NULL,
@@ -442,6 +456,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX inbox_by_subject ON inbox (portal_id, subject, state)",
     "CREATE UNIQUE INDEX inbox_event_once ON inbox (portal_id, subject) WHERE state = 0 AND kind = 'event'",
     "CREATE INDEX inbox_by_age ON inbox (state, received_at)",
+    "CREATE INDEX erasure_open ON erasure (due_at) WHERE stage <> 'done'",
     "CREATE INDEX stay_by_arrival ON stay (portal_id, hotel_id, arrival)",
     "CREATE INDEX stay_profile_by_profile ON stay_profile (portal_id, hotel_id, profile)",
     "CREATE INDEX stay_step_by_stay ON stay_step (portal_id, hotel_id, stay, id)",

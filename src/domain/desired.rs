@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::change_set::COMPANY;
 use super::crm::{CrmEntity, CrmValue, Fields, ORIGINATOR};
-use super::fact::{self, GuestTotals, spoken, tidy};
+use super::erasure::is_erased;
+use super::fact::{self, Fact, GuestTotals, spoken, tidy};
 use super::ids::HotelCode;
 use super::known::Known;
 use super::mapping::{Mapping, Owner};
@@ -65,6 +66,8 @@ pub struct DealPlace {
 pub struct DealLinks {
     /// The main guest first.
     pub contacts: Vec<i64>,
+    /// One of those whom the stay names is erased: that no contact is left is meant.
+    pub erased: bool,
     pub company: Known<i64>,
 }
 
@@ -98,7 +101,7 @@ pub fn desired_deal(
     if let Some(stage) = stay.status.get().and_then(|status| place.stages.get(status)) {
         put(&mut fields, "stageId", CrmValue::Text(stage.clone()));
     }
-    if !links.contacts.is_empty() {
+    if links.erased || !links.contacts.is_empty() {
         put(&mut fields, "contactIds", CrmValue::Ids(links.contacts.clone()));
     }
     match links.company {
@@ -144,7 +147,16 @@ pub fn deal_birth(
     fields
 }
 
-/// Fields of a guest's contact or a company. `marks` are the `<hotel>:<profile>` of every profile it stands for.
+/// What is told of an erased person; of a list people's own entries stay.
+fn nothing(fact: Fact) -> CrmValue {
+    match fact {
+        Fact::Phones | Fact::Emails => CrmValue::Comms(BTreeSet::new()),
+        _ => CrmValue::Empty,
+    }
+}
+
+/// Fields of a guest's contact or a company; of an erased one nothing but whose it was (product §9). `marks` are the
+/// `<hotel>:<profile>` of every profile it stands for.
 pub fn desired_person(
     mapping: &Mapping,
     entity: CrmEntity,
@@ -152,10 +164,11 @@ pub fn desired_person(
     totals: &GuestTotals,
     marks: &BTreeSet<String>,
 ) -> Fields {
-    let mut fields = Fields::new();
+    let (mut fields, erased) = (Fields::new(), is_erased(profile));
     let fact = |fact| fact::of_profile(fact, profile, totals);
     for rule in mapping.rules(entity).filter(|rule| rule.owner != Owner::Crm) {
-        let Some(value) = rule.value(&fact) else { continue };
+        let value = if erased { Some(nothing(rule.from)) } else { rule.value(&fact) };
+        let Some(value) = value else { continue };
         put(&mut fields, &rule.field, value);
     }
     // The portal refuses a nameless contact or company.

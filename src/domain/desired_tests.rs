@@ -25,7 +25,7 @@ fn hotel() -> HotelCode {
 #[test]
 fn s1_a_stay_becomes_the_contracts_fields() {
     let mapping = Mapping::standard();
-    let links = DealLinks { contacts: vec![5, 7], company: Known::Is(9) };
+    let links = DealLinks { contacts: vec![5, 7], company: Known::Is(9), ..DealLinks::default() };
     let fields = desired_deal(&mapping, &hotel(), &stay(), "Иванова Анна", &links, &place());
     let text = |name: &str| fields.get(name).map(|value| value.wire().to_string()).unwrap_or_default();
     assert_eq!(text("title"), r#""Иванова Анна · 21.11.2026 – 24.11.2026 · №50117""#);

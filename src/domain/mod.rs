@@ -10,6 +10,7 @@ pub mod crm_schema;
 pub mod decision;
 pub mod desired;
 pub mod edits;
+pub mod erasure;
 pub mod fact;
 pub mod history;
 pub mod identity;

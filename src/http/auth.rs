@@ -68,10 +68,12 @@ pub enum Right {
     ManageKeys,
     SeeFolio,
     WriteBack,
+    /// One person's data out, or erased.
+    Persons,
 }
 
 impl Right {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Known,
         Self::Read,
         Self::SeeProblems,
@@ -90,6 +92,7 @@ impl Right {
         Self::ManageKeys,
         Self::SeeFolio,
         Self::WriteBack,
+        Self::Persons,
     ];
 
     /// The table. An admin may everything but what is a grant of its own; a grant needs a role that may look.
@@ -113,6 +116,7 @@ impl Right {
             Self::TakeOver | Self::ManageRoles | Self::ManageKeys => admin,
             Self::SeeFolio => admin || grants.contains(&Grant::Folio),
             Self::WriteBack => admin || grants.contains(&Grant::WriteBack),
+            Self::Persons => admin || grants.contains(&Grant::Persons),
         }
     }
 }

@@ -24,6 +24,7 @@ pub enum Role {
 pub enum Grant {
     Folio,
     WriteBack,
+    Persons,
 }
 
 impl Role {
@@ -46,12 +47,13 @@ impl Role {
 }
 
 impl Grant {
-    pub const ALL: [Self; 2] = [Self::Folio, Self::WriteBack];
+    pub const ALL: [Self; 3] = [Self::Folio, Self::WriteBack, Self::Persons];
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Folio => "folio",
             Self::WriteBack => "write_back",
+            Self::Persons => "persons",
         }
     }
 

@@ -146,6 +146,59 @@ fn read(row: &Row) -> Result<InboxRow, StoreError> {
     })
 }
 
+/// Raw input of a hotel's stays and profiles, whatever became of it.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub id: i64,
+    pub payload: Vec<u8>,
+    pub decided: bool,
+    pub received_at: i64,
+}
+
+/// The next rows of a hotel after row `after`.
+pub async fn of_hotel(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Kept>, StoreError> {
+    let rows = db
+        .rows(
+            "SELECT id, payload_sealed, state, received_at FROM inbox
+             WHERE portal_id = $1 AND hotel_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+            args![portal.0, hotel.0, after, limit],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Kept {
+                id: row.get("id")?,
+                payload: row.get("payload_sealed")?,
+                decided: row.get::<i32>("state")? == 1,
+                received_at: row.get("received_at")?,
+            })
+        })
+        .collect()
+}
+
+/// Less is known of what waits.
+pub async fn rewrite(tx: &Tx, portal: PortalId, id: i64, payload: Vec<u8>, hash: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE inbox SET payload_sealed = $3, hash = $4 WHERE portal_id = $1 AND id = $2";
+    tx.execute(sql, args![portal.0, id, payload, hash]).await?;
+    Ok(())
+}
+
+pub async fn forget(tx: &Tx, portal: PortalId, ids: &[i64]) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut args = args![portal.0];
+        args.extend(chunk.iter().map(|id| sea_orm::Value::from(*id)));
+        let sql = format!("DELETE FROM inbox WHERE portal_id = $1 AND id IN ({})", list(1, chunk.len()));
+        tx.execute(&sql, args).await?;
+    }
+    Ok(())
+}
+
 /// Keeps rows apart that cannot be decided; a retry or a newer row of the subject goes on.
 pub async fn set_failed(tx: &Tx, portal: PortalId, ids: &[i64]) -> Result<(), StoreError> {
     for chunk in ids.chunks(chunk_of(1)) {

@@ -9,6 +9,7 @@ pub mod crm_index;
 pub mod crm_records;
 pub mod crm_schemas;
 mod db;
+pub mod erasures;
 pub mod gates;
 pub mod hotels;
 pub mod idempotency;
@@ -74,6 +75,34 @@ pub mod testing {
         let end = "SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity WHERE datname = $1";
         server.rows(end, args![name]).await?;
         Ok(())
+    }
+
+    /// Everything that is kept of a tenant: every text as it is and every sealed value, each under `table.column`.
+    pub async fn held(db: &Db, portal: PortalId) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let columns = match db.engine() {
+            super::Engine::Sqlite => {
+                "SELECT m.name AS t, c.name AS c, UPPER(c.type) AS ty FROM sqlite_master m JOIN pragma_table_info(m.name) c
+                 WHERE m.type = 'table'"
+            }
+            super::Engine::Postgres => {
+                "SELECT CAST(table_name AS TEXT) AS t, CAST(column_name AS TEXT) AS c, CAST(UPPER(data_type) AS TEXT) AS ty
+                 FROM information_schema.columns WHERE table_schema = current_schema()"
+            }
+        };
+        let tables = super::purge::tenant_tables(db).await?;
+        let mut found = Vec::new();
+        for row in db.rows(columns, vec![]).await? {
+            let (table, column, kind): (String, String, String) = (row.get("t")?, row.get("c")?, row.get("ty")?);
+            if !tables.contains(&table) || !["TEXT", "BLOB", "BYTEA"].contains(&kind.as_str()) {
+                continue;
+            }
+            let sql = format!("SELECT {column} AS held FROM {table} WHERE portal_id = $1 AND {column} IS NOT NULL");
+            for row in db.rows(&sql, args![portal.0]).await? {
+                let held = if kind == "TEXT" { row.get::<String>("held")?.into_bytes() } else { row.get("held")? };
+                found.push((format!("{table}.{column}"), held));
+            }
+        }
+        Ok(found)
     }
 
     /// How many rows of a tenant each table has.

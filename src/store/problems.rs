@@ -242,6 +242,39 @@ pub async fn of_cause(
     rows.first().map(|row| read(key, row)).transpose()
 }
 
+/// Whatever is told of these subjects.
+pub async fn of_subjects(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    key: &TenantKey,
+    subjects: &[String],
+) -> Result<Vec<ProblemRow>, StoreError> {
+    let via = via.into();
+    let mut found = Vec::new();
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM problem WHERE portal_id = $1 AND subject IN ({}) ORDER BY id",
+            list(1, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            found.push(read(key, &row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Words go that others put: the portal's answer may repeat what it was sent, a person's note may name anybody.
+pub async fn redact(tx: &Tx, portal: PortalId, key: &TenantKey, mut row: ProblemRow) -> Result<(), StoreError> {
+    if let Some(params) = row.params.as_object_mut() {
+        params.shift_remove("description");
+    }
+    revise(tx, portal, key, row.id, &row.params).await?;
+    tx.execute("UPDATE problem SET note = '' WHERE portal_id = $1 AND id = $2", args![portal.0, row.id]).await?;
+    Ok(())
+}
+
 /// Says anew what is known of a problem, without telling it again.
 pub async fn revise(
     tx: &Tx,
@@ -321,16 +354,23 @@ pub async fn hints(db: &Db, portal: PortalId, after: i64, limit: i64) -> Result<
             args![portal.0, after, limit],
         )
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(HintRow {
-                id: row.get("id")?,
-                subject: row.get("subject")?,
-                entity: row.get("entity")?,
-                crm_ids: row.get::<String>("crm_ids")?.split(',').filter_map(|id| id.parse().ok()).collect(),
-                reason: row.get("reason")?,
-                created_at: row.get("created_at")?,
-            })
-        })
-        .collect()
+    rows.iter().map(read_hint).collect()
+}
+
+/// The hint of one subject.
+pub async fn hint_of(via: impl Into<Via<'_>>, portal: PortalId, subject: &str) -> Result<Option<HintRow>, StoreError> {
+    let sql = "SELECT id, subject, entity, crm_ids, reason, created_at FROM merge_hint
+               WHERE portal_id = $1 AND subject = $2";
+    via.into().rows(sql, args![portal.0, subject]).await?.first().map(read_hint).transpose()
+}
+
+fn read_hint(row: &Row) -> Result<HintRow, StoreError> {
+    Ok(HintRow {
+        id: row.get("id")?,
+        subject: row.get("subject")?,
+        entity: row.get("entity")?,
+        crm_ids: row.get::<String>("crm_ids")?.split(',').filter_map(|id| id.parse().ok()).collect(),
+        reason: row.get("reason")?,
+        created_at: row.get("created_at")?,
+    })
 }

@@ -1,6 +1,6 @@
 //! Where the values of a record came from, by field, as long as the record is known (product §2.11).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,25 @@ pub async fn load(
         }
     }
     Ok(found)
+}
+
+/// What was written to these fields is remembered no more.
+pub async fn forget(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    subjects: &[String],
+    fields: &BTreeSet<String>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut left = Vec::new();
+    for (subject, mut trace) in load(tx, portal, key, subjects).await? {
+        trace.retain(|field, _| !fields.contains(field));
+        tx.execute("DELETE FROM provenance WHERE portal_id = $1 AND subject = $2", args![portal.0, subject.as_str()])
+            .await?;
+        left.push((subject, trace));
+    }
+    note(tx, portal, key, left, now).await
 }
 
 /// What was written now, over what was written before.

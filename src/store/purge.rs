@@ -20,6 +20,7 @@ pub const PURGED: &[&str] = &[
     "stay_step",
     "stay",
     "profile",
+    "erasure",
     "link",
     "crm_record",
     "crm_index",
@@ -63,6 +64,16 @@ pub async fn told_by(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), St
         tx.execute(&sql, args![portal.0, hotel.0]).await?;
     }
     Ok(())
+}
+
+/// Nothing is told of this subject any more; answers how many rows of each table went.
+pub async fn told_of(tx: &Tx, portal: PortalId, subject: &str) -> Result<Vec<(&'static str, u64)>, StoreError> {
+    let mut gone = Vec::new();
+    for table in ["problem", "merge_hint", "provenance"] {
+        let sql = format!("DELETE FROM {table} WHERE portal_id = $1 AND subject = $2");
+        gone.push((table, tx.execute(&sql, args![portal.0, subject]).await?));
+    }
+    Ok(gone)
 }
 
 /// Deletes up to a few hundred rows of the first table that still has some; answers how many.

@@ -7,9 +7,15 @@ async fn portals(db: &Db, sql: &str, args: Vec<sea_orm::Value>) -> Result<Vec<Po
     db.rows(sql, args).await?.iter().map(|row| Ok(PortalId(row.get("portal_id")?))).collect()
 }
 
-/// Portals with something to decide.
+/// Portals with something to decide, or with somebody to erase.
 pub async fn to_decide(db: &Db, now: i64) -> Result<Vec<PortalId>, StoreError> {
-    portals(db, "SELECT DISTINCT portal_id FROM inbox WHERE state = 0 AND not_before <= $1", args![now]).await
+    portals(
+        db,
+        "SELECT portal_id FROM inbox WHERE state = 0 AND not_before <= $1
+         UNION SELECT portal_id FROM erasure WHERE stage <> 'done' AND due_at <= $1",
+        args![now],
+    )
+    .await
 }
 
 /// Portals with something to send or to settle.

@@ -8,19 +8,23 @@ use serde_json::json;
 
 use super::attach::Binding;
 use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
+use super::erase::allowed;
 use super::events::{CrmEvent, PAYLOAD};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::decision::{Held, Reading, Verdict, decide_profile, decide_stay};
-use crate::domain::history;
-use crate::domain::{Change, CrmEntity, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject};
+use crate::domain::{
+    Change, CrmEntity, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject, erasure, history,
+};
 use crate::store::inbox::{InboxKind, InboxRow};
 use crate::store::outbox::{Intent, NewIntent};
 use crate::store::problems::NewProblem;
 use crate::store::profiles::ProfileRow;
 use crate::store::stay_steps::StepRow;
 use crate::store::stays::{Role, StayRow};
-use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, profiles, stay_steps, stays};
+use crate::store::{
+    StoreError, Tx, crm_records, erasures, inbox, links, outbox, problems, profiles, stay_steps, stays,
+};
 
 /// Our own writes come back as events: a short wait lets a burst of them become one look.
 /// A status that no hotel's day knows from where the stay is.
@@ -109,6 +113,11 @@ impl<'a> Chunk<'a> {
     }
 
     pub async fn decide(&mut self, tx: &Tx) -> Result<(), StoreError> {
+        let ordered = |(row, change): &(InboxRow, Change)| Some((row.hotel, erasure::ordered(change)?.clone()));
+        let orders: Vec<(HotelId, ProfileNumber)> = self.changes.iter().filter_map(ordered).collect();
+        erasures::ask(tx, self.portal, &orders, 0, true, self.now).await?;
+        let changes = std::mem::take(&mut self.changes);
+        self.changes = allowed(tx, self.portal, changes, |row| row.hotel).await?;
         let (mut stay_keys, mut profile_keys) = (Vec::new(), Vec::new());
         for (row, change) in &self.changes {
             match &change.entity {

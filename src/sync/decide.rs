@@ -56,6 +56,7 @@ impl Engine {
             };
             decided += count;
             if count == 0 {
+                self.erase_due(portal, key, lease).await?;
                 return Ok(decided);
             }
             self.wake();

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 
 use super::engine::Deps;
+use super::erase::allowed;
 use super::error::SyncError;
 use super::events::PAYLOAD;
 use super::lease::HeldLease;
@@ -119,6 +120,9 @@ impl Intake<'_> {
     }
 
     async fn keep(&mut self, changes: Vec<Change>, state: Option<serde_json::Value>) -> Result<(), SyncError> {
+        let changes = changes.into_iter().map(|change| (self.hotel, change)).collect();
+        let changes = allowed(self.db, self.portal, changes, |hotel| *hotel).await?;
+        let changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
         let mut known = self.known(&changes).await?;
         let understood = self.understood(&changes).await?;
         let mut fresh = Vec::new();

@@ -17,6 +17,7 @@ use crate::domain::desired::{DealLinks, deal_birth, desired_deal, keep_what_stan
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Known, ProfileNumber, Stay, StayNumber, Subject};
 use crate::store::crm_index::{self, IndexKind};
 use crate::store::crm_records::{self, RecordRow};
+use crate::store::erasures;
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox;
 use crate::store::profiles::{self, ProfileRow};
@@ -33,6 +34,8 @@ struct Around {
     known: HashSet<String>,
     links: HashMap<String, LinkRow>,
     gone: HashSet<i64>,
+    /// Named people who are erased: a deal names them no more.
+    erased: HashSet<String>,
     outbox: HashMap<String, (i32, i32, i64)>,
 }
 
@@ -154,17 +157,19 @@ impl Delivery {
 
     async fn around(&self, rows: impl Iterator<Item = &StayRow>) -> Result<Around, SyncError> {
         let mut mains: Vec<(HotelId, ProfileNumber)> = Vec::new();
-        let mut named: HashMap<HotelId, BTreeSet<String>> = HashMap::new();
+        let mut named: HashMap<HotelId, BTreeSet<ProfileNumber>> = HashMap::new();
         for row in rows {
             mains.extend(row.facts.main_guest.get().map(|guest| (row.hotel, guest.clone())));
             for (profile, _) in stays::roles(&row.facts) {
-                named.entry(row.hotel).or_default().insert(profile.to_string());
+                named.entry(row.hotel).or_default().insert(profile);
             }
         }
-        let mut known = HashSet::new();
+        let (mut known, mut erased) = (HashSet::new(), HashSet::new());
         let mut subjects = Vec::new();
         for (hotel, numbers) in named {
-            let numbers: Vec<String> = numbers.into_iter().collect();
+            let found = erasures::among(self.db(), self.portal, hotel, &numbers.iter().collect()).await?;
+            erased.extend(found.into_iter().map(|number| Subject::Profile(hotel, number).to_string()));
+            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             for number in profiles::hashes(self.db(), self.portal, hotel, &numbers).await?.into_keys() {
                 known.insert(format!("profile:{hotel}:{number}"));
             }
@@ -180,16 +185,21 @@ impl Delivery {
             subjects.into_iter().filter(|subject| known.contains(subject) && !links.contains_key(subject)).collect();
         let outbox = outbox::states(self.db(), self.portal, &open).await?;
         let profiles = profiles::load(self.db(), self.portal, &self.key, &mains).await?;
-        Ok(Around { profiles, known, links, gone, outbox })
+        Ok(Around { profiles, known, links, gone, erased, outbox })
     }
 
     fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
         let mut links = DealLinks::default();
         let mut named = Vec::new();
         let (mut company, mut agent) = (None, None);
-        let (mut wait, mut later) = (false, None);
+        let (mut wait, mut later, mut nobody) = (false, None, false);
         for (profile, role) in stays::roles(&row.facts) {
             let subject = Subject::Profile(row.hotel, profile).to_string();
+            if around.erased.contains(&subject) {
+                nobody |= !role.is_person();
+                links.erased |= role.is_person();
+                continue;
+            }
             let link = around.links.get(&subject);
             named.push((subject.clone(), link.map(|link| link.crm_id)));
             match link {
@@ -220,7 +230,7 @@ impl Delivery {
         }
         links.company = match company.or(agent) {
             Some(id) => Known::Is(id),
-            None if names_no_company(&row.facts) => Known::Empty,
+            None if nobody || names_no_company(&row.facts) => Known::Empty,
             None => Known::Absent,
         };
         if wait {

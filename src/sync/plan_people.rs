@@ -15,6 +15,7 @@ use super::plan_deals::LOOK_AGAIN_MS;
 use crate::domain::change_set::change_set;
 use crate::domain::crm::CrmEntity;
 use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
+use crate::domain::erasure::is_erased;
 use crate::domain::fact::GuestTotals;
 use crate::domain::{CrmValue, Fields, HotelId, ProfileKind, ProfileNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
@@ -48,6 +49,7 @@ impl Delivery {
             });
             match (carried, linked.get(&due.row.subject)) {
                 (None, _) => plan.dropped.push(due.pair()),
+                (Some(row), None) if is_erased(&row.facts) => plan.dropped.push(due.pair()),
                 (Some(_), Some(link)) => known.push((due, link.clone())),
                 (Some(row), None) => new.push((due, row.clone())),
             }
@@ -129,7 +131,7 @@ impl Delivery {
         totals: &HashMap<ProfileKey, GuestTotals>,
     ) {
         let entity = link.entity;
-        // Several profiles may share the record: the first one speaks for it, all of them are named.
+        // Several profiles may share the record: the first one that may speaks for it, all of them are named.
         let mut marks = BTreeSet::new();
         let mut sum = GuestTotals::default();
         let mut speaks: Option<(&ProfileRow, &LinkRow)> = None;
@@ -137,8 +139,10 @@ impl Delivery {
             let Some(key) = link.subject.parse().ok().as_ref().and_then(key_of) else { continue };
             let (Some(hotel), Some(row)) = (self.ground.hotels.get(&key.0), rows.get(&key)) else { continue };
             marks.insert(format!("{}:{}", hotel.code, key.1));
-            add_totals(&mut sum, totals.get(&key));
-            speaks = speaks.or(Some((row, link)));
+            if !is_erased(&row.facts) {
+                add_totals(&mut sum, totals.get(&key));
+            }
+            speaks = speaks.filter(|(row, _)| !is_erased(&row.facts)).or(Some((row, link)));
         }
         let Some((profile, first)) = speaks else {
             plan.dropped.push(due.pair());
@@ -152,19 +156,24 @@ impl Delivery {
         };
         let mapping = &active.mapping;
         let mut desired = desired_person(mapping, entity, &profile.facts, &sum, &marks);
-        if self.is_stranger(plan, due, link, record, &desired) {
+        let erased = is_erased(&profile.facts);
+        if !erased && self.is_stranger(plan, due, link, record, &desired) {
             return;
         }
         if first.origin == Origin::Adopted {
             keep_what_stands(&mut desired, &record.fields);
         }
         let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
-        if free("originatorId") && free("originId") {
+        if !erased && free("originatorId") && free("originId") {
             let birth = person_birth(mapping, entity, &hotel.code, &profile.facts, &sum, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
         let made_at = made_at(hotel, profile.pms_time, profile.received_at);
-        let (judged, left) = self.left_to_write(record, &desired, made_at);
+        let (judged, left) = match erased {
+            // Whoever changed a field, or goes on changing it, does not keep it from being emptied.
+            true => (record.clone(), desired.clone()),
+            false => self.left_to_write(record, &desired, made_at),
+        };
         let set = change_set(&left, &record.fields);
         if set.is_empty() {
             self.lanes().phones.learn(&due.row.subject, true);

@@ -58,7 +58,11 @@ async fn s51_what_the_document_lists_is_served() {
         if path == "/api/v1/session" {
             continue; // its caller is nobody yet
         }
-        let path = path.replace("{code}", "GRAND").replace("{id}", "7").replace("{stay}", "GRAND:1");
+        let path = path
+            .replace("{code}", "GRAND")
+            .replace("{id}", "7")
+            .replace("{stay}", "GRAND:1")
+            .replace("{person}", "GRAND:7");
         for method in item.as_object().expect("operations").keys() {
             let answer = crate::support::api::send(stranger.request(&method.to_uppercase(), &path)).await;
             assert_eq!((answer.status, answer.problem()), (401, "session-expired"), "{method} {path}");

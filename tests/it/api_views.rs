@@ -107,6 +107,34 @@ async fn fill(api: &Api, portal: PortalId, count: u32) {
 }
 
 on_both_engines! {
+    s3_a_person_is_handed_out_and_erased_by_an_admin_or_with_the_grant(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        fill(&api, portal, 1).await;
+        let (export, erase) = ("/api/v1/persons/GRAND:10/export", "/api/v1/persons/GRAND:10/erase");
+        for role in [Role::Installer, Role::FrontDesk, Role::Viewer] {
+            let caller = api.with_role(portal, role).await;
+            let asked = [caller.post(export, &json!({})).await.status, caller.post(erase, &json!({})).await.status, caller.get(erase).await.status];
+            assert_eq!(asked, [403; 3], "{role:?}");
+        }
+        let granted = api.session(portal, 9, false, &[Role::Viewer], &[Grant::Persons]).await;
+        let granted = api.bearer(&granted);
+        let out = granted.post(export, &json!({})).await;
+        assert_eq!((out.status, &out.body["facts"]["last_name"]), (200, &json!("Пробная")), "{out:?}");
+        assert!(out.header("content-disposition").contains("GRAND-10.json") && out.header("cache-control") == "no-store");
+        assert!(out.body["request_log"].as_str().is_some_and(|text| !text.is_empty()));
+        let admin = api.admin(portal).await;
+        assert_eq!(admin.get(erase).await.status, 404, "nobody asked yet");
+        let asked = admin.post(erase, &json!({})).await;
+        assert_eq!((asked.status, &asked.body["stage"], &asked.body["person"]), (202, &json!("asked"), &json!("GRAND:10")), "{asked:?}");
+        assert_eq!(granted.get(erase).await.body["stage"], "asked");
+        for path in ["/api/v1/persons/GRAND:99/erase", "/api/v1/persons/OTHER:10/erase", "/api/v1/persons/GRAND/erase"] {
+            assert_eq!(admin.post(path, &json!({})).await.status, 404, "{path}");
+        }
+        let stranger = api.portal("m2").await;
+        assert_eq!(api.admin(stranger).await.post(export, &json!({})).await.status, 404);
+    }
+
     s1_a_stay_is_shown_with_its_people_and_its_money_only_to_whom_it_may(db) {
         let api = Api::start(db).await;
         let portal = api.portal("m1").await;

@@ -289,7 +289,7 @@ export interface Alerts extends AlertsChange {
 }
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'
-export type Grant = 'folio' | 'write_back'
+export type Grant = 'folio' | 'write_back' | 'persons'
 
 export interface RoleItem {
   user_id: number
@@ -298,7 +298,7 @@ export interface RoleItem {
   grants: Grant[]
 }
 
-export type KeyGrant = 'viewer' | 'front_desk' | 'installer' | 'folio' | 'write_back'
+export type KeyGrant = 'viewer' | 'front_desk' | 'installer' | 'folio' | 'write_back' | 'persons'
 
 export interface ApiKey {
   id: string

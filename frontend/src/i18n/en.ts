@@ -632,6 +632,7 @@ export const en = {
 
   'grant.folio': 'sees the folio',
   'grant.write_back': 'may write to Fidelio',
+  'grant.persons': 'may export and erase a person',
 
   'keys.title': 'Integrator keys',
   'keys.lead': 'For other programs that need data about stays.',
@@ -753,5 +754,6 @@ export const en = {
   'key_grant.front_desk': 'handle problems',
   'key_grant.installer': 'change settings and hotels',
   'key_grant.folio': 'see money',
-  'key_grant.write_back': 'write to Fidelio'
+  'key_grant.write_back': 'write to Fidelio',
+  'key_grant.persons': 'export and erase a person'
 } satisfies Record<string, Text>

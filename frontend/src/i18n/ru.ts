@@ -662,6 +662,7 @@ export const ru: Catalogue = {
 
   'grant.folio': 'видит счёт',
   'grant.write_back': 'может писать в Fidelio',
+  'grant.persons': 'может выгрузить и удалить данные человека',
 
   'keys.title': 'Ключи интеграторов',
   'keys.lead': 'Для других программ, которым нужны данные о проживаниях.',
@@ -783,5 +784,6 @@ export const ru: Catalogue = {
   'key_grant.front_desk': 'разбирать проблемы',
   'key_grant.installer': 'менять настройки и отели',
   'key_grant.folio': 'видеть деньги',
-  'key_grant.write_back': 'писать в Fidelio'
+  'key_grant.write_back': 'писать в Fidelio',
+  'key_grant.persons': 'выгружать и удалять данные человека'
 }

@@ -36,7 +36,7 @@ const MOST: usize = 50;
 pub struct KeyView {
     pub id: String,
     pub label: String,
-    /// `viewer`, `front_desk`, `installer`, `folio`, `write_back`.
+    /// `viewer`, `front_desk`, `installer`, `folio`, `write_back`, `persons`.
     pub grants: Vec<String>,
     /// What of `grants` counts now: what the maker could do himself. Empty: the key is refused.
     pub in_force: Vec<String>,
@@ -192,6 +192,7 @@ async fn check(state: &HttpState, who: &Principal, input: &KeyInput) -> Result<(
     let beyond = input.grants.iter().any(|word| match Grant::parse(word) {
         Some(Grant::Folio) => !who.may(Right::SeeFolio),
         Some(Grant::WriteBack) => !who.may(Right::WriteBack),
+        Some(Grant::Persons) => !who.may(Right::Persons),
         None => !who.admin && !Role::parse(word).is_some_and(|role| who.roles.contains(&role)),
     });
     if beyond {

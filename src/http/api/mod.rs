@@ -17,6 +17,7 @@ mod mapping;
 mod once;
 mod openapi;
 mod page;
+mod persons;
 mod problems;
 mod refuse;
 mod roles;
@@ -99,6 +100,8 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/stays/{stay}", vec![get!(stays::get)]))
         .service(path("/v1/stays/{stay}/attach", vec![post!(attach::attach)]))
         .service(path("/v1/stays/{stay}/detach", vec![post!(attach::detach)]))
+        .service(path("/v1/persons/{person}/export", vec![post!(persons::export)]))
+        .service(path("/v1/persons/{person}/erase", vec![get!(persons::erasure), post!(persons::erase)]))
         .service(path("/v1/deals/{id}/stay", vec![get!(deals::stay)]))
         .service(path("/v1/problems", vec![get!(problems::list)]))
         .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))

@@ -11,8 +11,8 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    alerts, attach, deals, hints, hotels, imports, installation, keys, log, mapping, problems, roles, settings, status,
-    stays, users,
+    alerts, attach, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problems, roles,
+    settings, status, stays, users,
 };
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
@@ -105,7 +105,7 @@ struct BootUser {
         settings::get, settings::put, alerts::get, alerts::put, users::find, roles::get, roles::put,
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
-        stays::list, stays::get, attach::attach, attach::detach, deals::stay,
+        stays::list, stays::get, attach::attach, attach::detach, deals::stay, persons::export, persons::erase, persons::erasure,
         problems::list, problems::retry, problems::dismiss, hints::list, log::list, mapping::get, mapping::put,
         mapping::fields::list, mapping::fields::look, mapping::versions, mapping::activate,
         mapping::preview::preview, mapping::apply::get, mapping::apply::begin, renew_session,
@@ -129,7 +129,8 @@ impl Modify for Finish {
         components.schemas.insert("ProblemType".into(), problem_types());
         for (path, item) in &mut document.paths.paths {
             // Neither creates nor sends anything: there is nothing to do only once.
-            let only_looks = path == "/api/v1/hotels/{code}/check" || path == "/api/v1/session";
+            let looks = ["/api/v1/hotels/{code}/check", "/api/v1/session", "/api/v1/persons/{person}/export"];
+            let only_looks = looks.contains(&path.as_str());
             if let Some(post) = item.post.as_mut().filter(|_| !only_looks) {
                 add_idempotency(post);
             }

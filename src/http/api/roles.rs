@@ -24,7 +24,7 @@ pub struct AssignmentView {
     pub user_id: i64,
     /// `installer`, `front_desk`, `viewer`, `support_manager`, `support_operator`.
     pub role: String,
-    /// `folio`, `write_back`.
+    /// `folio`, `write_back`, `persons`.
     pub grants: Vec<String>,
 }
 

@@ -316,6 +316,32 @@ pub(crate) const TEXTS: Texts = Texts {
             "Fidelio seems to have been reinstalled: reading has stopped, nothing was overwritten. Remove the hotel and add it under a new code. If the data in Fidelio is right again, retry.",
         ),
     ],
+    acts: &[
+        ("pms", "Fidelio itself: erase or de-identify the profile there, or its interface keeps the data."),
+        ("tasks_and_chats", "Tasks, chats, mail, files and reports of the portal: look for the name there."),
+        (
+            "shared_record",
+            "The record stands for another profile of ours as well, which still tells of it: erase that one, too.",
+        ),
+        (
+            "fields_of_people",
+            "These fields hold what people of the portal wrote, so they were left: empty them by hand.",
+        ),
+        (
+            "other_fields",
+            "Fields of the record that the app does not fill, and its history in the portal: look at it by hand.",
+        ),
+        (
+            "deal_texts",
+            "These fields of the deals were filled when the deals were made and belong to people since: look at them by hand.",
+        ),
+        ("stay_figures", "Dates, rooms, statuses and money of the stays: the hotel's figures, which name nobody."),
+        (
+            "numbers",
+            "Numbers of the profile and of its stays, by which it is known that nothing may be taken in again.",
+        ),
+        ("request_log", "The log of requests to the portal holds no personal data."),
+    ],
     lacks: &[
         (
             "import_right",

@@ -26,6 +26,8 @@ pub(crate) struct Texts {
     pub(crate) health: &'static [(&'static str, &'static str)],
     /// Causes in the error inbox: title, hint.
     pub(crate) causes: &'static [(&'static str, &'static str, &'static str)],
+    /// What an act of erasure says of places and kinds of data.
+    pub(crate) acts: &'static [(&'static str, &'static str)],
     /// What an installation lacks.
     pub(crate) lacks: &'static [(&'static str, &'static str)],
 }
@@ -120,6 +122,11 @@ pub fn cause(lang: Lang, code: &str) -> Advice {
     )
 }
 
+/// What an act of erasure says; nothing of a code of another release.
+pub fn act(lang: Lang, code: &str) -> &'static str {
+    find(texts(lang).acts, code).unwrap_or_default()
+}
+
 /// What an installation lacks and who can give it.
 pub fn lack(lang: Lang, code: &str) -> Option<&'static str> {
     find(texts(lang).lacks, code)
@@ -153,6 +160,7 @@ mod tests {
         same(ru.layers, en.layers);
         same(ru.health, en.health);
         same(ru.lacks, en.lacks);
+        same(ru.acts, en.acts);
         let flat =
             |texts: &'static Texts| texts.causes.iter().map(|(code, title, _)| (*code, *title)).collect::<Vec<_>>();
         same(&flat(ru), &flat(en));

@@ -61,6 +61,27 @@ on_both_engines! {
         assert_eq!(view(&world, &id).await.progress, done.progress);
     }
 
+    s1_a_booking_that_is_on_its_way_when_an_import_ends_is_none_of_its_own(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 2);
+        let id = started(&world).await;
+        let engine = world.engine();
+        for _ in 0..40 {
+            if view(&world, &id).await.progress.stays.done == 2 {
+                break;
+            }
+            step(&world).await;
+        }
+        world.book("50", "51");
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        for _ in 0..40 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        let done = view(&world, &id).await;
+        assert_eq!((done.state, done.progress.stays.done, done.progress.stays.total), (ImportState::Completed, 2, 2));
+    }
+
     s1_a_live_change_overtakes_an_import_and_is_not_undone_by_it(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");

@@ -4,6 +4,7 @@ mod attach;
 mod basics;
 mod crashes;
 mod demo;
+mod erasure;
 mod ground;
 mod history;
 mod hotel;

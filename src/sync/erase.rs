@@ -1,0 +1,386 @@
+//! One person is erased (product §9): first nothing of him is held any more, in one transaction; then the portal is told the
+//! ordinary way (what is desired of an erased person is an empty record); once it has confirmed, the act says what was
+//! destroyed and what could not be reached. Who is erased is taken in no more: `domain::erasure`, by the number alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::decide::{RANK_CONTACT, RANK_DEAL};
+use super::engine::Engine;
+use super::error::SyncError;
+use super::events::PAYLOAD;
+use super::intake::content_hash;
+use super::lease::HeldLease;
+use crate::bitrix::Priority;
+use crate::crypto::TenantKey;
+use crate::domain::edits::Edits;
+use crate::domain::mapping::Owner;
+use crate::domain::{
+    Change, CrmEntity, CrmValue, HotelId, Mapping, PortalId, ProfileNumber, StayNumber, Subject, erasure,
+};
+use crate::store::erasures::{self, ErasureRow, Stage};
+use crate::store::inbox::{self, Kept};
+use crate::store::links::{self, LinkRow};
+use crate::store::outbox::{self, Intent, NewIntent};
+use crate::store::profiles::{self, ProfileRow};
+use crate::store::{StoreError, Tx, Via, crm_records, hotels, mappings, problems, provenance, purge, stays};
+
+/// How often it is looked whether the portal has confirmed.
+const LOOK_MS: i64 = 10_000;
+const AT_ONCE: i64 = 20;
+/// Rows of raw input opened at once.
+const PAGE: i64 = 500;
+
+/// What the act says of places that no erasure of ours reaches, whoever was erased.
+const BEYOND: [&str; 2] = ["pms", "tasks_and_chats"];
+
+impl Engine {
+    /// Asks for a person to be erased; `None`: nobody knows him.
+    pub async fn erase_person(
+        &self,
+        portal: PortalId,
+        hotel: HotelId,
+        profile: &ProfileNumber,
+        user_id: i64,
+    ) -> Result<Option<ErasureRow>, SyncError> {
+        let deps = &self.0.deps;
+        let known = erasures::get(&deps.db, portal, hotel, profile).await?;
+        if known.is_some() {
+            return Ok(known);
+        }
+        let person = [(hotel, profile.clone())];
+        let key = deps.portals.key(portal).await?;
+        if profiles::load(&deps.db, portal, &key, &person).await?.is_empty()
+            && stays::naming(&deps.db, portal, &person).await?.is_empty()
+        {
+            return Ok(None);
+        }
+        let tx = deps.db.begin().await?;
+        erasures::ask(&tx, portal, &person, user_id, false, deps.clock.now_ms()).await?;
+        tx.commit().await?;
+        self.wake();
+        Ok(erasures::get(&deps.db, portal, hotel, profile).await?)
+    }
+
+    /// The erasure of a person, if anybody asked for it.
+    pub async fn erasure(
+        &self,
+        portal: PortalId,
+        hotel: HotelId,
+        profile: &ProfileNumber,
+    ) -> Result<Option<ErasureRow>, SyncError> {
+        Ok(erasures::get(&self.0.deps.db, portal, hotel, profile).await?)
+    }
+
+    /// Goes on with what is due, under the lease of whoever decides: nothing of him is being decided meanwhile.
+    pub(super) async fn erase_due(
+        &self,
+        portal: PortalId,
+        key: &TenantKey,
+        lease: &HeldLease,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        for row in erasures::due(&deps.db, portal, deps.clock.now_ms(), AT_ONCE).await? {
+            match row.stage {
+                Stage::Asked => self.forget(portal, key, lease, row).await?,
+                Stage::Telling => self.conclude(portal, key, lease, row).await?,
+                Stage::Done => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing of him is held any more but his number, and the portal is to be told.
+    async fn forget(
+        &self,
+        portal: PortalId,
+        key: &TenantKey,
+        lease: &HeldLease,
+        mut row: ErasureRow,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let (hotel, now) = (row.hotel, deps.clock.now_ms());
+        let inputs = self.inputs(portal, key, hotel, &row.profile).await?;
+        let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
+        self.step("erase.read")?;
+        let tx = deps.db.begin().await?;
+        if !lease.holds(&tx).await? {
+            return Err(SyncError::Elsewhere(format!("decide:{portal}")));
+        }
+        let person = (hotel, row.profile.clone());
+        let subject = Subject::Profile(hotel, row.profile.clone()).to_string();
+        let held = profiles::load(&tx, portal, key, std::slice::from_ref(&person)).await?.remove(&person);
+        // Of nothing that was there: a keyed hash of what he was would still tell him from others.
+        let hash = key.hash("erased", subject.as_bytes());
+        let stone = ProfileRow {
+            hotel,
+            facts: erasure::stone(row.profile.clone(), held.as_ref().map(|held| &held.facts)),
+            hash: hash.clone(),
+            source: held.as_ref().map(|held| held.source.clone()).unwrap_or_default(),
+            pms_time: None,
+            received_at: now,
+            updated_at: now,
+        };
+        profiles::save(&tx, portal, key, &[stone]).await?;
+        let his = his_stays(&tx, portal, &person).await?;
+        let mut rows: Vec<_> = stays::load(&tx, portal, key, &his).await?.into_values().collect();
+        let erased = BTreeSet::from([row.profile.clone()]);
+        for stay in &mut rows {
+            erasure::blank(&mut stay.facts, &erased);
+            stay.hash.clone_from(&hash);
+        }
+        stays::save(&tx, portal, key, &rows).await?;
+        let inputs = drop_inputs(&tx, portal, key, inputs, &erased).await?;
+        let told = purge::told_of(&tx, portal, &subject).await?;
+        let subjects = subjects_of(&his);
+        for problem in problems::of_subjects(&tx, portal, key, &subjects).await? {
+            problems::redact(&tx, portal, key, problem).await?;
+        }
+        let deals = links::of_subjects(&tx, portal, &subjects).await?;
+        let mut texts = forget_births(&tx, portal, key, &mapping, deals.values()).await?;
+        texts.insert("title".to_owned());
+        provenance::forget(&tx, portal, key, &subjects, &texts, now).await?;
+        // Whatever is on its way for them is looked at anew after it.
+        let intent = |subject: &String, rank| NewIntent {
+            subject: subject.clone(),
+            intent: Intent::Sync,
+            priority: super::lane(Priority::Live),
+            rank,
+            not_before: 0,
+            seen_at: now,
+        };
+        let mut intents = vec![intent(&subject, RANK_CONTACT)];
+        intents.extend(subjects.iter().map(|subject| intent(subject, RANK_DEAL)));
+        outbox::add(&tx, portal, intents).await?;
+        let told: BTreeMap<_, _> = told.into_iter().collect();
+        row.act = json!({
+            "destroyed": {"profile": held.is_some(), "stays": rows.len(), "inputs": inputs, "told": told},
+            "kept": ["stay_figures", "numbers"],
+            "not_reached": BEYOND.map(|code| json!({"code": code})),
+        });
+        row.stage = Stage::Telling;
+        erasures::advance(&tx, portal, &row, now).await?;
+        self.step("erase.forgotten")?;
+        tx.commit().await?;
+        self.step("erase.committed")?;
+        self.wake();
+        Ok(())
+    }
+
+    /// The portal has confirmed all of it: his record is nobody's of ours any more, and the act is written.
+    async fn conclude(
+        &self,
+        portal: PortalId,
+        key: &TenantKey,
+        lease: &HeldLease,
+        mut row: ErasureRow,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let (hotel, now) = (row.hotel, deps.clock.now_ms());
+        let person = (hotel, row.profile.clone());
+        let subject = Subject::Profile(hotel, row.profile.clone()).to_string();
+        // What a read that had begun before brought in after.
+        let inputs = self.inputs(portal, key, hotel, &row.profile).await?;
+        let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
+        let code = hotels::by_id(&deps.db, portal, hotel).await?.map(|hotel| hotel.code.to_string());
+        let tx = deps.db.begin().await?;
+        if !lease.holds(&tx).await? {
+            return Err(SyncError::Elsewhere(format!("decide:{portal}")));
+        }
+        let mut subjects = subjects_of(&his_stays(&tx, portal, &person).await?);
+        let deals = links::of_subjects(&tx, portal, &subjects).await?;
+        subjects.push(subject.clone());
+        let open = outbox::states(&tx, portal, &subjects).await?;
+        drop_inputs(&tx, portal, key, inputs, &BTreeSet::from([row.profile.clone()])).await?;
+        if !open.is_empty() {
+            let refused =
+                open.values().filter(|(state, ..)| [outbox::REJECTED, outbox::FAILED].contains(state)).count();
+            row.set("on_its_way", json!({"records": open.len(), "refused": refused}));
+            erasures::advance(&tx, portal, &row, now + LOOK_MS).await?;
+            return Ok(tx.commit().await?);
+        }
+        row.set("on_its_way", Value::Null);
+        purge::told_of(&tx, portal, &subject).await?;
+        if let Some(link) = links::of_subjects(&tx, portal, std::slice::from_ref(&subject)).await?.remove(&subject) {
+            let mark = format!("{}:{}", code.unwrap_or_default(), row.profile);
+            let said = self.let_go(&tx, portal, key, &mapping, &link, &mark).await?;
+            row.add(said);
+        }
+        let births = forget_births(&tx, portal, key, &mapping, deals.values()).await?;
+        if !deals.is_empty() && !births.is_empty() {
+            let ids: BTreeSet<i64> = deals.values().map(|link| link.crm_id).collect();
+            row.add(vec![(
+                "not_reached",
+                json!({"code": "deal_texts", "entity": "deal", "ids": ids, "fields": births}),
+            )]);
+        }
+        (row.stage, row.done_at) = (Stage::Done, Some(now));
+        erasures::advance(&tx, portal, &row, now).await?;
+        tx.commit().await?;
+        self.step("erase.concluded")?;
+        tracing::info!(%portal, %hotel, "a person was erased");
+        Ok(())
+    }
+
+    /// The record that stood for him is not followed any more; answers what of it is empty, and what is not.
+    async fn let_go(
+        &self,
+        tx: &Tx,
+        portal: PortalId,
+        key: &TenantKey,
+        mapping: &Mapping,
+        link: &LinkRow,
+        mark: &str,
+    ) -> Result<Vec<(&'static str, Value)>, StoreError> {
+        let (entity, id) = (link.entity, link.crm_id);
+        let records = crm_records::load(tx, portal, key, entity, &[id]).await?;
+        let others: Vec<LinkRow> = links::of_records(tx, portal, entity, &[id]).await?;
+        let shared = others.iter().any(|other| other.subject != link.subject);
+        links::end(tx, portal, std::slice::from_ref(&link.subject)).await?;
+        if !shared {
+            crm_records::forget(tx, portal, entity, &[id]).await?;
+        }
+        let Some(record) = records.get(&id).filter(|record| !record.deleted) else { return Ok(Vec::new()) };
+        let of = |code| json!({"code": code, "entity": entity.word(), "id": id});
+        if shared {
+            return Ok(vec![("not_reached", of("shared_record"))]);
+        }
+        let stands = |field: &str| match record.fields.get(field) {
+            Some(CrmValue::Text(text)) => !text.is_empty() && text != mark,
+            value => value.is_some_and(|value| !value.is_empty()),
+        };
+        let ours = mapping.rules(entity).filter(|rule| rule.owner != Owner::Crm).map(|rule| rule.field.as_str());
+        let (left, emptied): (BTreeSet<&str>, BTreeSet<&str>) = ours.partition(|field| stands(field));
+        let mut said = vec![("emptied", json!({"entity": entity.word(), "id": id, "fields": emptied}))];
+        if !left.is_empty() {
+            let by_people = json!({"code": "fields_of_people", "entity": entity.word(), "id": id, "fields": left});
+            said.push(("not_reached", by_people));
+        }
+        said.push(("not_reached", of("other_fields")));
+        Ok(said)
+    }
+
+    /// Raw input of a hotel that names this profile, whatever became of it.
+    pub(super) async fn inputs(
+        &self,
+        portal: PortalId,
+        key: &TenantKey,
+        hotel: HotelId,
+        profile: &ProfileNumber,
+    ) -> Result<Vec<(Kept, Change)>, SyncError> {
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let page = inbox::of_hotel(&self.0.deps.db, portal, hotel, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = last.id;
+            for kept in page {
+                let plain = key.open(PAYLOAD, &kept.payload).map_err(StoreError::Crypto)?;
+                let change = serde_json::from_slice::<Change>(&plain).ok();
+                if let Some(change) = change.filter(|change| erasure::named(change).contains(&profile)) {
+                    found.push((kept, change));
+                }
+            }
+        }
+    }
+}
+
+impl ErasureRow {
+    fn set(&mut self, name: &str, value: Value) {
+        if let Some(act) = self.act.as_object_mut() {
+            act.insert(name.to_owned(), value);
+        }
+    }
+
+    /// Adds to lists of the act.
+    fn add(&mut self, said: Vec<(&'static str, Value)>) {
+        for (name, value) in said {
+            if let Some(list) = self.act.as_object_mut().map(|act| act.entry(name).or_insert_with(|| json!([]))) {
+                list.as_array_mut().into_iter().for_each(|list| list.push(value.clone()));
+            }
+        }
+    }
+}
+
+/// Changes as far as they may be known: nothing of people who are erased.
+pub(super) async fn allowed<R>(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    changes: Vec<(R, Change)>,
+    hotel_of: impl Fn(&R) -> HotelId,
+) -> Result<Vec<(R, Change)>, StoreError> {
+    let via = via.into();
+    let mut named: BTreeMap<HotelId, BTreeSet<&ProfileNumber>> = BTreeMap::new();
+    for (row, change) in &changes {
+        named.entry(hotel_of(row)).or_default().extend(erasure::named(change));
+    }
+    let mut erased = BTreeMap::new();
+    for (hotel, numbers) in named {
+        erased.insert(hotel, erasures::among(via, portal, hotel, &numbers).await?);
+    }
+    let none = BTreeSet::new();
+    let left = |(row, change): (R, Change)| {
+        let erased = erased.get(&hotel_of(&row)).unwrap_or(&none);
+        Some((row, erasure::without(change, erased)?))
+    };
+    Ok(changes.into_iter().filter_map(left).collect())
+}
+
+async fn his_stays(
+    tx: &Tx,
+    portal: PortalId,
+    person: &(HotelId, ProfileNumber),
+) -> Result<Vec<(HotelId, StayNumber)>, StoreError> {
+    let naming = stays::naming(tx, portal, std::slice::from_ref(person)).await?;
+    let stays: BTreeSet<_> = naming.into_iter().map(|(hotel, stay, ..)| (hotel, stay)).collect();
+    Ok(stays.into_iter().collect())
+}
+
+fn subjects_of(stays: &[(HotelId, StayNumber)]) -> Vec<String> {
+    stays.iter().map(|(hotel, stay)| Subject::Stay(*hotel, stay.clone()).to_string()).collect()
+}
+
+/// What was decided goes; what waits keeps what may be known. Answers how many.
+async fn drop_inputs(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    inputs: Vec<(Kept, Change)>,
+    erased: &BTreeSet<ProfileNumber>,
+) -> Result<usize, StoreError> {
+    let (count, mut gone) = (inputs.len(), Vec::new());
+    for (kept, change) in inputs {
+        match erasure::without(change, erased).filter(|_| !kept.decided) {
+            None => gone.push(kept.id),
+            Some(left) => {
+                let plain = serde_json::to_vec(&left).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+                inbox::rewrite(tx, portal, kept.id, key.seal(PAYLOAD, &plain)?, &content_hash(key, &left)?).await?;
+            }
+        }
+    }
+    inbox::forget(tx, portal, &gone).await?;
+    Ok(count)
+}
+
+/// What deals were given at their birth and people own since is remembered no more, nor what was quarrelled over; answers
+/// which fields.
+async fn forget_births(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    mapping: &Mapping,
+    deals: impl Iterator<Item = &LinkRow>,
+) -> Result<BTreeSet<String>, StoreError> {
+    let births = mapping.rules(CrmEntity::Deal).filter(|rule| rule.owner == Owner::Crm);
+    let births: BTreeSet<String> = births.map(|rule| rule.field.clone()).collect();
+    let ids: Vec<i64> = deals.map(|link| link.crm_id).collect();
+    let mut records: Vec<_> = crm_records::load(tx, portal, key, CrmEntity::Deal, &ids).await?.into_values().collect();
+    for record in &mut records {
+        record.fields.retain(|field, _| !births.contains(field));
+        // What was fought over, and what people put in its place, may be his name.
+        record.putbacks.forgive();
+        record.edits = Edits::default();
+    }
+    crm_records::save(tx, portal, key, &records).await?;
+    Ok(births)
+}

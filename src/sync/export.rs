@@ -1,0 +1,121 @@
+//! All that is held of one person, and all that was written about him, in one readable document (product §9).
+
+use serde_json::{Value, json};
+
+use super::engine::Engine;
+use super::error::SyncError;
+use crate::domain::{Fields, PortalId, ProfileNumber, Subject};
+use crate::store::hotels::HotelRow;
+use crate::store::{Via, crm_records, erasures, links, problems, profiles, provenance, stay_steps, stays};
+
+/// Steps of a stay's life that are handed out.
+const STEPS: i64 = 1_000;
+
+fn moment(ms: i64) -> Value {
+    json!(chrono::DateTime::from_timestamp_millis(ms))
+}
+
+/// As the portal was sent them, without what only we read.
+fn shown(fields: &Fields) -> Value {
+    let own = |name: &str| !name.ends_with(".ours");
+    fields.iter().filter(|(name, _)| own(name)).map(|(name, value)| (name.clone(), value.wire())).collect()
+}
+
+impl Engine {
+    /// `None`: nobody knows him.
+    pub async fn export_person(
+        &self,
+        portal: PortalId,
+        hotel: &HotelRow,
+        profile: &ProfileNumber,
+    ) -> Result<Option<Value>, SyncError> {
+        let deps = &self.0.deps;
+        let db = Via::from(&deps.db);
+        let key = deps.portals.key(portal).await?;
+        let person = (hotel.id, profile.clone());
+        let held = profiles::load(db, portal, &key, std::slice::from_ref(&person)).await?.remove(&person);
+        let naming = stays::naming(db, portal, std::slice::from_ref(&person)).await?;
+        let erasure = erasures::get(db, portal, hotel.id, profile).await?;
+        if held.is_none() && naming.is_empty() && erasure.is_none() {
+            return Ok(None);
+        }
+        let keys: Vec<_> = naming.iter().map(|(hotel, stay, ..)| (*hotel, stay.clone())).collect();
+        let rows = stays::load(db, portal, &key, &keys).await?;
+        let mut subjects = vec![Subject::Profile(hotel.id, profile.clone()).to_string()];
+        let mut told = Vec::new();
+        for (of, number, _, role) in &naming {
+            let Some(row) = rows.get(&(*of, number.clone())) else { continue };
+            let steps = stay_steps::of_stay(db, portal, *of, number, STEPS).await?;
+            let step = |row: &stay_steps::StepRow| {
+                let step = &row.step;
+                json!({"at": moment(row.received_at), "what": step.kind.word(), "from": step.from, "to": step.to})
+            };
+            subjects.push(Subject::Stay(*of, number.clone()).to_string());
+            told.push(json!({
+                "number": number, "role": role.word(), "facts": row.facts, "source": row.source,
+                "pms_time": row.pms_time, "received_at": moment(row.received_at),
+                "history": steps.iter().map(step).collect::<Vec<_>>(),
+            }));
+        }
+        let came = self.inputs(portal, &key, hotel.id, profile).await?;
+        let came = came.into_iter().map(|(kept, change)| {
+            json!({"received_at": moment(kept.received_at), "decided": kept.decided, "change": change})
+        });
+        let problems = problems::of_subjects(db, portal, &key, &subjects).await?;
+        let said = |row: problems::ProblemRow| json!({"cause": row.cause, "detail": row.params, "note": row.note, "first_at": moment(row.first_at)});
+        let subject = Subject::Profile(hotel.id, profile.clone()).to_string();
+        let hint = problems::hint_of(db, portal, &subject).await?;
+        Ok(Some(json!({
+            "person": format!("{}:{profile}", hotel.code),
+            "facts": held.as_ref().map(|row| &row.facts),
+            "provenance": held.as_ref().map(|row| json!({
+                "source": row.source, "pms_time": row.pms_time, "received_at": moment(row.received_at),
+            })),
+            "stays": told,
+            "records": self.records(portal, &subjects).await?,
+            "inputs": came.collect::<Vec<_>>(),
+            "problems": problems.into_iter().map(said).collect::<Vec<_>>(),
+            "written": self.traces(portal, &subjects).await?,
+            "merge_hint": hint.map(|row| json!({"entity": row.entity, "ids": row.crm_ids, "reason": row.reason})),
+            "erasure": erasure.map(|row| json!({"stage": row.stage.word(), "act": row.act})),
+        })))
+    }
+
+    /// Records of the portal that stand for these, as the portal confirmed them.
+    async fn records(&self, portal: PortalId, subjects: &[String]) -> Result<Vec<Value>, SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
+        let mut shown_records = Vec::new();
+        for (subject, link) in links::of_subjects(&deps.db, portal, subjects).await? {
+            let held = crm_records::load(&deps.db, portal, &key, link.entity, &[link.crm_id]).await?;
+            let record = held.get(&link.crm_id);
+            shown_records.push(json!({
+                "of": subject.split(':').next(), "number": subject.splitn(3, ':').nth(2),
+                "entity": link.entity.word(), "id": link.crm_id,
+                "confirmed": record.map(|record| shown(&record.fields)),
+                "confirmed_at": record.map(|record| moment(record.synced_at)),
+                "changed_by": record.map(|record| record.updated_by),
+            }));
+        }
+        shown_records.sort_by_key(ToString::to_string);
+        Ok(shown_records)
+    }
+
+    /// What was last written to each field, when, and by which version of the mapping.
+    async fn traces(&self, portal: PortalId, subjects: &[String]) -> Result<Vec<Value>, SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
+        let traces = provenance::load(&deps.db, portal, &key, subjects).await?;
+        let written = traces.into_iter().flat_map(|(subject, trace)| {
+            let of = subject.split(':').next().unwrap_or_default().to_owned();
+            let number = subject.splitn(3, ':').nth(2).unwrap_or_default().to_owned();
+            trace.into_iter().map(move |(field, written)| {
+                json!({
+                    "of": of, "number": number, "field": field, "value": written.value.wire(),
+                    "version": written.version, "at": moment(written.at),
+                })
+            })
+        });
+        Ok(written.collect())
+    }
+}

@@ -1,0 +1,282 @@
+//! A person is handed out and erased (product §9): what is left here, what is told the portal, what comes back (nothing).
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fb24_sandbox::portal::{Entity as Kind, PortalOptions, Record};
+use fidelio_bitrix24::domain::stay::{Companion, Note};
+use fidelio_bitrix24::domain::{HotelCode, Known, ProfileNumber};
+use fidelio_bitrix24::store::erasures::{ErasureRow, Stage};
+use fidelio_bitrix24::store::{hotels, testing};
+use fidelio_bitrix24::sync::{Engine, StepObserver};
+use serde_json::{Value, json};
+
+use super::world::{World, phone};
+use crate::on_both_engines;
+
+/// What values are sealed for.
+const SEALS: [&str; 10] = [
+    "inbox.payload",
+    "stay.facts",
+    "profile.facts",
+    "crm_record.fields",
+    "crm_record.putbacks",
+    "crm_record.edits",
+    "provenance.fields",
+    "outbox.write",
+    "problem.detail",
+    "source.config",
+];
+
+fn number(text: &str) -> ProfileNumber {
+    ProfileNumber::parse(text).unwrap()
+}
+
+/// Where anything of a guest of [`World::book`] is still found, whatever is sealed being opened.
+async fn found(world: &World, guest: &str) -> Vec<String> {
+    let words = [format!("Иванова{guest}"), format!("{guest:0>7}"), format!("anna{guest}@"), format!("secret{guest}")];
+    let mut places = Vec::new();
+    for (place, held) in testing::held(&world.db, world.id).await.unwrap() {
+        let plain = if place.ends_with("_sealed") {
+            let opened = SEALS.iter().find_map(|seal| world.key.open(seal, &held).ok());
+            opened.unwrap_or_else(|| panic!("{place} is sealed for something unknown"))
+        } else {
+            held
+        };
+        let text = String::from_utf8_lossy(&plain);
+        if words.iter().any(|word| text.contains(word.as_str())) {
+            places.push(place);
+        }
+    }
+    places.sort();
+    places.dedup();
+    places
+}
+
+/// A guest's stay with everything that may tell of him, and his part in somebody else's.
+fn book(world: &World, guest: &str) {
+    world.book(&format!("1{guest}"), guest);
+    world.edit_profile(guest, |profile| profile.vip = Known::Is("1".into()));
+    let words = format!("secret{guest}");
+    world.edit_stay(&format!("1{guest}"), |stay| {
+        stay.comments = Known::Is(vec![words.clone()]);
+        let note = Note { number: None, category: String::new(), text: words.clone(), guest_may_see: false };
+        stay.notes = Known::Is(vec![note]);
+        stay.custom = Known::Is([("UDF1".to_owned(), words.clone())].into());
+    });
+    world.book(&format!("2{guest}"), &format!("5{guest}"));
+    world.edit_stay(&format!("2{guest}"), |stay| {
+        let companion = Companion { profile: number(guest), name: format!("Иванова{guest}"), stay: None };
+        stay.companions = Known::Is(vec![companion]);
+    });
+}
+
+fn contact(world: &World, guest: &str) -> Record {
+    let mark = format!("GRAND:{guest}");
+    world.contacts().into_iter().find(|contact| contact.text("originId") == mark).expect("the guest's contact")
+}
+
+async fn go_on(world: &World, engine: &Engine) {
+    for _ in 0..3 {
+        engine.decide(world.id).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        world.pass(Duration::from_secs(11));
+    }
+}
+
+async fn erased(world: &World, engine: &Engine, guest: &str) -> ErasureRow {
+    engine.erasure(world.id, world.hotel_id, &number(guest)).await.unwrap().expect("an erasure")
+}
+
+fn codes(row: &ErasureRow) -> Vec<&str> {
+    row.act["not_reached"].as_array().into_iter().flatten().filter_map(|one| one["code"].as_str()).collect()
+}
+
+async fn archive(world: &World, engine: &Engine, guest: &str) -> Option<Value> {
+    let code = HotelCode::parse("GRAND").unwrap();
+    let hotel = hotels::by_code(&world.db, world.id, &code).await.unwrap().unwrap();
+    engine.export_person(world.id, &hotel, &number(guest)).await.unwrap()
+}
+
+on_both_engines! {
+    s1_all_that_is_held_of_a_person_is_handed_out_and_nothing_of_anybody_else(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        book(&world, "7");
+        world.book("3", "8");
+        world.round(&engine).await;
+        let archive = archive(&world, &engine, "7").await.expect("known");
+        assert_eq!((&archive["person"], &archive["facts"]["last_name"]), (&json!("GRAND:7"), &json!("Иванова7")));
+        let roles: Vec<_> = archive["stays"].as_array().unwrap().iter().map(|stay| (&stay["number"], &stay["role"])).collect();
+        assert_eq!(roles, [(&json!("17"), &json!("guest")), (&json!("27"), &json!("companion"))]);
+        let records: Vec<_> = archive["records"].as_array().unwrap().iter().map(|one| one["entity"].as_str().unwrap()).collect();
+        assert_eq!(records, ["contact", "deal", "deal"]);
+        assert!(archive["records"].to_string().contains("+79000000007"), "{}", archive["records"]);
+        assert_eq!(archive["inputs"].as_array().unwrap().len(), 3, "two stays and himself");
+        assert!(archive["stays"].to_string().contains("secret7"));
+        assert!(!archive.to_string().contains("Иванова8"));
+        assert!(self::archive(&world, &engine, "99").await.is_none());
+    }
+
+    s1_an_erased_guest_leaves_nothing_here_and_an_empty_record_there(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        book(&world, "7");
+        world.round(&engine).await;
+        assert!(found(&world, "7").await.len() >= 4, "{:?}", found(&world, "7").await);
+        assert_eq!(contact(&world, "7").text("lastName"), "Иванова7");
+        let guests = |stay: &str| {
+            let deal = world.deals().into_iter().find(|deal| deal.text("originId") == format!("GRAND:{stay}")).unwrap();
+            (deal.text("title").contains("Иванова7"), deal.fields["contactIds"].as_array().map_or(0, Vec::len))
+        };
+        assert_eq!((guests("17"), guests("27")), ((true, 1), (false, 2)));
+
+        let asked = engine.erase_person(world.id, world.hotel_id, &number("7"), 5).await.unwrap().expect("known");
+        assert_eq!((asked.stage, asked.asked_by), (Stage::Asked, 5));
+        go_on(&world, &engine).await;
+        let row = erased(&world, &engine, "7").await;
+        assert_eq!(row.stage, Stage::Done, "{:?}", row.act);
+        assert_eq!(found(&world, "7").await, Vec::<String>::new());
+        let left = contact(&world, "7");
+        let texts = ["name", "secondName", "birthdate", "UF_CRM_FB24_VIP"].map(|name| left.text(name));
+        assert_eq!((left.text("lastName"), texts), ("GRAND:7".into(), Default::default()));
+        assert!(!left.fields["fm"].to_string().contains("0000007"), "{}", left.fields["fm"]);
+        assert_eq!((guests("17"), guests("27")), ((false, 0), (false, 1)), "no deal names him");
+        let deal = world.deals().into_iter().find(|deal| deal.text("originId") == "GRAND:17").unwrap();
+        assert_eq!((deal.text("UF_CRM_FB24_ROOM_TYPE"), deal.text("UF_CRM_FB24_ARRIVAL").is_empty()), ("DBL".into(), false));
+        assert_eq!(row.act["destroyed"]["stays"], 2);
+        assert_eq!(row.act["destroyed"]["inputs"], 3);
+        assert_eq!(row.act["emptied"][0]["id"], left.id);
+        assert_eq!(codes(&row), ["pms", "tasks_and_chats", "other_fields", "deal_texts"]);
+        // Once more is the same act.
+        let again = engine.erase_person(world.id, world.hotel_id, &number("7"), 6).await.unwrap();
+        assert_eq!(again, Some(row));
+        let archive = archive(&world, &engine, "7").await.expect("his number is known");
+        assert_eq!((&archive["facts"]["last_name"], &archive["erasure"]["stage"]), (&Value::Null, &json!("done")));
+        assert!(engine.erase_person(world.id, world.hotel_id, &number("99"), 5).await.unwrap().is_none());
+    }
+
+    s1_an_erased_guest_does_not_come_back_by_polls_or_imports(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        book(&world, "7");
+        world.round(&engine).await;
+        engine.erase_person(world.id, world.hotel_id, &number("7"), 5).await.unwrap();
+        // What came in before and is decided after is no way back.
+        world.edit_profile("7", |profile| profile.phones = Known::Is(vec![phone("+79110000007")]));
+        world.edit_stay("17", |stay| stay.room = Known::Is("205".into()));
+        go_on(&world, &engine).await;
+        let made = world.contacts().len();
+        for room in ["206", "207"] {
+            world.edit_profile("7", |profile| profile.title = Known::Is(format!("secret7 {room}")));
+            world.edit_stay("17", |stay| stay.room = Known::Is(room.into()));
+            world.book(&format!("9{room}"), "7");
+            world.pass(Duration::from_secs(30));
+            world.round(&engine).await;
+            assert_eq!(found(&world, "7").await, Vec::<String>::new(), "{room}");
+        }
+        let deal = world.deals().into_iter().find(|deal| deal.text("originId") == "GRAND:17").unwrap();
+        assert_eq!(deal.text("UF_CRM_FB24_ROOM"), "207", "the hotel's figures go on");
+        engine.create_import(world.id, world.hotel_id, None, None, false, 1).await.unwrap();
+        for _ in 0..30 {
+            engine.import_step(world.id).await.unwrap();
+            engine.decide(world.id).await.unwrap();
+            engine.deliver(world.id).await.unwrap();
+            world.pass(Duration::from_secs(5));
+        }
+        assert_eq!((found(&world, "7").await, world.contacts().len()), (Vec::new(), made));
+        assert_eq!(contact(&world, "7").text("lastName"), "GRAND:7");
+        assert_eq!(engine.poll_source(world.id, world.source).await.unwrap(), 0, "nothing of it is news");
+        assert!(world.problems(&engine).await.is_empty(), "{:?}", world.problems(&engine).await);
+    }
+
+    s1_a_guest_whom_the_pms_erased_is_erased_with_an_act(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        book(&world, "7");
+        world.round(&engine).await;
+        world.edit_profile("7", |profile| profile.privacy_removed = Known::Is(true));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        go_on(&world, &engine).await;
+        let row = erased(&world, &engine, "7").await;
+        assert_eq!((row.stage, row.by_pms, row.asked_by), (Stage::Done, true, 0));
+        assert_eq!(found(&world, "7").await, Vec::<String>::new());
+        assert_eq!(contact(&world, "7").text("lastName"), "GRAND:7");
+    }
+
+    s1_what_people_of_the_portal_wrote_is_theirs_and_the_act_says_so(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        let anna = world.portal.add_as(2, Kind::Contact, &json!({"name": "Анна", "lastName": "Иванова7", "fm": [
+            {"typeId": "PHONE", "valueType": "WORK", "value": "+79000000007"},
+            {"typeId": "PHONE", "valueType": "HOME", "value": "+74950000000"}]})).unwrap();
+        book(&world, "7");
+        world.round(&engine).await;
+        engine.erase_person(world.id, world.hotel_id, &number("7"), 5).await.unwrap();
+        go_on(&world, &engine).await;
+        let row = erased(&world, &engine, "7").await;
+        assert_eq!(row.stage, Stage::Done, "{:?}", row.act);
+        let stood = world.portal.record(Kind::Contact, anna).unwrap();
+        assert_eq!((stood.text("lastName"), stood.text("UF_CRM_FB24_VIP")), ("Иванова7".into(), String::new()));
+        assert!(stood.fields["fm"].to_string().contains("74950000000"), "{}", stood.fields["fm"]);
+        assert!(!stood.fields["fm"].to_string().contains("anna7@"), "{}", stood.fields["fm"]);
+        let by_people = row.act["not_reached"].as_array().unwrap().iter().find(|one| one["code"] == "fields_of_people").unwrap();
+        assert_eq!((&by_people["id"], &by_people["fields"]), (&json!(anna), &json!(["PHONE", "lastName", "name"])));
+        // A scan sees his name, and keeps nothing of it.
+        world.pass(Duration::from_secs(600));
+        world.portal.edit_as(3, Kind::Contact, anna, &json!({"secondName": "Петровна"})).unwrap();
+        engine.scan(world.id).await.unwrap();
+        assert_eq!(found(&world, "7").await, Vec::<String>::new());
+    }
+
+    s1_an_erasure_that_is_killed_at_any_step_is_finished_by_another_process(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let heir = world.engine();
+        let steps: Arc<Mutex<Vec<&'static str>>> = Arc::default();
+        let (mut stop_at, mut kills) = (0, 0);
+        loop {
+            let guest = format!("{}", 71 + stop_at);
+            book(&world, &guest);
+            world.round(&heir).await;
+            heir.erase_person(world.id, world.hotel_id, &number(&guest), 5).await.unwrap();
+            let (count, dead) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+            let (log, died) = (steps.clone(), dead.clone());
+            let observer: StepObserver = Arc::new(move |step| {
+                // Decisions are killed elsewhere.
+                if !step.starts_with("erase.") && !step.starts_with("deliver.") {
+                    return !died.load(Ordering::SeqCst);
+                }
+                log.lock().unwrap().push(step);
+                let dies = died.load(Ordering::SeqCst) || count.fetch_add(1, Ordering::SeqCst) == stop_at;
+                died.fetch_or(dies, Ordering::SeqCst);
+                !dies
+            });
+            let doomed = world.engine_of(world.node(), Some(observer));
+            for _ in 0..3 {
+                let _ = doomed.decide(world.id).await;
+                let _ = doomed.deliver(world.id).await;
+                world.pass(Duration::from_secs(11));
+            }
+            drop(doomed);
+            world.pass(Duration::from_secs(90));
+            go_on(&world, &heir).await;
+            world.settle(&heir).await;
+            go_on(&world, &heir).await;
+            let row = erased(&world, &heir, &guest).await;
+            assert_eq!(row.stage, Stage::Done, "killed at {stop_at}: {:?}", row.act);
+            assert_eq!(found(&world, &guest).await, Vec::<String>::new(), "killed at {stop_at}");
+            assert_eq!(contact(&world, &guest).text("lastName"), format!("GRAND:{guest}"));
+            if !dead.load(Ordering::SeqCst) {
+                break;
+            }
+            kills += 1;
+            stop_at += 1;
+        }
+        let steps = steps.lock().unwrap();
+        for step in ["erase.read", "erase.forgotten", "erase.committed", "erase.concluded", "deliver.marked"] {
+            assert!(steps.contains(&step), "{step}: {steps:?}");
+        }
+        assert!(kills >= 6, "{steps:?}");
+    }
+}
