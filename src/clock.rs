@@ -61,6 +61,12 @@ impl ManualClock {
     }
 }
 
+/// A moment on the wall clock of a zone; one that is not known is UTC.
+pub fn wall_of(ms: i64, zone: &str) -> NaiveDateTime {
+    let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default().with_timezone(&zone).naive_local()
+}
+
 /// A hotel's wall clock in its own zone. An hour that a change of the clocks skipped or repeated is read as the earlier
 /// of its meanings; a zone that is not known is UTC.
 pub fn wall(time: NaiveDateTime, zone: &str) -> DateTime<FixedOffset> {

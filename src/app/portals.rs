@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::bitrix::multifield::Way;
-use crate::bitrix::{self, PortalClient};
+use crate::bitrix::{self, MomentForm, PortalClient};
 use crate::crypto::TenantKey;
-use crate::domain::PortalId;
+use crate::domain::{Lang, PortalId};
 use crate::portal::settings::MultifieldMode;
-use crate::portal::{Directory, PortalError};
+use crate::portal::{Directory, PortalError, PortalSettings};
 use crate::store::StoreError;
 use crate::sync::{PortalTerms, Portals, SyncError};
 
@@ -65,6 +65,7 @@ impl Portals for Served {
     async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError> {
         let settings = self.directory.settings(portal).await.map_err(|error| sync(portal, error))?;
         let pipeline = settings.pipeline.ok_or(SyncError::NotReady(portal))?;
+        let language = self.directory.get(portal).await.map_err(|error| sync(portal, error))?.language;
         let cap = settings.request_cap_seconds.unwrap_or(self.request_cap_seconds);
         Ok(PortalTerms {
             owner_rule: settings.owner_rule,
@@ -72,6 +73,8 @@ impl Portals for Served {
             stages: settings.stages,
             can_import: settings.can_import,
             multifield: way(settings.multifield_mode),
+            moments: settings.moments,
+            lang: Lang::of_portal(&language),
             ownership: settings.ownership,
             request_cap: Duration::from_secs(u64::from(cap)),
         })
@@ -91,6 +94,16 @@ impl Portals for Served {
         };
         if let Err(error) = saved {
             tracing::warn!(%portal, %error, "how the portal changes phones could not be kept; it is found out again");
+        }
+    }
+
+    async fn learned_moments(&self, portal: PortalId, form: MomentForm) {
+        let keep = |settings: &mut PortalSettings| {
+            settings.moments = Some(form);
+            Ok::<(), PortalError>(())
+        };
+        if let Err(error) = self.directory.try_update_settings(portal, keep).await {
+            tracing::warn!(%portal, %error, "how the portal reads moments could not be kept; it is found out again");
         }
     }
 

@@ -72,6 +72,19 @@ pub fn item_delete(entity: Entity, id: i64) -> Call {
     item("delete", entity, json!({ "id": id }))
 }
 
+/// A comment in the timeline of a deal (facts §7.5): `result` is its id.
+pub fn comment_add(deal: i64, text: &str) -> Call {
+    let fields = json!({"ENTITY_TYPE": "deal", "ENTITY_ID": deal, "COMMENT": text});
+    Call::new("crm.timeline.comment.add", json!({ "fields": fields }))
+}
+
+/// The latest comments of a deal.
+pub fn comments_of(deal: i64) -> Call {
+    let filter = json!({"ENTITY_TYPE": "deal", "ENTITY_ID": deal});
+    let params = json!({"select": ["ID", "COMMENT"], "filter": filter, "order": {"ID": "DESC"}});
+    Call::new("crm.timeline.comment.list", params)
+}
+
 /// The entity's fields, for the pre-flight: `result.fields`.
 pub fn item_fields(entity: Entity) -> Call {
     item("fields", entity, json!({}))

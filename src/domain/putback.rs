@@ -1,6 +1,6 @@
 //! How often people's edits of a field that follows the hotel were put back: a robot is not fought for ever (product §2.6).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ impl PutBack {
     }
 
     /// Whether the quarrel is over this value.
-    fn over(&self, desired: &CrmValue) -> bool {
+    fn is_over(&self, desired: &CrmValue) -> bool {
         match (&self.over, desired) {
             (CrmValue::Texts(over), CrmValue::Texts(desired)) => desired.is_subset(over),
             (over, desired) => alike(over, desired),
@@ -43,33 +43,70 @@ fn one(field: &str, value: &CrmValue) -> Fields {
     [(field.to_owned(), value.clone())].into()
 }
 
+/// So many notes a record's timeline gets within [`WINDOW_MS`].
+const NOTES: usize = 3;
+
 /// Of one record, by field. Holds values of guests: sealed where it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PutBacks(BTreeMap<String, PutBack>);
+#[serde(default)]
+pub struct PutBacks {
+    by_field: BTreeMap<String, PutBack>,
+    /// Fields put back of which nobody was told yet.
+    owed: BTreeSet<String>,
+    /// When people were told.
+    told: Vec<i64>,
+}
 
 impl PutBacks {
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        *self == Self::default()
+    }
+
+    /// People are told of what is about to take a value of theirs away. What the hotel says anew is no put-back.
+    pub fn owe(&mut self, write: &Fields, held: &Fields) {
+        let is_back = |(field, want): &(&String, &CrmValue)| {
+            let stands = held.get(*field).unwrap_or(&CrmValue::Empty);
+            self.by_field.get(*field).is_some_and(|put| alike(&put.theirs, stands) && put.is_over(want))
+        };
+        let back: Vec<String> = write.iter().filter(is_back).map(|(field, _)| field.clone()).collect();
+        self.owed.extend(back);
+    }
+
+    pub fn owed(&self) -> &BTreeSet<String> {
+        &self.owed
+    }
+
+    pub fn may_tell(&self, now: i64) -> bool {
+        self.told.iter().filter(|at| now - **at <= WINDOW_MS).count() < NOTES
+    }
+
+    pub fn told(&mut self, now: i64) {
+        self.forget_notes();
+        self.told.retain(|at| now - *at <= WINDOW_MS);
+        self.told.push(now);
+    }
+
+    pub fn forget_notes(&mut self) {
+        self.owed.clear();
     }
 
     /// Whether any field's quarrel went so far that people were told.
     pub fn quarrels(&self) -> bool {
-        self.0.values().any(|put| put.count > MOST)
+        self.by_field.values().any(|put| put.count > MOST)
     }
 
     /// Someone changed the field from `held` to `theirs`; `true`: once too often, just now. Whoever gives the hotel its
     /// value back ends the quarrel.
     pub fn count(&mut self, field: &str, held: &CrmValue, theirs: &CrmValue, now: i64) -> bool {
         let given_back = |put: &PutBack| change_set(&one(field, &put.over), &one(field, theirs)).is_empty();
-        if self.0.get(field).is_some_and(|put| put.count > MOST && given_back(put)) {
-            self.0.remove(field);
+        if self.by_field.get(field).is_some_and(|put| put.count > MOST && given_back(put)) {
+            self.by_field.remove(field);
             return false;
         }
         let begin = || PutBack { count: 0, since: now, last: now, over: held.clone(), theirs: theirs.clone() };
-        let put = self.0.entry(field.to_owned()).or_insert_with(begin);
+        let put = self.by_field.entry(field.to_owned()).or_insert_with(begin);
         // What the record held was either the others' own value, or one of ours that was written since.
-        let another = !alike(held, &put.theirs) && !put.over(held);
+        let another = !alike(held, &put.theirs) && !put.is_over(held);
         if another {
             *put = begin();
         } else if !put.stopped(now) && now - put.since > WINDOW_MS {
@@ -88,18 +125,19 @@ impl PutBacks {
 
     /// The field is not put back any more.
     pub fn stopped(&self, field: &str, now: i64) -> bool {
-        self.0.get(field).is_some_and(|put| put.stopped(now))
+        self.by_field.get(field).is_some_and(|put| put.stopped(now))
     }
 
     /// What is left to write of what is desired: a value that was not fought over is news, and is written.
     pub fn uncontested(&self, mut desired: Fields, now: i64) -> Fields {
-        desired.retain(|field, want| !self.0.get(field).is_some_and(|put| put.stopped(now) && put.over(want)));
+        desired
+            .retain(|field, want| !self.by_field.get(field).is_some_and(|put| put.stopped(now) && put.is_over(want)));
         desired
     }
 
     /// Where the record holds what is desired again, the quarrel is over.
     pub fn settle(&mut self, desired: &Fields, held: &Fields) {
-        self.0.retain(|field, put| {
+        self.by_field.retain(|field, put| {
             let agreed = desired.get(field).is_some_and(|want| change_set(&one(field, want), held).is_empty());
             put.count <= MOST || !agreed
         });
@@ -107,7 +145,7 @@ impl PutBacks {
 
     /// A person wants the hotel's values back.
     pub fn forgive(&mut self) {
-        self.0.clear();
+        self.by_field.clear();
     }
 }
 
@@ -193,6 +231,23 @@ mod tests {
             (vec!["rate".into()], vec!["rate".into(), "room".into()])
         );
         assert_eq!(fight(&mut puts, "101", &[27, 28, 29, 30]), [false, false, false, true]);
+    }
+
+    #[test]
+    fn s1_people_are_told_of_what_was_put_back_three_times_a_day_and_not_of_the_hotels_news() {
+        let mut puts = PutBacks::default();
+        puts.count("room", &text("101"), &text("by hand"), 0);
+        let (held, back) = (fields(&[("room", "by hand"), ("rate", "1")]), fields(&[("room", "101"), ("rate", "2")]));
+        puts.owe(&fields(&[("room", "205")]), &held);
+        assert!(puts.owed().is_empty(), "the hotel's news");
+        puts.owe(&back, &held);
+        assert_eq!(puts.owed().iter().collect::<Vec<_>>(), ["room"]);
+        for hour in 0..3 {
+            assert!(puts.may_tell(hour * HOUR));
+            puts.told(hour * HOUR);
+            assert!(puts.owed().is_empty());
+        }
+        assert!(!puts.may_tell(24 * HOUR) && puts.may_tell(25 * HOUR));
     }
 
     #[test]

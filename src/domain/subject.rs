@@ -6,12 +6,14 @@ use std::str::FromStr;
 use super::crm::CrmEntity;
 use super::ids::{HotelId, IdError, ProfileNumber, StayNumber};
 
-/// Written `stay:<hotel id>:<number>`, `profile:<hotel id>:<number>`, `crm:<entity type id>:<id>`.
+/// Written `stay:<hotel id>:<number>`, `profile:<hotel id>:<number>`, `crm:<entity type id>:<id>`, `note:2:<deal>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     Stay(HotelId, StayNumber),
     Profile(HotelId, ProfileNumber),
     Crm(CrmEntity, i64),
+    /// What a deal's timeline is to be told.
+    Note(i64),
 }
 
 impl Subject {
@@ -19,7 +21,7 @@ impl Subject {
     pub fn hotel(&self) -> Option<HotelId> {
         match self {
             Self::Stay(hotel, _) | Self::Profile(hotel, _) => Some(*hotel),
-            Self::Crm(..) => None,
+            Self::Crm(..) | Self::Note(_) => None,
         }
     }
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Subject {
             Self::Stay(hotel, number) => write!(f, "stay:{hotel}:{number}"),
             Self::Profile(hotel, number) => write!(f, "profile:{hotel}:{number}"),
             Self::Crm(entity, id) => write!(f, "crm:{}:{id}", entity.type_id()),
+            Self::Note(deal) => write!(f, "note:{}:{deal}", CrmEntity::Deal.type_id()),
         }
     }
 }
@@ -50,6 +53,7 @@ impl FromStr for Subject {
                 let entity = first.parse().ok().and_then(CrmEntity::from_type_id).ok_or_else(bad)?;
                 Ok(Self::Crm(entity, second.parse().map_err(|_| bad())?))
             }
+            "note" => Ok(Self::Note(second.parse().map_err(|_| bad())?)),
             _ => Err(bad()),
         }
     }
@@ -61,7 +65,7 @@ mod tests {
 
     #[test]
     fn s1_subjects_survive_being_written() {
-        for text in ["stay:7:50117", "profile:7:A-1", "crm:2:15"] {
+        for text in ["stay:7:50117", "profile:7:A-1", "crm:2:15", "note:2:15"] {
             assert_eq!(text.parse::<Subject>().map(|s| s.to_string()), Ok(text.to_owned()));
         }
         for bad in ["", "stay:7", "stay:x:1", "crm:9:1", "crm:2:x", "deal:1:2"] {

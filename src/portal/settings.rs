@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bitrix::MomentForm;
 pub use crate::domain::OwnerRule;
 use crate::domain::{Ownership, StayStatus};
 
@@ -47,6 +48,8 @@ pub struct PortalSettings {
     /// Whether `crm.item.batchImport` is allowed to the system user.
     pub can_import: bool,
     pub multifield_mode: MultifieldMode,
+    /// How moments are written into filters; `None`: not tried yet.
+    pub moments: Option<MomentForm>,
     /// Methods this portal lacks (old boxes), by name.
     pub missing_methods: Vec<String>,
     /// Since when a pipeline of ours is being made (ms): until the request cap has passed its outcome is unknown,

@@ -9,6 +9,7 @@ use super::decide::RANK_DEAL;
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::found_again;
+use super::notes;
 use super::plan::Planned;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
@@ -125,7 +126,7 @@ impl Delivery {
                 speeds.answered(self.portal, command.kind, command.writes.len(), &answer.timing);
             }
             match (command.kind, answer) {
-                (CommandKind::Update | CommandKind::Delete, Ok(_)) => {
+                (CommandKind::Update | CommandKind::Delete | CommandKind::Note, Ok(_)) => {
                     for at in &command.writes {
                         set(*at, Outcome::Done(writes.get(*at).map_or(0, |write| write.target)));
                     }
@@ -179,6 +180,15 @@ impl Delivery {
                     self.lanes().births.unheard(write.row);
                 }
                 Outcome::Done(id) => done.push((write, id)),
+                // Nobody misses a note that the portal does not want.
+                Outcome::Not(error)
+                    if write.note.is_some()
+                        && (error.class == Class::Permanent
+                            || usize::try_from(write.attempts).is_ok_and(|tries| tries >= RETRY_SECONDS.len())) =>
+                {
+                    tracing::warn!(portal = %self.portal, %error, "a note in a timeline was refused");
+                    done.push((write, write.target));
+                }
                 Outcome::Again { after_ms } => backs.push(back(outbox::WAITING, now + after_ms, false)),
                 Outcome::Not(error) if error.class == Class::Permanent => {
                     if write.target != 0 && matches!(error.code(), "not_found" | "error_not_found") {
@@ -204,7 +214,10 @@ impl Delivery {
             }
         }
         let tx = self.db().begin().await?;
-        let (removed, written): (Vec<_>, Vec<_>) = done.iter().copied().partition(|(write, _)| write.deletes);
+        let (notes, records): (Vec<_>, Vec<_>) = done.iter().copied().partition(|(write, _)| write.note.is_some());
+        let notes: Vec<(i64, i64, i64)> = notes.iter().map(|(write, deal)| (*deal, write.row, write.seq)).collect();
+        let (removed, written): (Vec<_>, Vec<_>) = records.into_iter().partition(|(write, _)| write.deletes);
+        self.told(&tx, &notes).await?;
         self.confirm(&tx, &written, now).await?;
         self.confirm_removed(&tx, &removed).await?;
         for (entity, ids) in gone {
@@ -238,7 +251,7 @@ impl Delivery {
                 held.insert((entity, id), row);
             }
         }
-        let (mut settled, mut traces) = (Vec::new(), Vec::new());
+        let (mut settled, mut to_tell, mut traces) = (Vec::new(), Vec::new(), Vec::new());
         let mut finished = Vec::new();
         let (mut again, mut peace) = (Vec::new(), Vec::new());
         for (write, id) in done {
@@ -283,6 +296,9 @@ impl Delivery {
             {
                 indexed.push((write.entity, *id, self.index_rows(write.entity, *id, &row.fields)));
             }
+            if !row.putbacks.owed().is_empty() {
+                to_tell.push(notes::intent(row.crm_id, now));
+            }
             records.push(row);
             traces.push((write.subject.to_string(), trace(write, now)));
             self.stale(write.entity, *id);
@@ -311,6 +327,7 @@ impl Delivery {
         outbox::wait_again(tx, self.portal, fence, &again, 0).await?;
         outbox::done(tx, self.portal, fence, &finished).await?;
         self.tell_deals(tx, &new_links, now).await?;
+        outbox::add(tx, self.portal, to_tell).await?;
         problems::settle(tx, self.portal, &settled).await?;
         self.make_peace(tx, &peace).await
     }

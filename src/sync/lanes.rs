@@ -11,7 +11,7 @@ use super::lease::HeldLease;
 use super::people::{comm_keys, name_tokens};
 use super::plan::Planned;
 use crate::bitrix::multifield::{Stored, Way};
-use crate::bitrix::{PortalClient, Priority};
+use crate::bitrix::{MomentForm, PortalClient, Priority};
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, PortalId};
 use crate::store::outbox;
@@ -44,6 +44,8 @@ pub(super) struct Lanes {
     fresh: HashMap<(CrmEntity, i64), (i64, Vec<Stored>)>,
     pub imports: Imports,
     pub phones: Phones,
+    /// How this portal reads a moment, once it was found out.
+    pub moments: Option<MomentForm>,
     /// The matching index is whole.
     pub indexed: bool,
     pub footing: Footing,

@@ -27,6 +27,7 @@ mod lease;
 mod lost;
 mod merged;
 mod missing;
+mod notes;
 mod owned;
 mod pace;
 mod people;

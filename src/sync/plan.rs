@@ -7,6 +7,7 @@ use super::answers::{FAILED, REJECTED};
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::found_again;
+use super::notes;
 use super::strangers::STOPPED_MS;
 use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
@@ -31,6 +32,8 @@ pub(super) struct Planned {
     pub target: i64,
     /// The record goes.
     pub deletes: bool,
+    /// A note for its timeline, and nothing else.
+    pub note: Option<String>,
     pub fields: Fields,
     pub comms: Vec<(String, Vec<CommStep>)>,
     /// The phones and e-mails as they were read for these steps, with their ids: by the time a permit comes they would
@@ -72,6 +75,8 @@ pub(super) struct Plan {
     pub(super) marks: HashMap<HotelId, Sample>,
     /// Those that are not: nobody stands behind them.
     pub(super) strange: Vec<(CrmEntity, i64)>,
+    /// Deals whose timelines have something to be told.
+    pub(super) to_tell: Vec<i64>,
     pub(super) hints: Vec<(String, i32, Vec<i64>, &'static str)>,
 }
 
@@ -114,6 +119,9 @@ impl Plan {
         if record.putbacks.quarrels() && !row.putbacks.quarrels() {
             self.peace.push((record.entity, record.crm_id));
         }
+        if !row.putbacks.owed().is_empty() {
+            self.to_tell.push(row.crm_id);
+        }
         row.edits.settle(after.keys());
         row.fields.extend(after);
         if row != *record {
@@ -149,7 +157,7 @@ impl Delivery {
     /// Looks at due rows; what needs no portal is settled here.
     pub async fn plan(&self, rows: Vec<OutboxRow>) -> Result<Plan, SyncError> {
         let mut plan = Plan::default();
-        let (mut stays, mut profiles, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut stays, mut profiles, mut leaving, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let stopped = self.stopped_hotels().await?;
         for row in rows {
             let Ok(subject) = row.subject.parse::<Subject>() else {
@@ -164,6 +172,7 @@ impl Delivery {
                     leaving.push(Due { row, subject });
                 }
                 Subject::Crm(entity, id) => plan.rereads.push((row.id, row.seq, *entity, *id)),
+                Subject::Note(deal) => notes.push((Due { row, subject: subject.clone() }, *deal)),
                 Subject::Stay(..) => stays.push(Due { row, subject }),
                 Subject::Profile(..) => profiles.push(Due { row, subject }),
             }
@@ -172,6 +181,7 @@ impl Delivery {
         self.plan_people(&mut plan, profiles).await?;
         self.plan_deals(&mut plan, stays).await?;
         self.plan_removals(&mut plan, leaving).await?;
+        self.plan_notes(&mut plan, notes).await?;
         self.settle_plan(&mut plan).await?;
         Ok(plan)
     }
@@ -183,6 +193,7 @@ impl Delivery {
             && plan.links.is_empty()
             && plan.unlinked.is_empty()
             && plan.hints.is_empty()
+            && plan.to_tell.is_empty()
             && plan.known.is_empty();
         if !nothing {
             let _recording = self.recording.lock().await;
@@ -203,6 +214,8 @@ impl Delivery {
                 problems::over_all(&tx, self.portal, &plan.settled, cause).await?;
             }
             self.make_peace(&tx, &plan.peace).await?;
+            let notes = plan.to_tell.iter().map(|deal| notes::intent(*deal, self.now())).collect();
+            outbox::add(&tx, self.portal, notes).await?;
             problems::hint(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
             tx.commit().await?;
         }

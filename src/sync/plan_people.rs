@@ -325,6 +325,7 @@ pub(super) fn planned(
         entity,
         target,
         deletes: false,
+        note: None,
         fields,
         comms,
         stored: Vec::new(),

@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::error::SyncError;
+use crate::bitrix::MomentForm;
 use crate::bitrix::multifield::Way;
 use crate::bitrix::{self, PortalClient};
 use crate::crypto::TenantKey;
 use crate::domain::desired::DealPlace;
-use crate::domain::{OwnerRule, Ownership, PortalId, StayStatus};
+use crate::domain::{Lang, OwnerRule, Ownership, PortalId, StayStatus};
 use crate::fidelio::{Source, SourceError};
 use crate::store::StoreError;
 use crate::store::sources::SourceRow;
@@ -27,6 +28,10 @@ pub struct PortalTerms {
     pub can_import: bool,
     /// How phones and e-mails are changed, as far as it is known (facts §7.3).
     pub multifield: Way,
+    /// How moments are written into its filters, as far as it is known.
+    pub moments: Option<MomentForm>,
+    /// The language its people are written to.
+    pub lang: Lang,
     /// What becomes of people's own edits and deletions.
     pub ownership: Ownership,
     /// After this long an unanswered request cannot commit any more.
@@ -50,6 +55,8 @@ pub trait Portals: Send + Sync {
     async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
     /// How phones and e-mails are changed was found out.
     async fn learned(&self, _portal: PortalId, _way: Way) {}
+    /// How moments are written into filters was found out.
+    async fn learned_moments(&self, _portal: PortalId, _form: MomentForm) {}
     /// A call failed in a way that concerns the whole portal: its state changes, so that work on it stops.
     async fn failed(&self, portal: PortalId, error: &bitrix::Error);
 }

@@ -182,7 +182,7 @@ impl Delivery {
         let held = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
         let mut sent: HashMap<i64, Fields> = HashMap::new();
         for (id, sealed) in outbox::open_writes(&tx, self.portal, entity.type_id(), &ids).await? {
-            sent.insert(id, self.open_write(&sealed)?.after);
+            sent.entry(id).or_default().extend(self.open_write(&sealed)?.after);
         }
         let now = self.now();
         let (mut saved, mut intents, mut problems, mut changed) = (Vec::new(), Vec::new(), Vec::new(), 0);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
 use super::answers::{ms, of_portal};
@@ -11,9 +11,10 @@ use super::engine::Engine;
 use super::error::SyncError;
 use super::jobs::{Ended, Finished};
 use super::lanes::Delivery;
+use super::owned::portal_time;
 use super::reread::Seen;
 use crate::bitrix::crm::{item_find, items, items_of};
-use crate::bitrix::{PAGE, Priority};
+use crate::bitrix::{Answer, Call, Error, MomentForm, PAGE, Priority};
 use crate::domain::crm::read_id;
 use crate::domain::{CrmEntity, PortalId};
 use crate::store::crm_index::{self, ScanRow};
@@ -116,9 +117,11 @@ impl Delivery {
             return Ok(0);
         }
         let portal = |error| SyncError::Portal { portal: self.portal, error };
+        let deltas = due.iter().any(|(_, scan)| scan.complete);
+        let form = if deltas { self.moments(priority).await.map_err(portal)? } else { MomentForm::Utc };
         let mut calls = Vec::new();
         for (entity, scan) in &due {
-            let (select, mut filter) = self.question(*entity, scan);
+            let (select, mut filter) = self.question(*entity, scan, form);
             filter.insert(">id".into(), json!(scan.after_id));
             let select: Vec<&str> = select.iter().map(String::as_str).collect();
             calls.push(item_find(super::wire(*entity), &select, Value::Object(filter)));
@@ -141,7 +144,7 @@ impl Delivery {
             let mut more = rows.len() >= PAGE;
             changed += self.take_page(entity, &mut scan, &rows, asked_at).await?;
             if more {
-                let (select, filter) = self.question(entity, &scan);
+                let (select, filter) = self.question(entity, &scan, form);
                 let select: Vec<&str> = select.iter().map(String::as_str).collect();
                 let listing = items(super::wire(entity), &select, filter);
                 let mut pager = self.client.list_all(priority, listing).after(scan.after_id);
@@ -166,14 +169,54 @@ impl Delivery {
         Ok(changed)
     }
 
-    fn question(&self, entity: CrmEntity, scan: &ScanRow) -> (Vec<String>, Map<String, Value>) {
+    fn question(&self, entity: CrmEntity, scan: &ScanRow, form: MomentForm) -> (Vec<String>, Map<String, Value>) {
         let mut filter = Map::new();
         if scan.complete {
-            filter.insert(">=updatedTime".into(), json!(scan.watermark));
+            let since = portal_time(&scan.watermark).map_or_else(|| scan.watermark.clone(), |ms| form.since(ms));
+            filter.insert(">=updatedTime".into(), json!(since));
             return (self.select(entity), filter);
         }
         let indexed = INDEXED.iter().filter(|(of, _)| *of == entity).flat_map(|(_, names)| names.iter());
         (indexed.map(|name| (*name).to_owned()).collect(), filter)
+    }
+
+    /// How this portal reads a moment: told by a record whose time is known, which must be found from that moment on and
+    /// not from a second later.
+    async fn moments(&self, priority: Priority) -> Result<MomentForm, Error> {
+        let known = self.lanes().moments.or(self.ground.terms.moments);
+        if let Some(form) = known {
+            return Ok(form);
+        }
+        let firsts: Vec<Call> =
+            CrmEntity::ALL.iter().map(|of| item_find(super::wire(*of), &["id", "updatedTime"], json!({}))).collect();
+        let mut sample = None;
+        for (entity, answer) in CrmEntity::ALL.into_iter().zip(self.many(priority, &firsts).await?) {
+            let answer = answer?;
+            let read = |item: &Value| {
+                let at = DateTime::parse_from_rfc3339(item.get("updatedTime")?.as_str()?).ok()?;
+                Some((entity, item.get("id").and_then(read_id)?, at))
+            };
+            sample = sample.or(items_of(&answer).into_iter().find_map(read));
+        }
+        // Nothing there: nothing to miss, and nothing to learn from.
+        let Some((entity, id, at)) = sample else { return Ok(MomentForm::Utc) };
+        let forms = MomentForm::candidates(at.offset().local_minus_utc());
+        let since = |form: &MomentForm, ms| {
+            item_find(super::wire(entity), &["id"], json!({"@id": [id], ">=updatedTime": form.write(ms)}))
+        };
+        let ms = at.timestamp_millis();
+        let calls: Vec<Call> = forms.iter().flat_map(|form| [since(form, ms), since(form, ms + 1_000)]).collect();
+        let found = |answer: &Result<Answer, Error>| answer.as_ref().ok().map(|answer| !items_of(answer).is_empty());
+        let answers = self.many(priority, &calls).await?;
+        let told: Vec<Option<bool>> = answers.iter().map(found).collect();
+        let right = forms.iter().zip(told.chunks(2)).find(|(_, told)| matches!(told, [Some(true), Some(false)]));
+        let Some((form, _)) = right else {
+            tracing::warn!(portal = %self.portal, "no form of a moment is read rightly; it is tried again");
+            return Ok(MomentForm::Utc);
+        };
+        self.lanes().moments = Some(*form);
+        self.engine.0.deps.portals.learned_moments(self.portal, *form).await;
+        Ok(*form)
     }
 
     async fn take_page(
@@ -207,7 +250,7 @@ impl Delivery {
     }
 }
 
-/// A moment as the filter takes it.
+/// A moment as the watermark keeps it.
 fn stamp(ms: i64) -> String {
-    DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default().format("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+    MomentForm::Utc.write(ms)
 }

@@ -7,6 +7,7 @@ use super::answers::{Outcome, ms, of_portal};
 use super::error::SyncError;
 use super::jobs::{Ended, Finished};
 use super::lanes::Delivery;
+use super::notes::NOTE;
 use super::plan::Planned;
 use super::strangers::REINSTALLED;
 use crate::bitrix::{Class, Priority};
@@ -75,6 +76,7 @@ impl Delivery {
                 kind: match write.target {
                     0 => "create",
                     _ if write.deletes => "delete",
+                    _ if write.note.is_some() => NOTE,
                     _ => "update",
                 },
                 write: self.seal_write(write)?,

@@ -9,6 +9,7 @@ use super::answers::{Written, ms};
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::{DUPLICATE_MARK, found_again};
+use super::notes::NOTE;
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{COMMANDS, Call, Class, Error, Priority};
 use crate::domain::CrmEntity;
@@ -53,16 +54,26 @@ impl Delivery {
             outbox::adopt(&tx, self.portal, self.lease.fence(), &ids, now).await?.into_iter().collect();
         tx.commit().await?;
         self.engine.step("settle.taken")?;
-        let (mut creates, mut updates) = (Vec::new(), Vec::new());
+        let (mut creates, mut updates, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows.into_iter().filter(|row| taken.contains(&row.id)) {
             let (Some(entity), Some(sealed)) = (CrmEntity::from_type_id(row.entity), row.write.as_ref()) else {
                 continue;
             };
             let written = self.open_write(sealed)?;
-            if row.target == 0 { creates.push(Open { row, entity, written }) } else { updates.push((entity, row)) }
+            if row.write_kind == NOTE {
+                notes.push((row, written));
+            } else if row.target == 0 {
+                creates.push(Open { row, entity, written })
+            } else {
+                updates.push((entity, row))
+            }
         }
         let result = match self.settle_updates(&updates).await {
             Ok(()) => self.settle_creates(&creates).await,
+            error => error,
+        };
+        let result = match result {
+            Ok(()) => self.settle_notes(&notes).await?.map_err(Failed::Portal),
             error => error,
         };
         self.engine.step("settle.done")?;

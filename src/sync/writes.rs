@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::lanes::Delivery;
 use super::plan::Planned;
-use crate::bitrix::crm::{IMPORT_ROWS, batch_import, item_add, item_delete, item_update};
+use crate::bitrix::crm::{IMPORT_ROWS, batch_import, comment_add, item_add, item_delete, item_update};
 use crate::bitrix::multifield::{self, Edit, Kind, Stored, Way};
 use crate::bitrix::{COMMANDS, Call};
 use crate::domain::change_set::{CommStep, bare};
@@ -27,6 +27,7 @@ pub(super) enum CommandKind {
     Import,
     Update,
     Delete,
+    Note,
 }
 
 /// How much of a request's longest duration is aimed at: the portal ends a request at its cap.
@@ -62,6 +63,7 @@ impl Delivery {
                 _ if importing => CommandKind::Import,
                 0 => CommandKind::Add,
                 _ if write.deletes => CommandKind::Delete,
+                _ if write.note.is_some() => CommandKind::Note,
                 _ => CommandKind::Update,
             };
             let needs = if importing {
@@ -106,6 +108,12 @@ impl Delivery {
                     Some((_, rows)) => rows.push(at),
                     None => imported.push((write.entity, vec![at])),
                 }
+            } else if let Some(text) = &write.note {
+                commands.push(Command {
+                    call: comment_add(write.target, text),
+                    kind: CommandKind::Note,
+                    writes: vec![at],
+                });
             } else if write.deletes {
                 commands.push(Command {
                     call: item_delete(super::wire(write.entity), write.target),

@@ -5,7 +5,7 @@ use url::Url;
 use crate::bitrix::Call;
 use crate::bitrix::crm::Entity;
 use crate::bitrix::setup::{self, NewField};
-use crate::domain::StayStatus;
+use crate::domain::{Lang, StayStatus};
 
 pub const ORIGINATOR: &str = "fidelio-bitrix24";
 pub const PIPELINE_ORIGIN: &str = "stays";
@@ -63,6 +63,12 @@ pub const FIELDS: &[Field] = &[
     field(Contact, "FB24_LAST_STAY", "date", "Последнее проживание", "Last stay"),
     profile(Company),
 ];
+
+/// What people call a field of ours on a deal.
+pub fn field_title(lang: Lang, full_name: &str) -> Option<&'static str> {
+    let field = FIELDS.iter().find(|field| field.owner == Deal && field.full_name() == full_name)?;
+    Some(if lang == Lang::Ru { field.ru } else { field.en })
+}
 
 impl Field {
     pub fn full_name(&self) -> String {

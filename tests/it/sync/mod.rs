@@ -13,6 +13,8 @@ mod late;
 mod looks;
 mod lost;
 mod mappings;
+mod moments;
+mod notes;
 mod owned;
 mod people;
 mod putbacks;

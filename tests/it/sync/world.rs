@@ -9,13 +9,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 use fb24_sandbox::portal::{Entity as Kind, Portal, PortalClock, PortalOptions, Record};
 use fidelio_bitrix24::bitrix::crm::Entity as CrmKind;
 use fidelio_bitrix24::bitrix::{
-    self, AllowanceStore, Client, LogEntry, OAuthHosts, PortalAddress, PortalClient, Priority, RequestLog, TokenSource,
-    setup,
+    self, AllowanceStore, Client, LogEntry, MomentForm, OAuthHosts, PortalAddress, PortalClient, Priority, RequestLog,
+    TokenSource, setup,
 };
 use fidelio_bitrix24::clock::{Clock, ManualClock};
 use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::{
-    Currency, HotelCode, HotelId, Known, OwnerRule, Ownership, PortalId, Profile, ProfileNumber, Stay, StayStatus,
+    Currency, HotelCode, HotelId, Known, Lang, OwnerRule, Ownership, PortalId, Profile, ProfileNumber, Stay, StayStatus,
 };
 use fidelio_bitrix24::fidelio::{Source, demo};
 use fidelio_bitrix24::net::Guard;
@@ -90,6 +90,9 @@ impl Portals for Node {
     async fn learned(&self, _: PortalId, way: bitrix::multifield::Way) {
         self.terms.lock().unwrap().multifield = way;
     }
+    async fn learned_moments(&self, _: PortalId, form: MomentForm) {
+        self.terms.lock().unwrap().moments = Some(form);
+    }
     async fn failed(&self, _: PortalId, _: &bitrix::Error) {
         self.failures.fetch_add(1, Ordering::SeqCst);
     }
@@ -126,6 +129,8 @@ pub fn terms() -> PortalTerms {
         stages: stages.into_iter().map(|(status, stage)| (status, stage.to_owned())).collect(),
         can_import: true,
         multifield: bitrix::multifield::Way::Unknown,
+        moments: Some(MomentForm::Utc),
+        lang: Lang::Ru,
         ownership: Ownership::default(),
         request_cap: CAP,
     }

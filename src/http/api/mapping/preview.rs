@@ -102,6 +102,7 @@ impl MappingPreviewRecord {
             Subject::Stay(_, number) => format!("stay:{hotel}:{number}"),
             Subject::Profile(_, number) => format!("profile:{hotel}:{number}"),
             Subject::Crm(entity, id) => format!("crm:{}:{id}", entity.word()),
+            Subject::Note(deal) => format!("note:deal:{deal}"),
         };
         Self {
             subject,

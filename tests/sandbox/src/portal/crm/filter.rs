@@ -158,17 +158,20 @@ fn condition(table: &Table, name: &str, value: &Value) -> RestResult<Condition> 
         Op::Differs if list => Op::NotIn,
         other => other,
     };
-    let values: Vec<String> = raw.into_iter().map(|text| normal(target, text)).collect();
+    let values: Vec<String> = raw.into_iter().map(|text| normal(target, text, table.wall_times)).collect();
     let numbers = values.iter().map(|text| text.parse().ok()).collect();
     Ok(Condition { target, op, values, numbers })
 }
 
 /// Brings a filter value to the form the cell is kept in.
-fn normal(target: Target, text: String) -> String {
+fn normal(target: Target, text: String, wall: bool) -> String {
     let Target::Field(_, kind) = target else { return text };
     match kind {
         Kind::Date => cell::date(&text).map_or(text, |date| date.to_string()),
-        Kind::Time => cell::moment(&text).map_or(text, |unix| unix.to_string()),
+        Kind::Time => {
+            let read = if wall { text.get(..19).unwrap_or(&text) } else { &text };
+            cell::moment(read).map_or(text, |unix| unix.to_string())
+        }
         Kind::Bit => if matches!(text.as_str(), "Y" | "1" | "true") { "1" } else { "0" }.to_owned(),
         Kind::Flag if text == "1" || text == "true" => "Y".to_owned(),
         Kind::Flag if text == "0" || text.is_empty() => "N".to_owned(),

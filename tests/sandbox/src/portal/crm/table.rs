@@ -66,6 +66,8 @@ pub struct Table {
     pub entity: Entity,
     /// Its fields.
     pub schema: Schema,
+    /// Filters go by the server's own zone, whatever offset a moment has.
+    pub wall_times: bool,
     rows: BTreeMap<i64, Row>,
     index: BTreeSet<(u16, u64, i64)>,
     comms: BTreeSet<(u64, i64)>,
@@ -79,6 +81,7 @@ impl Table {
         Self {
             entity,
             schema: Schema::new(entity),
+            wall_times: false,
             rows: BTreeMap::new(),
             index: BTreeSet::new(),
             comms: BTreeSet::new(),

@@ -106,6 +106,14 @@ impl Portal {
         result
     }
 
+    /// Filters go by the server's own zone from now on, whatever offset a moment has.
+    pub fn filter_by_wall(&self) {
+        let mut state = self.shared.lock();
+        for entity in Entity::ALL {
+            state.crm.tables.of_mut(entity).wall_times = true;
+        }
+    }
+
     /// Adds a robot.
     pub fn add_robot(&self, robot: Robot) {
         self.shared.lock().crm.robots.push(robot);

@@ -1,0 +1,186 @@
+//! Notes in a deal's timeline: what was put back there, whose edit that was, and why (product §2.6). A note is owed from
+//! the moment its put-back is planned, and told once that has come true; several are told as one.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::answers::Written;
+use super::decide::RANK_DEAL;
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::plan::{Due, Plan, Planned};
+use super::plan_deals::LOOK_AGAIN_MS;
+use super::plan_people::planned;
+use crate::bitrix::crm::comments_of;
+use crate::bitrix::{COMMANDS, Call, Error, Priority};
+use crate::clock::wall_of;
+use crate::domain::change_set::ChangeSet;
+use crate::domain::{CrmEntity, Fields, Lang, Subject};
+use crate::portal::plan::field_title;
+use crate::store::crm_records::{self, RecordRow};
+use crate::store::outbox::{self, Intent, NewIntent, OutboxRow};
+use crate::store::{Tx, links};
+
+/// `outbox.write_kind`
+pub(super) const NOTE: &str = "note";
+
+/// A deal's timeline has something to be told.
+pub(super) fn intent(deal: i64, now: i64) -> NewIntent {
+    NewIntent {
+        subject: Subject::Note(deal).to_string(),
+        intent: Intent::Sync,
+        priority: super::lane(Priority::Live),
+        rank: RANK_DEAL,
+        not_before: 0,
+        seen_at: now,
+    }
+}
+
+impl Delivery {
+    /// What of these writes takes a person's value away is owed a note.
+    pub(super) fn owe(&self, record: &RecordRow, judged: &mut RecordRow, set: &ChangeSet) {
+        let ownership = &self.ground.terms.ownership;
+        if record.entity == CrmEntity::Deal && ownership.put_back && ownership.notes {
+            judged.putbacks.owe(&set.write, &record.fields);
+        }
+    }
+
+    pub(super) async fn plan_notes(&self, plan: &mut Plan, due: Vec<(Due, i64)>) -> Result<(), SyncError> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = due.iter().map(|(_, id)| *id).collect();
+        let records = crm_records::load(self.db(), self.portal, &self.key, CrmEntity::Deal, &ids).await?;
+        let mut zones: HashMap<i64, String> = HashMap::new();
+        for link in links::of_records(self.db(), self.portal, CrmEntity::Deal, &ids).await? {
+            let hotel = link.subject.parse().ok().and_then(|subject: Subject| subject.hotel());
+            let hotel = hotel.and_then(|hotel| self.ground.hotels.get(&hotel));
+            zones.extend(hotel.map(|hotel| (link.crm_id, hotel.timezone.clone())));
+        }
+        for (due, id) in due {
+            let record = records.get(&id).filter(|record| !record.deleted && !record.putbacks.owed().is_empty());
+            let (Some(record), Some(zone)) = (record, zones.get(&id)) else {
+                plan.dropped.push(due.pair());
+                continue;
+            };
+            let (flying, held) = {
+                let (lanes, record) = (self.lanes(), (CrmEntity::Deal, id));
+                (lanes.flight.records.contains(&record), lanes.open.contains(&record))
+            };
+            if flying {
+                self.lanes().waiting.insert(due.row.id);
+            } else if held {
+                plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS));
+            } else if !record.putbacks.may_tell(self.now()) {
+                plan.dropped.push(due.pair());
+                let mut row = record.clone();
+                row.putbacks.forget_notes();
+                plan.known.push(row);
+            } else {
+                let at = wall_of(self.now(), zone).format("%d.%m.%Y %H:%M:%S").to_string();
+                let text = text(self.ground.terms.lang, record, &at);
+                let write = planned(&due, CrmEntity::Deal, id, Fields::new(), Vec::new(), Fields::new(), text.clone());
+                plan.writes.push(Planned { note: Some(text), ..write });
+            }
+        }
+        Ok(())
+    }
+
+    /// These notes stand in their timelines, or never will.
+    pub(super) async fn told(&self, tx: &Tx, notes: &[(i64, i64, i64)]) -> Result<(), SyncError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i64> = notes.iter().map(|(deal, ..)| *deal).collect();
+        let held = crm_records::load(tx, self.portal, &self.key, CrmEntity::Deal, &ids).await?;
+        let mut rows: Vec<RecordRow> = held.into_values().collect();
+        rows.iter_mut().for_each(|row| row.putbacks.told(self.now()));
+        crm_records::save(tx, self.portal, &self.key, &rows).await?;
+        let done: Vec<(i64, i64)> = notes.iter().map(|(_, row, seq)| (*row, *seq)).collect();
+        outbox::done(tx, self.portal, self.lease.fence(), &done).await?;
+        Ok(())
+    }
+
+    /// Notes of unknown outcome: whether they stand in their timelines.
+    pub(super) async fn settle_notes(&self, open: &[(OutboxRow, Written)]) -> Result<Result<(), Error>, SyncError> {
+        let calls: Vec<Call> = open.iter().map(|(row, _)| comments_of(row.target)).collect();
+        let (mut told, mut again) = (Vec::new(), Vec::new());
+        for (rows, calls) in open.chunks(COMMANDS).zip(calls.chunks(COMMANDS)) {
+            let answers = match self.many(Priority::Live, calls).await {
+                Ok(answers) => answers,
+                Err(error) => return Ok(Err(error)),
+            };
+            for ((row, written), answer) in rows.iter().zip(answers) {
+                let answer = match answer {
+                    Ok(answer) => answer,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let comments = answer.result.as_array().map(Vec::as_slice).unwrap_or_default();
+                let text = |comment: &Value| {
+                    comment.get("COMMENT").and_then(Value::as_str).map(str::trim) == Some(&written.mark)
+                };
+                if comments.iter().any(text) {
+                    told.push((row.target, row.id, row.seq));
+                } else {
+                    again.push(row.id);
+                }
+            }
+        }
+        let tx = self.db().begin().await?;
+        self.told(&tx, &told).await?;
+        outbox::wait_again(&tx, self.portal, self.lease.fence(), &again, 0).await?;
+        tx.commit().await.map_err(SyncError::from)?;
+        Ok(Ok(()))
+    }
+}
+
+/// The moment makes it one of its kind, by which it is found again.
+fn text(lang: Lang, record: &RecordRow, at: &str) -> String {
+    let fields: Vec<String> = record
+        .putbacks
+        .owed()
+        .iter()
+        .filter_map(|field| title(lang, field))
+        .map(|title| format!("«{title}»"))
+        .collect();
+    let fields = fields.join(", ");
+    let editor = record.updated_by;
+    match lang {
+        Lang::Ru => {
+            let who = if editor > 0 {
+                format!("сотрудник № {editor}")
+            } else {
+                "робот портала".to_owned()
+            };
+            format!(
+                "Fidelio: возвращены значения отеля в полях {fields}. Их изменил {who}, но эти поля ведёт Fidelio. Если \
+                 значение неверно, исправьте его в Fidelio. Возврат можно выключить в настройках приложения. {at}"
+            )
+        }
+        Lang::En => {
+            let who = if editor > 0 { format!("user {editor}") } else { "a robot of the portal".to_owned() };
+            format!(
+                "Fidelio: the hotel's values were put back in {fields}. They had been changed by {who}, but Fidelio fills \
+                 these fields. If a value is wrong, correct it in Fidelio. Putting back can be turned off in the \
+                 application's settings. {at}"
+            )
+        }
+    }
+}
+
+/// A field as people know it; those that only go along with another one have no name of their own.
+fn title(lang: Lang, field: &str) -> Option<String> {
+    let (ru, en) = match field {
+        "title" => ("Название", "Title"),
+        "stageId" => ("Стадия", "Stage"),
+        "opportunity" => ("Сумма", "Amount"),
+        "begindate" => ("Дата начала", "Start date"),
+        "closedate" => ("Дата завершения", "End date"),
+        "contactIds" => ("Контакты", "Contacts"),
+        "companyId" => ("Компания", "Company"),
+        "currencyId" | "isManualOpportunity" => return None,
+        own => return Some(field_title(lang, own).unwrap_or(own).to_owned()),
+    };
+    Some(if lang == Lang::Ru { ru } else { en }.to_owned())
+}
