@@ -419,7 +419,7 @@ const TABLES: &[&str] = &[
         started_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, hotel_id)
     )",
-    // `kind`: `import`, or `estimate` of one.
+    // `kind`: `import`, `estimate` of one, `reconciliation`.
     "CREATE TABLE job (
         id TEXT NOT NULL PRIMARY KEY,
         portal_id BIGINT NOT NULL,
@@ -433,6 +433,17 @@ const TABLES: &[&str] = &[
         started_by BIGINT NOT NULL,
         created_at BIGINT NOT NULL,
         updated_at BIGINT NOT NULL
+    )",
+    // What reconciliations found. No guest's data.
+    "CREATE TABLE drift (
+        portal_id BIGINT NOT NULL,
+        job TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        arrival TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        found_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, job, subject, cause)
     )",
     // What an estimate that is under way has met.
     "CREATE TABLE estimated (

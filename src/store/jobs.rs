@@ -12,18 +12,34 @@ pub enum JobKind {
     Import,
     /// Counts what an import would bring.
     Estimate,
+    Reconciliation,
+}
+
+/// Jobs of a family: one of them at a time is under way at a hotel.
+pub type Family = &'static [JobKind];
+
+pub const IMPORTS: Family = &[JobKind::Import, JobKind::Estimate];
+pub const RECONCILIATIONS: Family = &[JobKind::Reconciliation];
+
+fn words(family: Family) -> String {
+    family.iter().map(|kind| format!("'{}'", kind.word())).collect::<Vec<_>>().join(", ")
 }
 
 impl JobKind {
+    fn family(self) -> Family {
+        if RECONCILIATIONS.contains(&self) { RECONCILIATIONS } else { IMPORTS }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Import => "import",
             Self::Estimate => "estimate",
+            Self::Reconciliation => "reconciliation",
         }
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        [Self::Import, Self::Estimate]
+        [Self::Import, Self::Estimate, Self::Reconciliation]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("job.kind"))
@@ -66,15 +82,19 @@ fn read(row: &Row) -> Result<JobRow, StoreError> {
     })
 }
 
-/// Queues a job; `false`: another one of the hotel is not over.
+/// Queues a job; `false`: another one of the hotel and the family is not over.
 pub async fn create(tx: &Tx, portal: PortalId, job: &JobRow, by: i64) -> Result<bool, StoreError> {
+    let sql = format!(
+        "INSERT INTO job (id, portal_id, hotel_id, state, kind, from_date, to_date, progress, started_by,
+            created_at, updated_at)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10
+         WHERE NOT EXISTS (SELECT 1 FROM job WHERE portal_id = $2 AND hotel_id = $3
+            AND state IN ('queued', 'running', 'paused') AND kind IN ({}))",
+        words(job.kind.family())
+    );
     let touched = tx
         .execute(
-            "INSERT INTO job (id, portal_id, hotel_id, state, kind, from_date, to_date, progress, started_by,
-                created_at, updated_at)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10
-             WHERE NOT EXISTS (SELECT 1 FROM job WHERE portal_id = $2 AND hotel_id = $3
-                AND state IN ('queued', 'running', 'paused'))",
+            &sql,
             args![
                 job.id.as_str(),
                 portal.0,
@@ -97,8 +117,15 @@ pub async fn get(db: &Db, portal: PortalId, id: &str) -> Result<Option<JobRow>, 
     db.rows(&sql, args![portal.0, id]).await?.first().map(read).transpose()
 }
 
-pub async fn list(db: &Db, portal: PortalId, hotel: Option<HotelId>, limit: i64) -> Result<Vec<JobRow>, StoreError> {
-    let mut sql = format!("SELECT {COLUMNS} FROM job WHERE portal_id = $1");
+/// The latest first.
+pub async fn list(
+    db: &Db,
+    portal: PortalId,
+    hotel: Option<HotelId>,
+    family: Family,
+    limit: i64,
+) -> Result<Vec<JobRow>, StoreError> {
+    let mut sql = format!("SELECT {COLUMNS} FROM job WHERE portal_id = $1 AND kind IN ({})", words(family));
     let mut values = args![portal.0, limit];
     if let Some(hotel) = hotel {
         sql.push_str(" AND hotel_id = $3");
@@ -109,11 +136,22 @@ pub async fn list(db: &Db, portal: PortalId, hotel: Option<HotelId>, limit: i64)
 }
 
 /// Jobs that want to go on, the oldest first.
-pub async fn unfinished(db: &Db, portal: PortalId) -> Result<Vec<JobRow>, StoreError> {
+pub async fn unfinished(db: &Db, portal: PortalId, family: Family) -> Result<Vec<JobRow>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM job WHERE portal_id = $1 AND state IN ('queued', 'running') ORDER BY created_at, id"
+        "SELECT {COLUMNS} FROM job WHERE portal_id = $1 AND state IN ('queued', 'running') AND kind IN ({})
+         ORDER BY created_at, id",
+        words(family)
     );
     db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
+}
+
+/// Portals with a job of the family that wants to go on.
+pub async fn portals(db: &Db, family: Family) -> Result<Vec<PortalId>, StoreError> {
+    let sql = format!(
+        "SELECT DISTINCT portal_id FROM job WHERE state IN ('queued', 'running') AND kind IN ({})",
+        words(family)
+    );
+    db.rows(&sql, args![]).await?.iter().map(|row| Ok(PortalId(row.get("portal_id")?))).collect()
 }
 
 /// Moves a job from one of `from` to `to`; `false`: it was in another state.

@@ -30,6 +30,7 @@ pub mod problems;
 pub mod profiles;
 pub mod provenance;
 pub mod purge;
+pub mod reconciliations;
 pub mod request_log;
 pub mod roles;
 pub mod source_reading;

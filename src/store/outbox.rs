@@ -66,6 +66,30 @@ pub struct OutboxRow {
     pub write: Option<Vec<u8>>,
 }
 
+impl OutboxRow {
+    /// A row that is not there: what would be sent if the subject were due.
+    pub fn imagined(subject: String, priority: i32) -> Self {
+        Self {
+            id: 0,
+            subject,
+            intent: Intent::Sync,
+            priority,
+            rank: 0,
+            seq: 0,
+            state: WAITING,
+            attempts: 0,
+            not_before: 0,
+            seen_at: 0,
+            fence: 0,
+            hold_until: 0,
+            entity: 0,
+            target: 0,
+            write_kind: String::new(),
+            write: None,
+        }
+    }
+}
+
 pub(super) const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, not_before, seen_at, fence, hold_until, \
                        entity, target, write_kind, write_sealed";
 

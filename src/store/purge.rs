@@ -34,6 +34,7 @@ pub const PURGED: &[&str] = &[
     "provenance",
     "mapping",
     "mapping_job",
+    "drift",
     "estimated",
     "job",
     "source",

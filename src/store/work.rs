@@ -34,11 +34,6 @@ pub async fn to_scan(db: &Db, now: i64) -> Result<Vec<PortalId>, StoreError> {
     portals(db, "SELECT DISTINCT portal_id FROM crm_scan WHERE phase = 'delta' AND next_at <= $1", args![now]).await
 }
 
-/// Portals with an import that wants to go on.
-pub async fn to_import(db: &Db) -> Result<Vec<PortalId>, StoreError> {
-    portals(db, "SELECT DISTINCT portal_id FROM job WHERE state IN ('queued', 'running')", args![]).await
-}
-
 /// Portals with records to be taken along to another mapping.
 pub async fn to_remap(db: &Db) -> Result<Vec<PortalId>, StoreError> {
     portals(db, "SELECT DISTINCT portal_id FROM mapping_job WHERE phase <> 'done'", args![]).await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::engine::Engine;
-use crate::store::{StoreError, work};
+use crate::store::{StoreError, reconciliations, work};
 use crate::telemetry::metrics as names;
 
 fn number(count: i64) -> f64 {
@@ -38,6 +38,8 @@ impl Engine {
         for (table, rows) in work::table_rows(&self.0.deps.db).await? {
             metrics::gauge!(names::STORE_ROWS, "table" => table).set(number(rows));
         }
+        let drift = reconciliations::outstanding(&self.0.deps.db).await?;
+        metrics::gauge!(names::RECONCILIATION_DRIFT).set(number(drift));
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! An import at work: one window of arrivals a step, under the hotel's lease, so that polls come in between.
+//! Imports and what else reads a hotel window by window at work: one window of arrivals a step, under the hotel's lease, so
+//! that polls come in between.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use super::strangers::{Guarded, REINSTALLED};
 use crate::domain::{Change, Entity, PortalId};
 use crate::fidelio::{Read, Sink, Source, SourceError};
 use crate::store::imports;
-use crate::store::jobs::{self, JobKind, JobRow};
+use crate::store::jobs::{self, Family, IMPORTS, JobKind, JobRow, RECONCILIATIONS};
 use crate::store::sources;
 
 /// Failed reads in a row after which an import gives up and says why.
@@ -68,9 +69,18 @@ impl Sink for Counting {
 impl Engine {
     /// One step of the portal's oldest import that can go on; `false`: there is none.
     pub async fn import_step(&self, portal: PortalId) -> Result<bool, SyncError> {
+        self.job_step(portal, IMPORTS).await
+    }
+
+    /// The same of a reconciliation.
+    pub async fn reconcile_step(&self, portal: PortalId) -> Result<bool, SyncError> {
+        self.job_step(portal, RECONCILIATIONS).await
+    }
+
+    async fn job_step(&self, portal: PortalId, family: Family) -> Result<bool, SyncError> {
         let deps = &self.0.deps;
         let now = deps.clock.now_ms();
-        for job in jobs::unfinished(&deps.db, portal).await? {
+        for job in jobs::unfinished(&deps.db, portal, family).await? {
             let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
             if cursor.not_before > now {
                 continue;
@@ -92,6 +102,8 @@ impl Engine {
             return match job.kind {
                 JobKind::Import => self.finish_import(portal, job).await,
                 JobKind::Estimate => self.finish_estimate(portal, job).await,
+                // Boxed, here and below: the step of an import need not have room for it.
+                JobKind::Reconciliation => Box::pin(self.compare_portal(portal, job, cursor)).await,
             };
         }
         let turn = self.turn(format!("hotel:{}", job.hotel));
@@ -126,14 +138,19 @@ impl Engine {
             Ok(source) => source,
             Err(error) => return self.put_off(portal, job, cursor, error).await,
         };
-        if job.kind == JobKind::Estimate {
-            return self.count(portal, job, cursor, source.as_ref(), lease, windows).await;
+        let source = source.as_ref();
+        match job.kind {
+            JobKind::Import => {}
+            JobKind::Estimate => return self.count(portal, job, cursor, source, lease, windows).await,
+            JobKind::Reconciliation => {
+                return Box::pin(self.compare_hotel(portal, job, cursor, &row, &key, source, lease, windows)).await;
+            }
         }
         let begun = deps.clock.now_ms();
         while let Some((from, to)) = windows.get(cursor.window).copied() {
             let mut intake = Intake::new(deps, lease, &key, portal, job.hotel, Self::import_priority());
             let what = Read::Arrivals { from, to };
-            let read = self.read_guarded(source.as_ref(), &what, &serde_json::Value::Null, &mut intake).await?;
+            let read = self.read_guarded(source, &what, &serde_json::Value::Null, &mut intake).await?;
             self.step("import.read")?;
             match read {
                 Guarded::Strangers => return self.fail_import(portal, job, cursor, REINSTALLED).await,
@@ -153,7 +170,7 @@ impl Engine {
     }
 
     /// A read failed: tried again later, or given up with its reason.
-    async fn put_off(
+    pub(super) async fn put_off(
         &self,
         portal: PortalId,
         job: &JobRow,
@@ -253,7 +270,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn fail_import(
+    pub(super) async fn fail_import(
         &self,
         portal: PortalId,
         job: &JobRow,

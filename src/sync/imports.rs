@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::engine::Engine;
 use super::error::SyncError;
+use super::reconcile::Course;
 use super::writes::CommandKind;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::{COMMANDS, Priority};
 use crate::domain::{HotelId, PortalId};
 use crate::store::imports::{self, Tally};
-use crate::store::jobs::{self, JobKind, JobRow};
+use crate::store::jobs::{self, IMPORTS, JobKind, JobRow};
 use crate::store::{hotels, source_reading};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +80,7 @@ impl ImportState {
         }
     }
 
-    fn read(word: &str) -> Self {
+    pub(super) fn read(word: &str) -> Self {
         [Self::Queued, Self::Running, Self::Paused, Self::Completed, Self::Cancelled]
             .into_iter()
             .find(|state| state.word() == word)
@@ -88,9 +89,9 @@ impl ImportState {
 }
 
 /// Arrivals so far back are imported unless another range is asked for (product §2.9).
-const BACK_DAYS: u64 = 30;
+pub(super) const BACK_DAYS: u64 = 30;
 /// "All that is booked": nobody books a room further ahead.
-const AHEAD_DAYS: u64 = 730;
+pub(super) const AHEAD_DAYS: u64 = 730;
 
 /// Where a job stands: kept with it, so that any node may go on at any point.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -105,6 +106,8 @@ pub(super) struct Cursor {
     pub failure: String,
     /// What it had done when it was completed: bookings of the range that come later are not its own.
     pub ended: Option<Progress>,
+    /// Of a reconciliation: how it goes on when its windows are read.
+    pub course: Course,
 }
 
 /// The range in the order in which people need it: today's and tomorrow's arrivals, those who arrived lately (among them
@@ -192,7 +195,7 @@ impl Engine {
     }
 
     pub async fn import(&self, portal: PortalId, id: &str) -> Result<Option<ImportView>, SyncError> {
-        match jobs::get(&self.0.deps.db, portal, id).await? {
+        match jobs::get(&self.0.deps.db, portal, id).await?.filter(|job| IMPORTS.contains(&job.kind)) {
             Some(job) => Ok(Some(self.import_view(portal, job).await?)),
             None => Ok(None),
         }
@@ -201,7 +204,7 @@ impl Engine {
     /// The latest first.
     pub async fn imports(&self, portal: PortalId, hotel: Option<HotelId>) -> Result<Vec<ImportView>, SyncError> {
         let mut views = Vec::new();
-        for job in jobs::list(&self.0.deps.db, portal, hotel, 20).await? {
+        for job in jobs::list(&self.0.deps.db, portal, hotel, IMPORTS, 20).await? {
             views.push(self.import_view(portal, job).await?);
         }
         Ok(views)
@@ -224,7 +227,7 @@ impl Engine {
 
     async fn move_import(&self, portal: PortalId, id: &str, from: &[&str], to: ImportState) -> Result<(), SyncError> {
         let deps = &self.0.deps;
-        if jobs::get(&deps.db, portal, id).await?.is_none() {
+        if jobs::get(&deps.db, portal, id).await?.is_none_or(|job| !IMPORTS.contains(&job.kind)) {
             return Err(SyncError::NotFound);
         }
         if !jobs::step(&deps.db, portal, id, from, to.word(), deps.clock.now_ms()).await? {
@@ -239,7 +242,7 @@ impl Engine {
 
     /// A paused import sends nothing more either, unless another one of the portal runs.
     pub(super) async fn import_paused(&self, portal: PortalId) -> Result<bool, SyncError> {
-        let jobs = jobs::list(&self.0.deps.db, portal, None, 20).await?;
+        let jobs = jobs::list(&self.0.deps.db, portal, None, IMPORTS, 20).await?;
         let any = |state: &str| jobs.iter().any(|job| job.state == state);
         Ok(any("paused") && !any("running"))
     }

@@ -10,6 +10,7 @@ use super::erase::allowed;
 use super::error::SyncError;
 use super::events::PAYLOAD;
 use super::lease::HeldLease;
+use super::reconcile_hotel::Audit;
 use super::strangers::any_stranger;
 use crate::bitrix::Priority;
 use crate::clock::Clock;
@@ -17,7 +18,7 @@ use crate::crypto::TenantKey;
 use crate::domain::{Change, Entity, HotelId, PortalId, Subject};
 use crate::fidelio::{Sink, SourceError};
 use crate::store::inbox::{InboxKind, NewRow};
-use crate::store::{Db, StoreError, inbox, profiles, source_reading, stays};
+use crate::store::{Db, StoreError, inbox, profiles, reconciliations, source_reading, stays};
 
 /// Takes the records of one read of one source.
 pub struct Intake<'a> {
@@ -35,6 +36,8 @@ pub struct Intake<'a> {
     pub trust: Trust,
     /// Records that were told as not understood, once they were asked for.
     pub unread: Option<HashSet<String>>,
+    /// Somebody wants to know what was not as it should be.
+    pub audit: Option<Audit>,
 }
 
 /// Whether known numbers are believed to stand for whom they stood.
@@ -70,6 +73,7 @@ impl<'a> Intake<'a> {
             taken: 0,
             trust: Trust::default(),
             unread: None,
+            audit: None,
         }
     }
 }
@@ -125,11 +129,21 @@ impl Intake<'_> {
         let changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
         let mut known = self.known(&changes).await?;
         let understood = self.understood(&changes).await?;
-        let mut fresh = Vec::new();
+        if let Some(audit) = &mut self.audit {
+            audit.meet(&changes);
+        }
+        let (mut fresh, mut drift) = (Vec::new(), Vec::new());
         for change in changes {
             let hash = content_hash(&self.key, &change)?;
             let subject = subject_of(self.hotel, &change).to_string();
-            if known.get(&subject) != Some(&hash) {
+            let held = known.get(&subject);
+            if let Some(audit) = self.audit.as_ref().filter(|_| held != Some(&hash)) {
+                if !audit.takes(held.is_some()) {
+                    continue;
+                }
+                drift.extend(audit.drift(&subject, held.is_some(), &change));
+            }
+            if held != Some(&hash) {
                 known.insert(subject.clone(), hash.clone());
                 fresh.push((subject, hash, change));
             }
@@ -165,6 +179,9 @@ impl Intake<'_> {
             return Err(SyncError::Elsewhere(format!("hotel:{}", self.hotel)));
         }
         inbox::add(&tx, self.portal, rows, self.clock.now_ms()).await?;
+        if let Some(audit) = &self.audit {
+            reconciliations::note(&tx, self.portal, &audit.job, &drift, self.clock.now_ms()).await?;
+        }
         self.over(&tx, &understood).await?;
         if let (Some((source, version)), Some(state)) = (self.position, state)
             && !source_reading::advance(&tx, self.portal, source, version, &state).await?

@@ -35,7 +35,7 @@ const AHEAD_DAYS: u64 = 14;
 /// So many at once are no deleted bookings: another property answers, or a backup was restored.
 const SINGLE: usize = 20;
 
-const MISSING: &str = "pms.missing";
+pub(super) const MISSING: &str = "pms.missing";
 const MANY: &str = "pms.missing_many";
 
 fn whole(hotel: HotelId) -> String {
@@ -169,7 +169,7 @@ impl Engine {
 }
 
 /// One problem a stay, or one for all where so many are gone that single ones would say nothing.
-fn problems_of(hotel: HotelId, absent: &[String]) -> Vec<NewProblem> {
+pub(super) fn problems_of(hotel: HotelId, absent: &[String]) -> Vec<NewProblem> {
     if absent.len() > SINGLE {
         return vec![NewProblem {
             hotel: Some(hotel),

@@ -68,6 +68,13 @@ pub(super) struct Seen {
     pub stored: Vec<multifield::Stored>,
 }
 
+/// What records turned out to be otherwise than we knew, each with who stands behind it.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    pub differs: Vec<(i64, Vec<String>)>,
+    pub deleted: Vec<(i64, Vec<String>)>,
+}
+
 impl Delivery {
     /// Which fields of a record are compared.
     pub(super) fn tracked(&self, entity: CrmEntity) -> BTreeMap<String, Kind> {
@@ -109,12 +116,25 @@ impl Delivery {
         })
     }
 
-    /// Reads records by id, at most [`READ_MOST`]; those that are not there are gone.
+    /// Reads records by id, at most [`READ_MOST`], and takes over what they hold.
     pub(super) async fn read(
         &self,
         priority: Priority,
         wanted: &BTreeMap<CrmEntity, BTreeSet<i64>>,
     ) -> Result<(), Error> {
+        let asked_at = self.now();
+        for (entity, seen, gone) in self.look_up(priority, wanted).await? {
+            self.apply(entity, seen, &gone, asked_at).await.map_err(|error| Error::store(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Reads records by id, at most [`READ_MOST`]; those that are not there are gone.
+    pub(super) async fn look_up(
+        &self,
+        priority: Priority,
+        wanted: &BTreeMap<CrmEntity, BTreeSet<i64>>,
+    ) -> Result<Vec<(CrmEntity, Vec<Seen>, Vec<i64>)>, Error> {
         let mut calls = Vec::new();
         let mut asked: Vec<(CrmEntity, Vec<i64>)> = Vec::new();
         for (entity, ids) in wanted {
@@ -126,7 +146,6 @@ impl Delivery {
                 asked.push((*entity, chunk.to_vec()));
             }
         }
-        let asked_at = self.now();
         let answers = self.many(priority, &calls).await?;
         let mut seen: BTreeMap<CrmEntity, Vec<Seen>> = BTreeMap::new();
         let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
@@ -139,11 +158,10 @@ impl Delivery {
             gone.entry(entity).or_default().extend(ids.into_iter().filter(|id| !there.contains(id)));
             seen.entry(entity).or_default().extend(records);
         }
-        for entity in CrmEntity::ALL {
-            let (seen, gone) = (seen.remove(&entity).unwrap_or_default(), gone.remove(&entity).unwrap_or_default());
-            self.apply(entity, seen, &gone, asked_at).await.map_err(|error| Error::store(error.to_string()))?;
-        }
-        Ok(())
+        let looked_up = CrmEntity::ALL
+            .into_iter()
+            .map(|entity| (entity, seen.remove(&entity).unwrap_or_default(), gone.remove(&entity).unwrap_or_default()));
+        Ok(looked_up.collect())
     }
 
     pub(super) async fn many(&self, priority: Priority, calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
@@ -166,11 +184,29 @@ impl Delivery {
             return Ok(0);
         }
         let _recording = self.recording.lock().await;
-        let ids: Vec<i64> = seen.iter().map(|record| record.id).chain(gone.iter().copied()).collect();
         let tx = self.db().begin().await?;
+        let applied = self.apply_in(&tx, entity, seen, gone, asked_at).await?;
+        tx.commit().await?;
+        Ok(applied.differs.len())
+    }
+
+    /// The same in the caller's transaction, who records nothing else meanwhile.
+    pub(super) async fn apply_in(
+        &self,
+        tx: &Tx,
+        entity: CrmEntity,
+        seen: Vec<Seen>,
+        gone: &[i64],
+        asked_at: i64,
+    ) -> Result<Applied, SyncError> {
+        let mut applied = Applied::default();
+        if seen.is_empty() && gone.is_empty() {
+            return Ok(applied);
+        }
+        let ids: Vec<i64> = seen.iter().map(|record| record.id).chain(gone.iter().copied()).collect();
         let mut linked: HashMap<i64, Vec<String>> = HashMap::new();
         let (mut made, mut attached): (HashSet<i64>, HashSet<i64>) = Default::default();
-        for link in links::of_records(&tx, self.portal, entity, &ids).await? {
+        for link in links::of_records(tx, self.portal, entity, &ids).await? {
             if link.origin == links::Origin::Created {
                 made.insert(link.crm_id);
             }
@@ -179,13 +215,13 @@ impl Delivery {
             }
             linked.entry(link.crm_id).or_default().push(link.subject);
         }
-        let held = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
+        let held = crm_records::load(tx, self.portal, &self.key, entity, &ids).await?;
         let mut sent: HashMap<i64, Fields> = HashMap::new();
-        for (id, sealed) in outbox::open_writes(&tx, self.portal, entity.type_id(), &ids).await? {
+        for (id, sealed) in outbox::open_writes(tx, self.portal, entity.type_id(), &ids).await? {
             sent.entry(id).or_default().extend(self.open_write(&sealed)?.after);
         }
         let now = self.now();
-        let (mut saved, mut intents, mut problems, mut changed) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let (mut saved, mut intents, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         let (mut older, mut peace) = (HashSet::new(), Vec::new());
         let (mut unlinked, mut back) = (Vec::new(), Vec::new());
         for record in &seen {
@@ -237,7 +273,7 @@ impl Delivery {
                 }));
             }
             if differs {
-                changed += 1;
+                applied.differs.push((record.id, subjects.clone()));
                 intents.extend(subjects.iter().map(|subject| look_at(entity, subject, now)));
             }
             if held.get(&record.id) != Some(&row) {
@@ -256,7 +292,7 @@ impl Delivery {
                 problems.push(refusal(subject, *id, "no_deal"));
             }
         }
-        links::forget(&tx, self.portal, entity, &never).await?;
+        links::forget(tx, self.portal, entity, &never).await?;
         for (id, subjects) in gone.iter().filter_map(|id| Some((id, linked.get(id)?))) {
             if never.contains(id) {
                 continue;
@@ -264,20 +300,20 @@ impl Delivery {
             let row = held.get(id).cloned().unwrap_or_else(|| RecordRow::new(entity, *id, Fields::new(), now));
             if !row.deleted {
                 intents.extend(subjects.iter().map(|subject| look_at(entity, subject, now)));
-                crm_index::scan_soon(&tx, self.portal).await?;
+                crm_index::scan_soon(tx, self.portal).await?;
+                applied.deleted.push((*id, subjects.clone()));
                 saved.push(RecordRow { deleted: true, synced_at: now, ..row });
             }
         }
-        self.strays(&tx, entity, &unlinked, &mut intents, &mut problems).await?;
-        problems::over_all(&tx, self.portal, &back, DELETED).await?;
-        crm_records::save(&tx, self.portal, &self.key, &saved).await?;
+        self.strays(tx, entity, &unlinked, &mut intents, &mut problems).await?;
+        problems::over_all(tx, self.portal, &back, DELETED).await?;
+        crm_records::save(tx, self.portal, &self.key, &saved).await?;
         let newest: Vec<&Seen> = seen.iter().filter(|record| !older.contains(&record.id)).collect();
-        self.reindex(&tx, entity, &newest, gone).await?;
-        outbox::add(&tx, self.portal, intents).await?;
-        problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
-        self.make_peace(&tx, &peace).await?;
-        tx.commit().await?;
-        Ok(changed)
+        self.reindex(tx, entity, &newest, gone).await?;
+        outbox::add(tx, self.portal, intents).await?;
+        problems::raise(tx, self.portal, &self.key, &problems, now).await?;
+        self.make_peace(tx, &peace).await?;
+        Ok(applied)
     }
 
     /// These records hold what the hotel says again: nobody need look for who changes them.

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::error::SyncError;
 use crate::domain::PortalId;
-use crate::store::{StoreError, gates, idempotency, inbox, request_log, source_reading, work};
+use crate::store::jobs::{self, IMPORTS, RECONCILIATIONS};
+use crate::store::{StoreError, gates, idempotency, inbox, reconciliations, request_log, source_reading, work};
 
 /// How often the loops look when nothing wakes them.
 const TICK: Duration = Duration::from_millis(500);
@@ -23,6 +24,8 @@ const AT_ONCE: usize = 256;
 const DUE_MOST: i64 = 10_000;
 /// Raw input is kept for replay (product §9).
 const KEEP_INPUT_MS: i64 = 30 * 24 * 3_600_000;
+/// So long a reconciliation's report is kept.
+const KEEP_REPORTS_MS: i64 = 30 * 24 * 3_600_000;
 const PURGE_STEP: i64 = 500;
 const PURGE_EVERY_MS: i64 = 10_000;
 const ACTIVE_EVERY_MS: i64 = 3_000;
@@ -34,6 +37,7 @@ enum Kind {
     Deliver,
     Import,
     Remap,
+    Reconcile,
     Poll,
 }
 
@@ -136,6 +140,7 @@ impl Loops {
         if now - board.counted_at > COUNT_EVERY_MS {
             board.counted_at = now;
             engine.table_gauges().await?;
+            engine.begin_nightly().await?;
         }
         if now - board.purged_at > PURGE_EVERY_MS {
             board.purged_at = now;
@@ -143,23 +148,25 @@ impl Loops {
             request_log::purge(db, now, PURGE_STEP).await?;
             idempotency::purge(db, now, PURGE_STEP).await?;
             gates::purge(db, now).await?;
+            reconciliations::purge(db, now - KEEP_REPORTS_MS, PURGE_STEP).await?;
         }
-        let mut jobs: Vec<(Job, PortalId)> = Vec::new();
+        let mut due: Vec<(Job, PortalId)> = Vec::new();
         let of = |kind, portals: Vec<PortalId>| portals.into_iter().map(move |portal| ((kind, portal.0), portal));
-        jobs.extend(of(Kind::Decide, work::to_decide(db, now).await?));
-        jobs.extend(of(Kind::Deliver, work::to_deliver(db, now).await?));
+        due.extend(of(Kind::Decide, work::to_decide(db, now).await?));
+        due.extend(of(Kind::Deliver, work::to_deliver(db, now).await?));
         // What changed in the portal is read beside what is sent.
-        jobs.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
-        jobs.extend(of(Kind::Import, work::to_import(db).await?));
-        jobs.extend(of(Kind::Remap, work::to_remap(db).await?));
-        jobs.extend(
+        due.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
+        due.extend(of(Kind::Import, jobs::portals(db, IMPORTS).await?));
+        due.extend(of(Kind::Reconcile, jobs::portals(db, RECONCILIATIONS).await?));
+        due.extend(of(Kind::Remap, work::to_remap(db).await?));
+        due.extend(
             source_reading::due(db, now, DUE_MOST).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)),
         );
         let mut at_work: HashMap<Kind, usize> = HashMap::new();
         for (kind, _) in board.running.keys() {
             *at_work.entry(*kind).or_default() += 1;
         }
-        for (job, portal) in jobs {
+        for (job, portal) in due {
             let paused = board.pause.get(&job).is_some_and(|until| *until > now);
             if paused || !board.active.contains(&portal) || board.running.contains_key(&job) {
                 continue;
@@ -176,6 +183,7 @@ impl Loops {
                     Kind::Deliver => engine.deliver_due(portal).await.map(|(_, moved)| moved),
                     Kind::Import => engine.import_step(portal).await.map(|_| true),
                     Kind::Remap => engine.remap_step(portal).await,
+                    Kind::Reconcile => engine.reconcile_step(portal).await.map(|_| true),
                     Kind::Poll => engine.poll_source(portal, job.1).await.map(|_| true),
                 }
             });
@@ -200,7 +208,7 @@ impl Loops {
             return;
         };
         let pause = match &result {
-            Ok(_) if matches!(job.0, Kind::Import) => 300,
+            Ok(_) if matches!(job.0, Kind::Import | Kind::Reconcile) => 300,
             Ok(_) if matches!(job.0, Kind::Decide) => DECIDE_PAUSE_MS,
             Ok(true) => 0,
             Ok(false) => IDLE_MS,

@@ -26,7 +26,7 @@ use crate::store::{StoreError, Tx, profiles, source_reading, stays};
 const SAMPLED: i64 = 12;
 
 /// What ended longer ago a PMS may have purged, guests with it: that it is missing says nothing.
-const PURGED_AFTER: TimeDelta = TimeDelta::days(30);
+pub(super) const PURGED_AFTER: TimeDelta = TimeDelta::days(30);
 
 /// The stable code of what happened: a link's health, an import's failure.
 pub(super) const REINSTALLED: &str = "reinstalled";

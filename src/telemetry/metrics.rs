@@ -61,7 +61,7 @@ fn describe() {
     describe_gauge!(PMS_LINK_UP, "1 while every hotel link of this kind answers, else the share that does");
     describe_gauge!(PMS_LAST_RECORD, Unit::Seconds, "When the newest record of any hotel was received");
     describe_counter!(TOKEN_REFRESH, "Token refreshes, by outcome");
-    describe_gauge!(RECONCILIATION_DRIFT, "Stays that differ at the last reconciliation");
+    describe_gauge!(RECONCILIATION_DRIFT, "What the last reconciliations of all hotels found");
     describe_gauge!(SUPPORT_REQUESTS, "Support requests, by state");
     describe_counter!(SUPPORT_SLA_BREACHES, "Support clocks that ran out");
     describe_gauge!(STORE_ROWS, "Rows, by table");

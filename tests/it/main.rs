@@ -18,6 +18,7 @@ mod api_hotels;
 mod api_input;
 mod api_mapping;
 mod api_openapi;
+mod api_reconciliations;
 mod api_sources;
 mod api_store;
 mod api_texts;

@@ -8,6 +8,8 @@ export interface Call {
   body?: unknown
   /** For a POST that creates or sends: the same key for a repeat of the same wish. */
   idempotencyKey?: string
+  /** Of anything but JSON. */
+  accept?: string
 }
 
 /** A page that waits for ever tells nobody anything. The connection test alone may take minutes. */
@@ -51,28 +53,37 @@ export class Client {
     return this.call<void>('DELETE', path)
   }
 
+  /** A document as it is, in the form that was asked for. */
+  async text(path: string, accept: string): Promise<string> {
+    return (await this.#answer('GET', path, { accept })).text
+  }
+
   async call<T>(method: string, path: string, call: Call = {}): Promise<T> {
+    const { text, status } = await this.#answer(method, path, call)
+    if (text === '') return undefined as T
+    try {
+      return JSON.parse(text) as T
+    } catch {
+      throw localProblem('unreadable', status)
+    }
+  }
+
+  async #answer(method: string, path: string, call: Call): Promise<{ text: string; status: number }> {
     let response = await this.#send(method, path, call)
     if (response.status === 401) {
       await this.session.renew(true)
       response = await this.#send(method, path, call)
     }
     if (!response.ok) throw await readProblem(response)
-    if (response.status === 204) return undefined as T
     const text = await response.text().catch(() => {
       throw localProblem('offline')
     })
-    if (text === '') return undefined as T
-    try {
-      return JSON.parse(text) as T
-    } catch {
-      throw localProblem('unreadable', response.status)
-    }
+    return { text, status: response.status }
   }
 
   async #send(method: string, path: string, call: Call): Promise<Response> {
     const headers: Record<string, string> = {
-      Accept: 'application/json',
+      Accept: call.accept ?? 'application/json',
       'Accept-Language': this.lang,
       Authorization: `Bearer ${await this.session.token()}`
     }

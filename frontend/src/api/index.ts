@@ -18,6 +18,7 @@ import type {
   NewApiKey,
   PortalUser,
   ProblemItem,
+  Reconciliation,
   RoleItem,
   Settings,
   SettingsChange,
@@ -54,6 +55,13 @@ export function createApi(client: Client) {
       client.post<{ id: string }>(`/hotels/${code(hotel)}/imports`, range),
     import: (id: string) => client.get<ImportRun>(`/imports/${code(id)}`),
     steerImport: (id: string, to: 'pause' | 'resume' | 'cancel') => client.post<void>(`/imports/${code(id)}/${to}`),
+
+    reconciliations: (hotel: string) => client.get<List<Reconciliation>>(`/hotels/${code(hotel)}/reconciliations`),
+    reconcile: (hotel: string) => client.post<{ id: string }>(`/hotels/${code(hotel)}/reconciliations`),
+    reconciliation: (hotel: string, id: string) =>
+      client.get<Reconciliation>(`/hotels/${code(hotel)}/reconciliations/${code(id)}`),
+    reconciliationTable: (hotel: string, id: string) =>
+      client.text(`/hotels/${code(hotel)}/reconciliations/${code(id)}`, 'text/csv'),
 
     stay: (hotel: string, number: string) => client.get<StayView>(`/stays/${code(hotel)}:${code(number)}`),
     stayOfDeal: (deal: string) => client.get<StayView>(`/deals/${code(deal)}/stay`),

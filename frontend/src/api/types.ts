@@ -49,6 +49,7 @@ export interface HotelStatus {
   light: Light
   sources: SourceStatus[]
   queue: QueueAge
+  last_reconciliation?: { at: Moment; drift: number } | null
 }
 
 export interface PortalStatus {
@@ -262,6 +263,7 @@ export type {
   MappingVersion,
   MappingVersionLine
 } from './mapping'
+export type { Drift, DriftCause, Reconciliation } from './reconciliation'
 export type { StayPerson, StayStatus, StayStep, StayView } from './stay'
 
 export type AlertKind = 'link_down' | 'clock_off' | 'queue_stuck' | 'drift' | 'token_lost' | 'payment_ending'

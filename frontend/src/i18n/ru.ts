@@ -460,6 +460,28 @@ export const ru: Catalogue = {
   'import.cancel.text':
     'Больше ничего не читается. Уже прочитанное ещё придёт в CRM, остальное — при изменении в отеле или со следующим импортом.',
   'import.cancel.yes': 'Отменить импорт',
+  'reconcile.title': 'Сверка',
+  'reconcile.lead':
+    'Сравнивает Fidelio, приложение и Битрикс24 по количеству и содержанию. Каждую ночь сама; расхождения исправляются обычным путём или остаются человеку.',
+  'reconcile.never': 'Этот отель ещё не сверялся.',
+  'reconcile.night': 'ночная',
+  'reconcile.asked': 'по запросу',
+  'reconcile.running': 'Сверка идёт',
+  'reconcile.failed': 'Сверка не дошла до конца.',
+  'reconcile.none': 'Расхождений нет',
+  'reconcile.found': {
+    one: 'Найдено {n} расхождение',
+    few: 'Найдено {n} расхождения',
+    many: 'Найдено {n} расхождений',
+    other: 'Найдено {n} расхождения'
+  },
+  'reconcile.counts': 'Проживаний: в Fidelio {pms}, у нас {store}, сделок в Битрикс24 {crm}',
+  'reconcile.rows': 'Расхождения',
+  'reconcile.record': 'Запись',
+  'reconcile.arrival': 'Заезд',
+  'reconcile.cause': 'Что расходится',
+  'reconcile.start': 'Сверить сейчас',
+  'reconcile.save': 'Скачать таблицей (CSV)',
   'import.history': 'Прошлые импорты',
   'import.history.when': 'Начат',
   'import.history.kind': 'Вид',

@@ -19,6 +19,7 @@ mod openapi;
 mod page;
 mod persons;
 mod problems;
+mod reconciliations;
 mod refuse;
 mod roles;
 mod settings;
@@ -92,6 +93,11 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/hotels/{code}", vec![get!(hotels::get), put!(hotels::put), delete!(hotels::delete)]))
         .service(path("/v1/hotels/{code}/check", vec![post!(hotels::check::run)]))
         .service(path("/v1/hotels/{code}/imports", vec![get!(imports::of_hotel), post!(imports::create)]))
+        .service(path(
+            "/v1/hotels/{code}/reconciliations",
+            vec![get!(reconciliations::of_hotel), post!(reconciliations::create)],
+        ))
+        .service(path("/v1/hotels/{code}/reconciliations/{id}", vec![get!(reconciliations::get)]))
         .service(path("/v1/imports/{id}", vec![get!(imports::get)]))
         .service(path("/v1/imports/{id}/pause", vec![post!(imports::pause)]))
         .service(path("/v1/imports/{id}/resume", vec![post!(imports::resume)]))

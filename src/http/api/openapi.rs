@@ -11,8 +11,8 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    alerts, attach, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problems, roles,
-    settings, status, stays, users,
+    alerts, attach, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problems,
+    reconciliations, roles, settings, status, stays, users,
 };
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
@@ -105,6 +105,7 @@ struct BootUser {
         settings::get, settings::put, alerts::get, alerts::put, users::find, roles::get, roles::put,
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
+        reconciliations::of_hotel, reconciliations::create, reconciliations::get,
         stays::list, stays::get, attach::attach, attach::detach, deals::stay, persons::export, persons::erase, persons::erasure,
         problems::list, problems::retry, problems::dismiss, hints::list, log::list, mapping::get, mapping::put,
         mapping::fields::list, mapping::fields::look, mapping::versions, mapping::activate,

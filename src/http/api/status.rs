@@ -15,6 +15,7 @@ use crate::http::problem::Problem;
 use crate::http::texts;
 use crate::portal::{Portal, PortalStatus};
 use crate::store::hotels::{self, HotelRow};
+use crate::store::reconciliations::{self, Last};
 use crate::store::sources::{self, SourceRow};
 use crate::sync::views::{QueueView, StatusView};
 
@@ -36,7 +37,7 @@ pub struct Status {
     pub portal: PortalLight,
     pub hotels: Vec<HotelLight>,
     pub queues: Queues,
-    /// Reconciliation comes with a later release.
+    /// When the latest reconciliation of any hotel ended.
     pub last_reconciliation: Option<DateTime<Utc>>,
     /// Open problems.
     pub problems: i64,
@@ -70,6 +71,15 @@ pub struct HotelLight {
     pub light: Light,
     pub sources: Vec<SourceLight>,
     pub queue: QueueLight,
+    pub last_reconciliation: Option<LastReconciliation>,
+}
+
+/// What the last whole comparison of hotel, store and portal came to.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct LastReconciliation {
+    pub at: DateTime<Utc>,
+    /// What was found to differ.
+    pub drift: i64,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -187,7 +197,7 @@ impl SourceLight {
 }
 
 impl HotelLight {
-    fn of(hotel: &HotelRow, sources: &[SourceRow], queues: &StatusView, lang: Lang) -> Self {
+    fn of(hotel: &HotelRow, sources: &[SourceRow], queues: &StatusView, compared: &[Last], lang: Lang) -> Self {
         let sources: Vec<_> = sources
             .iter()
             .filter(|source| source.hotel == hotel.id)
@@ -197,8 +207,14 @@ impl HotelLight {
         let link = sources.iter().map(|source| source.light).max().unwrap_or(Light::Grey);
         // A green queue says nothing about a link that was never tried.
         let light = if queue.light > Light::Green { link.max(queue.light) } else { link };
-        Self { code: hotel.code.to_string(), name: hotel.name.clone(), light, sources, queue }
+        let last = compared.iter().find(|last| last.hotel == hotel.id);
+        let last_reconciliation = last.map(|last| LastReconciliation { at: at(last.at), drift: last.drift });
+        Self { code: hotel.code.to_string(), name: hotel.name.clone(), light, sources, queue, last_reconciliation }
     }
+}
+
+fn last_of(hotels: &[HotelLight]) -> Option<DateTime<Utc>> {
+    hotels.iter().filter_map(|hotel| hotel.last_reconciliation).map(|last| last.at).max()
 }
 
 fn queue_of(hotel: HotelId, queues: &StatusView) -> QueueView {
@@ -214,11 +230,12 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
     let key = state.directory.key(who.portal).await?;
     let sources = sources::of_portal(&state.db, who.portal, &key).await?;
     let queues = state.engine.queues(who.portal).await?;
+    let compared = reconciliations::last(&state.db, who.portal).await?;
     let hotels: Vec<_> = hotels::list(&state.db, who.portal)
         .await?
         .iter()
         .filter(|hotel| who.sees_hotel(&hotel.code))
-        .map(|hotel| HotelLight::of(hotel, &sources, &queues, who.lang))
+        .map(|hotel| HotelLight::of(hotel, &sources, &queues, &compared, who.lang))
         .collect();
     let inbox_outbox = Queues { inbox: QueueLight::of(queues.inbox), outbox: QueueLight::of(queues.outbox) };
     let light = hotels
@@ -232,9 +249,9 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         light,
         portal,
-        hotels,
         queues: inbox_outbox,
-        last_reconciliation: None,
+        last_reconciliation: last_of(&hotels),
+        hotels,
         problems: queues.open_problems,
         support: SupportContact::of(&state.config.support),
     }))

@@ -110,6 +110,7 @@ pub(crate) const TEXTS: Texts = Texts {
     conflicts: &[
         ("import_range", "The period begins after its end: choose another one."),
         ("import_running", "Another import of this hotel is not over. Wait for it, or cancel it."),
+        ("reconciliation_running", "This hotel is being reconciled already. Wait for the report."),
         ("import_state", "The import's present state does not allow this."),
         (
             "hotel_code_taken",
@@ -341,6 +342,39 @@ pub(crate) const TEXTS: Texts = Texts {
             "Numbers of the profile and of its stays, by which it is known that nothing may be taken in again.",
         ),
         ("request_log", "The log of requests to the portal holds no personal data."),
+    ],
+    drifts: &[
+        (
+            "missing_in_store",
+            "A record of the hotel never reached us",
+            "It was read and goes to the portal the ordinary way.",
+        ),
+        (
+            "differs_in_store",
+            "The hotel says otherwise by now",
+            "It was read again and goes to the portal the ordinary way.",
+        ),
+        (
+            "unknown_in_pms",
+            "Fidelio does not know this reservation",
+            "The deal is left as it is. Check in Fidelio whether the reservation was deleted, then close or delete the deal by hand.",
+        ),
+        ("missing_in_crm", "The portal has no record", "It is made, or found by its mark, the ordinary way."),
+        (
+            "differs_in_crm",
+            "The portal holds other values",
+            "The hotel's values are put back the ordinary way; what belongs to the portal is left alone.",
+        ),
+        (
+            "deleted_in_crm",
+            "The record was deleted in the portal",
+            "It is not made again by itself: that is for a person to decide.",
+        ),
+        (
+            "duplicate_mark",
+            "Two records of the portal bear one mark",
+            "Nothing was changed. Keep or merge the right one, clear the FB24 fields of the other.",
+        ),
     ],
     lacks: &[
         (

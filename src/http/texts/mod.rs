@@ -28,6 +28,8 @@ pub(crate) struct Texts {
     pub(crate) causes: &'static [(&'static str, &'static str, &'static str)],
     /// What an act of erasure says of places and kinds of data.
     pub(crate) acts: &'static [(&'static str, &'static str)],
+    /// Causes of drift: title, what becomes of it.
+    pub(crate) drifts: &'static [(&'static str, &'static str, &'static str)],
     /// What an installation lacks.
     pub(crate) lacks: &'static [(&'static str, &'static str)],
 }
@@ -127,6 +129,12 @@ pub fn act(lang: Lang, code: &str) -> &'static str {
     find(texts(lang).acts, code).unwrap_or_default()
 }
 
+/// What a reconciliation found, and what becomes of it.
+pub fn drift(lang: Lang, cause: &str) -> Advice {
+    let found = texts(lang).drifts.iter().find(|(known, ..)| *known == cause);
+    found.map_or(Advice { title: "", hint: "" }, |(_, title, hint)| Advice { title, hint })
+}
+
 /// What an installation lacks and who can give it.
 pub fn lack(lang: Lang, code: &str) -> Option<&'static str> {
     find(texts(lang).lacks, code)
@@ -161,12 +169,12 @@ mod tests {
         same(ru.health, en.health);
         same(ru.lacks, en.lacks);
         same(ru.acts, en.acts);
-        let flat =
-            |texts: &'static Texts| texts.causes.iter().map(|(code, title, _)| (*code, *title)).collect::<Vec<_>>();
-        same(&flat(ru), &flat(en));
-        let hints =
-            |texts: &'static Texts| texts.causes.iter().map(|(code, _, hint)| (*code, *hint)).collect::<Vec<_>>();
-        same(&hints(ru), &hints(en));
+        for (ru, en) in [(ru.causes, en.causes), (ru.drifts, en.drifts)] {
+            let titles = |texts: &'static [(&str, &str, &str)]| texts.iter().map(|(code, title, _)| (*code, *title));
+            same(&titles(ru).collect::<Vec<_>>(), &titles(en).collect::<Vec<_>>());
+            let hints = |texts: &'static [(&str, &str, &str)]| texts.iter().map(|(code, _, hint)| (*code, *hint));
+            same(&hints(ru).collect::<Vec<_>>(), &hints(en).collect::<Vec<_>>());
+        }
     }
 
     #[test]

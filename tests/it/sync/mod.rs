@@ -18,6 +18,7 @@ mod notes;
 mod owned;
 mod people;
 mod putbacks;
+mod reconcile;
 mod sources;
 mod states;
 mod strangers;

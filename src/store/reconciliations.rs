@@ -1,0 +1,226 @@
+//! What a reconciliation asks of the store, and what it found: one row a subject and cause, kept with its job.
+
+use std::collections::HashSet;
+
+use chrono::NaiveDate;
+
+use super::bulk::insert;
+use super::stays::OF_LATE;
+use super::{Db, Row, StoreError, Tx, args};
+use crate::domain::{CrmEntity, HotelId, PortalId};
+
+/// One difference between the hotel, the store and the portal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftRow {
+    /// A stay, a profile, or a record of the portal that stands for nobody we know.
+    pub subject: String,
+    pub cause: String,
+    /// Of a stay.
+    pub arrival: Option<NaiveDate>,
+    /// Which record, which fields; no guest's data.
+    pub detail: serde_json::Value,
+}
+
+/// Notes what was found; a step that is done again notes nothing twice.
+pub async fn note(tx: &Tx, portal: PortalId, job: &str, found: &[DriftRow], now: i64) -> Result<(), StoreError> {
+    let rows = found
+        .iter()
+        .map(|drift| {
+            let arrival = drift.arrival.map(|day| day.to_string()).unwrap_or_default();
+            let (subject, cause) = (drift.subject.as_str(), drift.cause.as_str());
+            args![portal.0, job, subject, cause, arrival, drift.detail.to_string(), now]
+        })
+        .collect();
+    let columns = ["portal_id", "job", "subject", "cause", "arrival", "detail", "found_at"];
+    insert(tx, "drift", &columns, rows, "ON CONFLICT DO NOTHING").await?;
+    Ok(())
+}
+
+/// What a reconciliation found, by day of arrival.
+pub async fn found(db: &Db, portal: PortalId, job: &str, limit: i64) -> Result<Vec<DriftRow>, StoreError> {
+    let sql = "SELECT subject, cause, arrival, detail FROM drift WHERE portal_id = $1 AND job = $2
+         ORDER BY arrival, subject, cause LIMIT $3";
+    let read = |row: &Row| {
+        Ok(DriftRow {
+            subject: row.get("subject")?,
+            cause: row.get("cause")?,
+            arrival: row.get::<String>("arrival")?.parse().ok(),
+            detail: serde_json::from_str(&row.get::<String>("detail")?)
+                .map_err(|_| StoreError::Corrupt("drift.detail"))?,
+        })
+    };
+    db.rows(sql, args![portal.0, job, limit]).await?.iter().map(read).collect()
+}
+
+/// Whom it found a cause of.
+pub async fn of_cause(db: &Db, portal: PortalId, job: &str, cause: &str) -> Result<HashSet<String>, StoreError> {
+    let sql = "SELECT subject FROM drift WHERE portal_id = $1 AND job = $2 AND cause = $3";
+    db.rows(sql, args![portal.0, job, cause]).await?.iter().map(|row| row.get("subject")).collect()
+}
+
+/// How much it found, by cause.
+pub async fn counts(db: &Db, portal: PortalId, job: &str) -> Result<Vec<(String, i64)>, StoreError> {
+    let sql = "SELECT cause, COUNT(*) AS n FROM drift WHERE portal_id = $1 AND job = $2 GROUP BY cause ORDER BY cause";
+    db.rows(sql, args![portal.0, job]).await?.iter().map(|row| Ok((row.get("cause")?, row.get("n")?))).collect()
+}
+
+/// The last reconciliation of a hotel that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Last {
+    pub hotel: HotelId,
+    pub at: i64,
+    pub drift: i64,
+}
+
+const LAST: &str = "FROM job j WHERE j.kind = 'reconciliation' AND j.state = 'completed' AND NOT EXISTS
+     (SELECT 1 FROM job k WHERE k.portal_id = j.portal_id AND k.hotel_id = j.hotel_id AND k.kind = j.kind
+        AND k.state = j.state AND (k.created_at > j.created_at OR (k.created_at = j.created_at AND k.id > j.id)))";
+
+pub async fn last(db: &Db, portal: PortalId) -> Result<Vec<Last>, StoreError> {
+    let sql = format!(
+        "SELECT j.hotel_id, j.updated_at,
+            (SELECT COUNT(*) FROM drift d WHERE d.portal_id = j.portal_id AND d.job = j.id) AS n
+         {LAST} AND j.portal_id = $1"
+    );
+    let read =
+        |row: &Row| Ok(Last { hotel: HotelId(row.get("hotel_id")?), at: row.get("updated_at")?, drift: row.get("n")? });
+    db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
+}
+
+/// What the last reconciliations of all hotels found.
+pub async fn outstanding(db: &Db) -> Result<i64, StoreError> {
+    let sql = format!("SELECT COUNT(*) AS n FROM drift d WHERE d.job IN (SELECT j.id {LAST})");
+    db.rows(&sql, args![]).await?.first().map_or(Ok(0), |row| row.get("n"))
+}
+
+/// A hotel that is read, and when it was reconciled last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nightly {
+    pub portal: PortalId,
+    pub hotel: HotelId,
+    pub timezone: String,
+    pub last_at: Option<i64>,
+}
+
+pub async fn nightly(db: &Db) -> Result<Vec<Nightly>, StoreError> {
+    let sql = "SELECT h.id, h.portal_id, h.timezone,
+            (SELECT MAX(j.created_at) FROM job j
+             WHERE j.portal_id = h.portal_id AND j.hotel_id = h.id AND j.kind = 'reconciliation') AS last_at
+         FROM hotel h WHERE h.removed_at IS NULL AND EXISTS
+            (SELECT 1 FROM source s WHERE s.portal_id = h.portal_id AND s.hotel_id = h.id AND s.health = 'ok')";
+    let read = |row: &Row| {
+        Ok(Nightly {
+            portal: PortalId(row.get("portal_id")?),
+            hotel: HotelId(row.get("id")?),
+            timezone: row.get("timezone")?,
+            last_at: row.get("last_at")?,
+        })
+    };
+    db.rows(sql, args![]).await?.iter().map(read).collect()
+}
+
+/// From the first to the last day that imports of the hotel have read whole.
+pub async fn imported(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Option<(NaiveDate, NaiveDate)>, StoreError> {
+    let sql = "SELECT MIN(from_date) AS first, MAX(to_date) AS last FROM job
+         WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'import' AND state = 'completed'";
+    let rows = db.rows(sql, args![portal.0, hotel.0]).await?;
+    let day = |name| -> Result<Option<NaiveDate>, StoreError> {
+        Ok(rows.first().map(|row| row.get::<Option<String>>(name)).transpose()?.flatten().and_then(|d| d.parse().ok()))
+    };
+    Ok(day("first")?.zip(day("last")?))
+}
+
+/// A stay of the store as a window of arrivals is compared with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arriving {
+    pub number: String,
+    pub arrival: Option<NaiveDate>,
+    /// No PMS purges it yet.
+    pub of_late: bool,
+}
+
+/// Stays that arrive on these days; of late is what ends on or after `since`.
+pub async fn arriving(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    (from, to): (NaiveDate, NaiveDate),
+    since: NaiveDate,
+) -> Result<Vec<Arriving>, StoreError> {
+    let sql = format!(
+        "SELECT number, arrival, CASE WHEN {OF_LATE} THEN 1 ELSE 0 END AS of_late FROM stay
+         WHERE portal_id = $1 AND hotel_id = $2 AND arrival BETWEEN $4 AND $5"
+    );
+    let read = |row: &Row| {
+        Ok(Arriving {
+            number: row.get("number")?,
+            arrival: row.get::<String>("arrival")?.parse().ok(),
+            of_late: row.get::<i32>("of_late")? == 1,
+        })
+    };
+    let values = args![portal.0, hotel.0, since.to_string(), from.to_string(), to.to_string()];
+    db.rows(&sql, values).await?.iter().map(read).collect()
+}
+
+/// The next stays in order of their numbers, with their arrival.
+pub async fn stays_after(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, Option<NaiveDate>)>, StoreError> {
+    let sql = "SELECT number, arrival FROM stay WHERE portal_id = $1 AND hotel_id = $2 AND number > $3
+         ORDER BY number LIMIT $4";
+    let read = |row: &Row| Ok((row.get("number")?, row.get::<String>("arrival")?.parse().ok()));
+    db.rows(sql, args![portal.0, hotel.0, after, limit]).await?.iter().map(read).collect()
+}
+
+/// The next profiles in order of their numbers.
+pub async fn profiles_after(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT number FROM profile WHERE portal_id = $1 AND hotel_id = $2 AND number > $3
+         ORDER BY number LIMIT $4";
+    db.rows(sql, args![portal.0, hotel.0, after, limit]).await?.iter().map(|row| row.get("number")).collect()
+}
+
+/// The next records of a kind that stand for somebody of the hotel and are not known to be gone, by id; `upto` included.
+pub async fn linked(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    entity: CrmEntity,
+    (after, upto): (i64, i64),
+    limit: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let subject = if entity == CrmEntity::Deal { "stay" } else { "profile" };
+    let sql = "SELECT DISTINCT l.crm_id FROM link l
+         LEFT JOIN crm_record r ON r.portal_id = l.portal_id AND r.entity = l.entity AND r.crm_id = l.crm_id
+         WHERE l.portal_id = $1 AND l.entity = $2 AND l.subject LIKE $3 AND l.crm_id > $4 AND l.crm_id <= $5
+            AND l.origin <> 'detached' AND (r.deleted IS NULL OR r.deleted = $6)
+         ORDER BY l.crm_id LIMIT $7";
+    let values = args![portal.0, entity.type_id(), format!("{subject}:{hotel}:%"), after, upto, false, limit];
+    db.rows(sql, values).await?.iter().map(|row| row.get("crm_id")).collect()
+}
+
+/// Old reports go, in small steps.
+pub async fn purge(db: &Db, before: i64, limit: i64) -> Result<(), StoreError> {
+    db.execute(
+        "DELETE FROM drift WHERE job IN
+            (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)",
+        args![before, limit],
+    )
+    .await?;
+    db.execute(
+        "DELETE FROM job WHERE id IN
+            (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)",
+        args![before, limit],
+    )
+    .await?;
+    Ok(())
+}
