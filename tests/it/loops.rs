@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fb24_sandbox::hotel::{Fault as HotelFault, HotelOptions};
 use fb24_sandbox::portal::{Fault, FaultAnswer, Hold, PortalOptions};
+use fidelio_bitrix24::store::testing;
 use fidelio_bitrix24::sync::StepObserver;
 use tokio_util::sync::CancellationToken;
 
@@ -100,10 +101,12 @@ on_both_engines! {
             hangs.reached().await;
             begin(well).await;
             works.reached().await;
+            let held = testing::leases(&town.db, town.now.now_ms()).await.expect("leases");
+            let ensure = format!("ensure:{}", town.portal(slow).await.id);
+            assert!(held.iter().any(|(name, _)| *name == ensure), "the first still hangs: {held:?}");
             works.release();
             hangs.release();
         };
-        // Time stands still, so nobody's request runs out of its own.
         let both = async { tokio::join!(town.node.life.tick(), comes) };
         let (moved, ()) = tokio::time::timeout(Duration::from_secs(120), both).await.expect("one waits for the other");
         assert_eq!(moved.expect("a tick"), 2, "both in one");
