@@ -1,5 +1,9 @@
 //! Notices on their way: tried by a schedule, given up after it.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::texts::words;
@@ -15,7 +19,11 @@ use crate::store::leases::Lease;
 /// Seconds until the next try; who could not be reached after the last one is not told any more.
 const RETRY_SECONDS: [i64; 5] = [60, 300, 1_800, 7_200, 21_600];
 /// Notices of one look: the others come with the next.
-const AT_A_LOOK: i64 = 200;
+const AT_A_LOOK: i64 = 64;
+/// People told at once.
+const AT_ONCE: usize = 16;
+/// A try that takes longer is given up for now: well within the lease.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How a try ended.
 enum Tried {
@@ -25,33 +33,65 @@ enum Tried {
 }
 
 impl Alerts {
+    /// Many people at once: a portal or a mail server that hangs holds up its own. To one person the words come in order.
     pub(super) async fn send(&self, lease: &Lease) -> Result<usize, StoreError> {
-        let mut arrived = 0;
+        let mut people: BTreeMap<(PortalId, String), Vec<(NoticeRow, Notice)>> = BTreeMap::new();
         for row in alerts::due(self.db(), self.clock.now_ms(), AT_A_LOOK).await? {
+            match self.read(&row).await {
+                Ok(Some(notice)) => {
+                    let person = format!("{:?}", notice.to);
+                    people.entry((row.portal, person)).or_default().push((row, notice));
+                }
+                Ok(None) => alerts::done(self.db(), row.portal, row.id).await?,
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    tracing::error!(portal = %row.portal, notice = row.id, %error, "a notice cannot be read");
+                    alerts::done(self.db(), row.portal, row.id).await?;
+                }
+            }
+        }
+        let told = people.into_values().map(|notices| self.tell_one(lease, notices));
+        let told: Vec<Result<usize, StoreError>> = stream::iter(told).buffer_unordered(AT_ONCE).collect().await;
+        told.into_iter().sum()
+    }
+
+    /// `None`: the tenant's key was destroyed, and what was to be said with it.
+    async fn read(&self, row: &NoticeRow) -> Result<Option<Notice>, StoreError> {
+        match self.directory.key(row.portal).await {
+            Err(StoreError::KeyDestroyed) => Ok(None),
+            key => row.open(&key?).map(Some),
+        }
+    }
+
+    async fn tell_one(&self, lease: &Lease, notices: Vec<(NoticeRow, Notice)>) -> Result<usize, StoreError> {
+        let mut arrived = 0;
+        for (row, notice) in notices {
             // Renewed before each: a server that hangs must not let two nodes say the same.
             match self.lease().await? {
                 Some(renewed) if renewed.fence == lease.fence => {}
                 _ => break,
             }
             self.pulse.beat();
-            let key = match self.directory.key(row.portal).await {
-                Err(StoreError::KeyDestroyed) => {
-                    alerts::done(self.db(), row.portal, row.id).await?;
-                    continue;
+            let told = async {
+                match &notice.to {
+                    To::Mail(address) => Ok(self.mail(&row, address, &notice).await),
+                    To::User(user) => self.tell(row.portal, *user, &notice).await,
                 }
-                key => key?,
             };
-            let notice: Notice = row.open(&key)?;
-            let tried = match &notice.to {
-                To::Mail(address) => self.mail(&row, address, &notice).await,
-                To::User(user) => self.tell(row.portal, *user, &notice).await?,
+            let tried = match tokio::time::timeout(PATIENCE, told).await {
+                Ok(tried) => tried?,
+                Err(_) => Tried::Again("no answer in time".to_owned()),
             };
             match tried {
                 Tried::Arrived => {
                     arrived += 1;
                     alerts::done(self.db(), row.portal, row.id).await?;
                 }
-                Tried::Again(reason) => self.put_off(&row, &reason).await?,
+                // What comes after it waits for it.
+                Tried::Again(reason) => {
+                    self.put_off(&row, &reason).await?;
+                    break;
+                }
                 Tried::Never(reason) => {
                     tracing::warn!(portal = %row.portal, kind = notice.kind.word(), reason, "somebody cannot be told");
                     alerts::done(self.db(), row.portal, row.id).await?;

@@ -8,11 +8,12 @@ use chrono_tz::Tz;
 use super::{Alerts, Notice, To, Told};
 use crate::domain::alert::{Alert, AlertKind, AlertSettings, Look, look};
 use crate::domain::{HotelId, Lang, PortalId};
-use crate::portal::{Portal, PortalError};
+use crate::portal::{Portal, PortalError, PortalStatus};
 use crate::store::StoreError;
 use crate::store::alerts::{self, AlertKey};
 use crate::store::hotels::{self, HotelRow};
 use crate::store::leases::{self, Lease};
+use crate::store::reconciliations;
 
 /// What waits this long stands (the settings page shows red then).
 const STUCK_MS: i64 = 3_600_000;
@@ -30,7 +31,10 @@ impl Alerts {
         for (key, alert) in alerts::all(self.db()).await? {
             portals.entry(key.portal).or_default().insert(key, (Some(alert), false));
         }
-        for key in alerts::troubles(self.db(), IMPORTS, now - STUCK_MS, now + PAYMENT_MS).await? {
+        let mut troubles = alerts::troubles(self.db(), IMPORTS, now - STUCK_MS, now + PAYMENT_MS).await?;
+        let drifted = reconciliations::drifted(self.db()).await?;
+        troubles.extend(drifted.into_iter().map(|(portal, hotel)| AlertKey { portal, hotel, kind: AlertKind::Drift }));
+        for key in troubles {
             portals.entry(key.portal).or_default().entry(key).or_insert((None, true)).1 = true;
         }
         for (portal, held) in portals {
@@ -61,15 +65,21 @@ impl Alerts {
         }
         for (about, (before, there)) in held {
             let hotel = by_id.get(&about.hotel).copied();
-            // A hotel that was removed has no troubles any more, and nobody needs to hear of it.
-            if about.hotel.0 != 0 && hotel.is_none() {
+            // A hotel that was removed, or an app that was uninstalled, has no troubles any more, and nobody needs to hear it.
+            if !row.status.open() || (about.hotel.0 != 0 && hotel.is_none()) {
                 alerts::forget(&tx, about).await?;
+                continue;
+            }
+            // While the portal is not worked for, nothing shows that a trouble is over.
+            if !there && row.status != PortalStatus::Active {
                 continue;
             }
             let zone = hotel.or(hotels.first()).map_or(chrono_tz::UTC, zone_of);
             let local = zone.from_utc_datetime(&moment(now).naive_utc());
+            // Whom nobody can be told of it waits for somebody, as for the end of quiet hours.
             let quiet = settings.quiet_hours.is_some_and(|hours| hours.contain(local.time()));
-            let (alert, over) = match look(about.kind, before, there, quiet, now) {
+            let addressees = self.addressees(&settings, &row, about.kind);
+            let (alert, over) = match look(about.kind, before, there, quiet || addressees.is_empty(), now) {
                 Look::Nothing => continue,
                 Look::Hold(alert) => {
                     if before != Some(alert) {
@@ -92,7 +102,7 @@ impl Alerts {
                 }
             };
             let since = zone.from_utc_datetime(&moment(alert.since).naive_utc()).format("%d.%m.%Y %H:%M").to_string();
-            for to in self.addressees(&settings, &row, about.kind) {
+            for to in addressees {
                 let notice = Notice {
                     to,
                     kind: about.kind,

@@ -16,23 +16,28 @@ pub struct AlertKey {
     pub kind: AlertKind,
 }
 
-fn read(row: &Row) -> Result<(AlertKey, Alert), StoreError> {
-    let kind = AlertKind::parse(&row.get::<String>("kind")?).ok_or(StoreError::Corrupt("alert.kind"))?;
+/// `None`: a kind that a newer release knows; it is that release's to look after.
+fn read(row: &Row) -> Result<Option<(AlertKey, Alert)>, StoreError> {
+    let Some(kind) = AlertKind::parse(&row.get::<String>("kind")?) else { return Ok(None) };
     let key = AlertKey { portal: PortalId(row.get("portal_id")?), hotel: HotelId(row.get("hotel_id")?), kind };
-    Ok((key, Alert { since: row.get("since")?, seen_at: row.get("seen_at")?, told_at: row.get("told_at")? }))
+    Ok(Some((key, Alert { since: row.get("since")?, seen_at: row.get("seen_at")?, told_at: row.get("told_at")? })))
 }
 
 const COLUMNS: &str = "portal_id, hotel_id, kind, since, seen_at, told_at";
 
 /// Every alert held, of all portals: for the one worker that looks.
 pub async fn all(db: &Db) -> Result<Vec<(AlertKey, Alert)>, StoreError> {
-    db.rows(&format!("SELECT {COLUMNS} FROM alert"), args![]).await?.iter().map(read).collect()
+    db.rows(&format!("SELECT {COLUMNS} FROM alert"), args![])
+        .await?
+        .iter()
+        .filter_map(|row| read(row).transpose())
+        .collect()
 }
 
 /// Of one portal, the oldest first.
 pub async fn of_portal(db: &Db, portal: PortalId) -> Result<Vec<(AlertKey, Alert)>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM alert WHERE portal_id = $1 ORDER BY since, hotel_id, kind");
-    db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
+    db.rows(&sql, args![portal.0]).await?.iter().filter_map(|row| read(row).transpose()).collect()
 }
 
 pub async fn hold(tx: &Tx, key: AlertKey, alert: Alert) -> Result<(), StoreError> {

@@ -87,6 +87,16 @@ pub async fn last(db: &Db, portal: PortalId) -> Result<Vec<Last>, StoreError> {
     db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
 }
 
+/// Hotels whose last reconciliation found differences.
+pub async fn drifted(db: &Db) -> Result<Vec<(PortalId, HotelId)>, StoreError> {
+    let sql = format!(
+        "SELECT j.portal_id, j.hotel_id {LAST}
+            AND EXISTS (SELECT 1 FROM drift d WHERE d.portal_id = j.portal_id AND d.job = j.id)"
+    );
+    let read = |row: &Row| Ok((PortalId(row.get("portal_id")?), HotelId(row.get("hotel_id")?)));
+    db.rows(&sql, args![]).await?.iter().map(read).collect()
+}
+
 /// What the last reconciliations of all hotels found.
 pub async fn outstanding(db: &Db) -> Result<i64, StoreError> {
     let sql = format!("SELECT COUNT(*) AS n FROM drift d WHERE d.job IN (SELECT j.id {LAST})");

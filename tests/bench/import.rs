@@ -124,6 +124,8 @@ pub async fn run(table: &mut Table, full: bool) {
     table.add(&case, "left to send, problems, doubtful guests", format!("{left:?}"), "none");
 
     unchanged(table, &app, &hotel, &portal, id, hotel_id).await;
+    let made = (portal.count(Entity::Deal), portal.count(Entity::Contact));
+    table.add(&case, "deals, contacts in the end", format!("{}, {}", made.0, made.1), &format!("{stays}, {guests}"));
     stop.cancel();
     working.await.expect("the engine ends");
 }

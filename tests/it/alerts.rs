@@ -7,7 +7,9 @@ use fb24_sandbox::hotel::{Fault as HotelFault, HotelOptions};
 use fb24_sandbox::mail::{MailServer, Mood, Received};
 use fb24_sandbox::portal::PortalOptions;
 use fidelio_bitrix24::alerts::Alerts;
+use fidelio_bitrix24::domain::alert::{Alert, AlertKind, AlertSettings};
 use fidelio_bitrix24::mail::Mailer;
+use fidelio_bitrix24::store::alerts::{self, AlertKey};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -165,8 +167,9 @@ on_both_engines! {
     s48_a_busy_mail_server_is_tried_again_and_a_lost_answer_doubles_nothing_a_person_sees(db) {
         let emails = json!({"emails": ["a@example.com", "gone@example.com", "z@example.com"]});
         let mut scene = Scene::open(&db, emails).await;
-        // In this order: busy for the first, never for the second, the third is taken and not answered.
-        scene.mail.moods([Mood::Busy, Mood::Refuses, Mood::HangsUp]);
+        scene.mail.mood("a@example.com", Mood::Busy);
+        scene.mail.mood("gone@example.com", Mood::Refuses);
+        scene.mail.mood("z@example.com", Mood::HangsUp);
         scene.house().hotel.faults().always(HotelFault::DropBefore);
         scene.minutes(16).await;
         let letters = scene.mail.letters();
@@ -214,13 +217,34 @@ on_both_engines! {
         assert_eq!(scene.titles().len(), 1, "{:?}", scene.titles());
         assert!(scene.titles()[0].starts_with("Заканчивается оплата"));
 
+        scene.house().hotel.faults().always(HotelFault::DropBefore);
+        scene.minutes(14).await;
+        assert!(scene.titles()[1].starts_with("Нет связи с Fidelio"), "{:?}", scene.titles());
         scene.house().portal.revoke_tokens();
-        scene.house().hotel.book_new_guest(1, 1).expect("a room is free");
-        scene.minutes(3).await;
+        scene.town.pass(Duration::from_secs(3_700));
         scene.town.live().await;
-        scene.minutes(3).await;
+        scene.minutes(12).await;
         let titles = scene.titles();
         assert!(titles.iter().any(|title| title.starts_with("Портал закрыл нам доступ")), "{titles:?}");
+        assert_eq!(titles.len(), 3, "nothing is said to be over while nothing can be seen: {titles:?}");
+    }
+
+    s48_what_nobody_could_be_told_is_told_once_somebody_can_be(db) {
+        let mut scene = Scene::open(&db, json!({})).await;
+        scene.house().portal.revoke_tokens();
+        scene.town.pass(Duration::from_secs(3_700));
+        scene.town.live().await;
+        scene.minutes(3).await;
+        let portal = scene.town.portal(scene.house()).await.id;
+        let held = || async { alerts::of_portal(&db.db, portal).await.expect("alerts") };
+        let lost = |held: Vec<(AlertKey, Alert)>| held.into_iter().find(|(about, _)| about.kind == AlertKind::TokenLost);
+        let (_, alert) = lost(held().await).expect("the access is lost");
+        assert_eq!(alert.told_at, None, "a notice in the portal would reach nobody, and no address was given");
+        let key = scene.town.node.directory.key(portal).await.expect("a key");
+        let told = AlertSettings { emails: vec!["director@example.com".to_owned()], ..AlertSettings::default() };
+        alerts::set_settings(&db.db, portal, &key, &told).await.expect("saved");
+        scene.minutes(1).await;
+        assert!(scene.titles()[0].starts_with("Портал закрыл нам доступ"), "{:?}", scene.titles());
     }
 
     s48_who_is_told_works_at_the_portal_and_only_who_may_changes_it(db) {

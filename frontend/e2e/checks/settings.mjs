@@ -64,6 +64,27 @@ export const settings = [
     }
   ],
   [
+    's48_an_admin_chooses_who_is_told_of_troubles',
+    async ({ stand, browser }) => {
+      const person = await open({ stand, browser }, { hash: '#/rules' })
+      const app = inside(person.page)
+      const panel = app.locator('section', { has: app.getByRole('heading', { name: 'Оповещения' }) })
+      await panel.getByLabel('По почте').fill('director@example.com\nnobody')
+      await panel.getByRole('button', { name: 'Сохранить' }).click()
+      await panel.getByText('Нужен адрес электронной почты').first().waitFor()
+      await look(person, 'alerts-refused', { expected: ['422'] })
+      await panel.getByLabel('По почте').fill('director@example.com')
+      await panel.getByLabel('Не беспокоить с').fill('22:00')
+      await panel.getByLabel('до', { exact: true }).fill('08:00')
+      await panel.getByRole('button', { name: 'Сохранить' }).click()
+      await panel.getByText('Сохранено').waitFor()
+      const { body } = await api(person, 'GET', '/alerts')
+      assert.deepEqual(body.emails, ['director@example.com'])
+      assert.deepEqual(body.quiet_hours, { from: '22:00', to: '08:00' })
+      await person.close()
+    }
+  ],
+  [
     's1_a_mapping_is_edited_previewed_switched_on_and_back',
     async ({ stand, browser }) => {
       const { number, deal } = await bookedDeal(stand)

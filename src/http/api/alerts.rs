@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::body::Body;
 use super::input::{At, Bad, Invalid, Object, boolean, integer, list};
 use super::time::at;
+use crate::domain::HotelId;
 use crate::domain::alert::{AlertSettings, QuietHours};
 use crate::http::HttpState;
 use crate::http::auth::{Principal, PrincipalKind, Right, require};
@@ -111,11 +112,17 @@ async fn view(state: &HttpState, who: &Principal) -> Result<HttpResponse, Proble
     let key = state.directory.key(who.portal).await?;
     let settings = alerts::settings(&state.db, who.portal, &key).await?;
     let known = hotels::list(&state.db, who.portal).await?;
-    let open = alerts::of_portal(&state.db, who.portal).await?.into_iter().map(|(about, alert)| OpenAlert {
-        kind: about.kind.word().to_owned(),
-        hotel: known.iter().find(|hotel| hotel.id == about.hotel).map(|hotel| hotel.code.to_string()),
-        since: at(alert.since),
-        told_at: alert.told_at.map(at),
+    let open = alerts::of_portal(&state.db, who.portal).await?.into_iter().filter_map(|(about, alert)| {
+        let hotel = match about.hotel {
+            HotelId(0) => None,
+            id => Some(known.iter().find(|hotel| hotel.id == id).filter(|hotel| who.sees_hotel(&hotel.code))?),
+        };
+        Some(OpenAlert {
+            kind: about.kind.word().to_owned(),
+            hotel: hotel.map(|hotel| hotel.code.to_string()),
+            since: at(alert.since),
+            told_at: alert.told_at.map(at),
+        })
     });
     let hours = |hours: QuietHours| QuietHoursView {
         from: hours.from.format(TIME).to_string(),

@@ -1,6 +1,5 @@
 //! An emulated mail server: takes letters by SMTP, keeps them, and refuses when told to.
 
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +27,8 @@ pub enum Mood {
 #[derive(Debug, Default)]
 struct State {
     letters: Vec<Received>,
-    moods: VecDeque<Mood>,
+    /// Who meets what, in this order for one receiver.
+    moods: Vec<(String, Mood)>,
 }
 
 #[derive(Debug)]
@@ -66,9 +66,9 @@ impl MailServer {
         lock(&self.state).letters.clone()
     }
 
-    /// The next letters meet these moods, one each.
-    pub fn moods(&self, moods: impl IntoIterator<Item = Mood>) {
-        lock(&self.state).moods.extend(moods);
+    /// The next letter to this address meets this mood.
+    pub fn mood(&self, to: &str, mood: Mood) {
+        lock(&self.state).moods.push((to.to_owned(), mood));
     }
 }
 
@@ -102,7 +102,11 @@ fn talk(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
                 letter.data.push_str(line.strip_prefix('.').unwrap_or(&line));
                 letter.data.push('\n');
             }
-            let mood = lock(state).moods.pop_front();
+            let mood = {
+                let moods = &mut lock(state).moods;
+                let next = moods.iter().position(|(to, _)| letter.to.contains(to));
+                next.map(|at| moods.remove(at).1)
+            };
             match mood {
                 Some(Mood::Busy) => say("451 later")?,
                 Some(Mood::Refuses) => say("550 no such box")?,
