@@ -315,6 +315,7 @@ const TABLES: &[&str] = &[
         watermark TEXT NOT NULL DEFAULT '',
         started TEXT NOT NULL DEFAULT '',
         next_at BIGINT NOT NULL DEFAULT 0,
+        looked_at BIGINT NOT NULL DEFAULT 0,
         PRIMARY KEY (portal_id, entity)
     )",
     // --- outbox: one row a subject that differs from what the portal confirmed ------------------------------

@@ -151,12 +151,15 @@ pub struct ScanRow {
     /// The watermark once the running pass is through.
     pub started: String,
     pub next_at: i64,
+    /// When the first page of the last pass that came through was asked for: what changed before is known.
+    pub looked_at: i64,
 }
 
 pub async fn scan(db: &Db, portal: PortalId, entity: CrmEntity) -> Result<ScanRow, StoreError> {
     let rows = db
         .rows(
-            "SELECT phase, after_id, upto, watermark, started, next_at FROM crm_scan WHERE portal_id = $1 AND entity = $2",
+            "SELECT phase, after_id, upto, watermark, started, next_at, looked_at FROM crm_scan
+             WHERE portal_id = $1 AND entity = $2",
             args![portal.0, entity.type_id()],
         )
         .await?;
@@ -168,6 +171,7 @@ pub async fn scan(db: &Db, portal: PortalId, entity: CrmEntity) -> Result<ScanRo
         watermark: row.get("watermark")?,
         started: row.get("started")?,
         next_at: row.get("next_at")?,
+        looked_at: row.get("looked_at")?,
     })
 }
 
@@ -197,7 +201,7 @@ pub async fn save_scan(tx: &Tx, portal: PortalId, entity: CrmEntity, scan: &Scan
     insert(
         tx,
         "crm_scan",
-        &["portal_id", "entity", "phase", "after_id", "upto", "watermark", "started", "next_at"],
+        &["portal_id", "entity", "phase", "after_id", "upto", "watermark", "started", "next_at", "looked_at"],
         vec![args![
             portal.0,
             entity.type_id(),
@@ -206,11 +210,12 @@ pub async fn save_scan(tx: &Tx, portal: PortalId, entity: CrmEntity, scan: &Scan
             scan.upto,
             scan.watermark.as_str(),
             scan.started.as_str(),
-            scan.next_at
+            scan.next_at,
+            scan.looked_at
         ]],
         "ON CONFLICT (portal_id, entity) DO UPDATE SET phase = excluded.phase, after_id = excluded.after_id,
             upto = excluded.upto, watermark = excluded.watermark, started = excluded.started,
-            next_at = excluded.next_at",
+            next_at = excluded.next_at, looked_at = excluded.looked_at",
     )
     .await?;
     Ok(())

@@ -13,7 +13,6 @@ use super::plan::{Due, Plan};
 use super::plan_deals::LOOK_AGAIN_MS;
 use super::plan_people::{ProfileKey, key_of};
 use super::reread::{Seen, look_at};
-use super::scan::SCAN_EVERY_MS;
 use crate::domain::change_set::{COMPANY, ours};
 use crate::domain::crm::ORIGINATOR;
 use crate::domain::{CrmEntity, CrmValue, Fields, PortalId, ProfileNumber, StayNumber, Subject};
@@ -44,7 +43,7 @@ enum Fate {
 impl Delivery {
     /// When what changed was last read: only a look after a deletion knows what a merge made of it.
     async fn looked_at(&self, entity: CrmEntity) -> Result<i64, SyncError> {
-        Ok(crm_index::scan(self.db(), self.portal, entity).await?.next_at - SCAN_EVERY_MS)
+        Ok(crm_index::scan(self.db(), self.portal, entity).await?.looked_at)
     }
 
     async fn fates(&self, entity: CrmEntity, subjects: &[String]) -> Result<HashMap<String, Fate>, SyncError> {

@@ -21,7 +21,7 @@ use crate::store::crm_index::{self, ScanRow};
 use crate::store::problems;
 
 /// How often what changed is read.
-pub(super) const SCAN_EVERY_MS: i64 = 300_000;
+const SCAN_EVERY_MS: i64 = 300_000;
 /// A record is stamped before its transaction ends, which may take as long as a request: so much is read twice.
 const OVERLAP_MS: i64 = 120_000;
 /// A portal that does not tell its time may be behind ours by so much.
@@ -132,7 +132,8 @@ impl Delivery {
         let mut changed = 0;
         for ((entity, mut scan), answer) in due.into_iter().zip(answers) {
             let answer = answer.map_err(portal)?;
-            if scan.started.is_empty() {
+            let begun_here = scan.started.is_empty();
+            if begun_here {
                 // By the portal's clock, which stamps its records; ours may be ahead of it.
                 scan.started = match answer.timing.started_at {
                     Some(at) => stamp(at - OVERLAP_MS),
@@ -164,6 +165,10 @@ impl Delivery {
             scan.watermark = std::mem::take(&mut scan.started);
             scan.after_id = 0;
             scan.next_at = self.now() + SCAN_EVERY_MS;
+            // A pass taken up again asked for its first page at a time nobody kept.
+            if begun_here {
+                scan.looked_at = asked_at;
+            }
             self.save_scan(entity, &scan).await?;
         }
         Ok(changed)
