@@ -220,6 +220,13 @@ pub async fn postpone(db: &Db, portal: PortalId, id: i64, not_before: i64) -> Re
     Ok(())
 }
 
+/// A claimed row that cannot be decided yet, through no fault of its own.
+pub async fn leave(tx: &Tx, portal: PortalId, id: i64, not_before: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE inbox SET state = 0, not_before = $3 WHERE portal_id = $1 AND id = $2";
+    tx.execute(sql, args![portal.0, id, not_before]).await?;
+    Ok(())
+}
+
 /// Puts rows of a subject that could not be decided back into the queue.
 pub async fn revive(tx: &Tx, portal: PortalId, subject: &str) -> Result<u64, StoreError> {
     tx.execute(

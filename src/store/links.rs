@@ -170,6 +170,23 @@ pub async fn of_hotel(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<Vec<L
     tx.rows(sql, values).await?.iter().map(read).collect()
 }
 
+/// The record does not name the detached subject any more.
+pub async fn cleaned(
+    tx: &Tx,
+    portal: PortalId,
+    entity: CrmEntity,
+    subject: &str,
+    crm_id: i64,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE link SET crm_id = 0
+         WHERE portal_id = $1 AND entity = $2 AND subject = $3 AND crm_id = $4 AND origin = 'detached'",
+        args![portal.0, entity.type_id(), subject, crm_id],
+    )
+    .await?;
+    Ok(())
+}
+
 /// These subjects have no record any more; whoever shares it keeps it.
 pub async fn end(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
     for chunk in subjects.chunks(chunk_of(1)) {

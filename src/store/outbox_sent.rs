@@ -27,6 +27,12 @@ pub async fn open_creates(db: &Db, portal: PortalId) -> Result<Vec<(i64, i32, Ve
     rows.iter().map(|row| Ok((row.get("id")?, row.get("entity")?, row.get("write_sealed")?))).collect()
 }
 
+/// Whether a record for the subject is under way to being made.
+pub async fn is_being_made(tx: &Tx, portal: PortalId, subject: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM outbox WHERE portal_id = $1 AND subject = $2 AND state = 1 AND target = 0";
+    Ok(!tx.rows(sql, args![portal.0, subject]).await?.is_empty())
+}
+
 /// What was sent to these records and is not confirmed yet: `(id, sealed write)`.
 pub async fn open_writes(
     via: impl Into<Via<'_>>,

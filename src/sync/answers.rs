@@ -309,6 +309,12 @@ impl Delivery {
                 again.push(write.row);
             }
         }
+        for (write, id) in done.iter().filter(|(write, _)| write.target != 0 && write.entity == CrmEntity::Deal) {
+            let parts = |name| write.after.get(name) == Some(&CrmValue::Empty);
+            if parts("UF_CRM_FB24_RESERVATION") || parts("originId") {
+                links::cleaned(tx, self.portal, write.entity, &write.subject.to_string(), *id).await?;
+            }
+        }
         links::add(tx, self.portal, &new_links, now).await?;
         found_again(tx, self.portal, &new_links).await?;
         crm_records::save(tx, self.portal, &self.key, &records).await?;

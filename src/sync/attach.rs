@@ -23,13 +23,16 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::hotels::HotelRow;
 use crate::store::inbox::{self, InboxKind, InboxRow, NewRow};
 use crate::store::links::{self, LinkRow, Origin};
-use crate::store::outbox::NewIntent;
+use crate::store::outbox::{self, NewIntent};
 use crate::store::problems::{self, NewProblem};
 use crate::store::stays::StayRow;
 use crate::store::{Db, StoreError, Tx};
 
 /// A deal that was to be attached cannot be.
 pub(super) const REFUSED: &str = "attach.refused";
+
+/// After so long a binding that had to wait is looked at again.
+const WAIT_MS: i64 = 1_000;
 
 /// What a person says of a stay's deal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,9 +123,20 @@ impl Chunk<'_> {
         bindings: &[(InboxRow, Binding)],
     ) -> Result<(Vec<NewIntent>, Vec<NewProblem>), StoreError> {
         let (mut intents, mut refused) = (Vec::new(), Vec::new());
+        let mut waiting: HashSet<&str> = HashSet::new();
         for (row, binding) in bindings {
             let subjects = [row.subject.clone()];
             let held = links::of_subjects(tx, self.portal, &subjects).await?.remove(&row.subject);
+            if waiting.contains(row.subject.as_str()) || outbox::is_being_made(tx, self.portal, &row.subject).await? {
+                waiting.insert(&row.subject);
+                inbox::leave(tx, self.portal, row.id, self.now + WAIT_MS).await?;
+                continue;
+            }
+            let mut own = held.as_ref().filter(|held| held.origin != Origin::Detached).map(|held| held.crm_id);
+            if let Some(id) = own {
+                let gone = crm_records::deleted_among(tx, self.portal, CrmEntity::Deal, &[id]).await?;
+                own = (!gone.contains(&id)).then_some(id);
+            }
             let link = |crm_id, origin| LinkRow {
                 subject: row.subject.clone(),
                 entity: CrmEntity::Deal,
@@ -131,6 +145,13 @@ impl Chunk<'_> {
                 marked: false,
             };
             match *binding {
+                Binding::Attach { deal } if own.is_some() => {
+                    if own != Some(deal) {
+                        refused.push(refusal(&row.subject, deal, "stay_has_deal"));
+                    }
+                    continue;
+                }
+                Binding::New if own.is_some() => continue,
                 Binding::Attach { deal } => {
                     let others = links::of_records(tx, self.portal, CrmEntity::Deal, &[deal]).await?;
                     if others.iter().any(|link| link.origin != Origin::Detached && link.subject != row.subject) {
@@ -271,8 +292,15 @@ impl Delivery {
             self.lanes().waiting.insert(due.row.id);
             return;
         }
-        let mut desired: Fields =
-            ["UF_CRM_FB24_HOTEL", "UF_CRM_FB24_RESERVATION"].map(|name| (name.to_owned(), CrmValue::Empty)).into();
+        let mut desired = Fields::new();
+        let (hotel, number) =
+            (text(&record.fields, "UF_CRM_FB24_HOTEL"), text(&record.fields, "UF_CRM_FB24_RESERVATION"));
+        // It may be another stay's by now.
+        if format!("{hotel}:{number}") == mark {
+            desired.extend(
+                ["UF_CRM_FB24_HOTEL", "UF_CRM_FB24_RESERVATION"].map(|name| (name.to_owned(), CrmValue::Empty)),
+            );
+        }
         if text(&record.fields, "originatorId") == ORIGINATOR && text(&record.fields, "originId") == mark {
             desired.extend(["originatorId", "originId"].map(|name| (name.to_owned(), CrmValue::Empty)));
         }
