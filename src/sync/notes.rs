@@ -76,7 +76,7 @@ impl Delivery {
                 plan.dropped.push(due.pair());
                 let mut row = record.clone();
                 row.putbacks.forget_notes();
-                plan.known.push(row);
+                plan.decided(&due, record, row);
             } else {
                 let at = wall_of(self.now(), zone).format("%d.%m.%Y %H:%M:%S").to_string();
                 let text = text(self.ground.terms.lang, record, &at);

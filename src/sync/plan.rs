@@ -66,7 +66,7 @@ pub(super) struct Plan {
     /// Subjects that have no record any more.
     pub(super) unlinked: Vec<String>,
     /// Records that hold what is desired already, with what of it is ours.
-    pub(super) known: Vec<RecordRow>,
+    pub(super) known: Vec<Judged>,
     /// Whose records they are: nothing stands in their way any more.
     pub(super) settled: Vec<String>,
     /// Records that nobody quarrels about any more.
@@ -78,6 +78,15 @@ pub(super) struct Plan {
     /// Deals whose timelines have something to be told.
     pub(super) to_tell: Vec<i64>,
     pub(super) hints: Vec<(String, i32, Vec<i64>, &'static str)>,
+}
+
+/// What was learned of a record while its row was looked at.
+#[derive(Debug)]
+pub(super) struct Judged {
+    due: (i64, i64),
+    subject: String,
+    was: RecordRow,
+    row: RecordRow,
 }
 
 /// A due row with its subject read.
@@ -124,15 +133,32 @@ impl Plan {
         }
         row.edits.settle(after.keys());
         row.fields.extend(after);
-        if row != *record {
-            self.known.push(row);
-        }
+        self.decided(due, record, row);
     }
 
     /// What was decided about people's edits is kept whatever becomes of the write.
-    pub fn decided(&mut self, record: &RecordRow, row: RecordRow) {
+    pub fn decided(&mut self, due: &Due, record: &RecordRow, row: RecordRow) {
         if row != *record {
-            self.known.push(row);
+            self.known.push(Judged { due: due.pair(), subject: due.row.subject.clone(), was: record.clone(), row });
+        }
+    }
+
+    /// Takes back what was thought of records that a look has changed since they were loaded: what the look saw is not
+    /// written over, and their rows are planned anew.
+    fn take_back(&mut self, stored: &HashMap<(CrmEntity, i64), RecordRow>, now: i64) {
+        let (known, stale): (Vec<_>, Vec<_>) = std::mem::take(&mut self.known)
+            .into_iter()
+            .partition(|judged| stored.get(&(judged.was.entity, judged.was.crm_id)) == Some(&judged.was));
+        self.known = known;
+        for Judged { due, subject, was, .. } in stale {
+            self.dropped.retain(|pair| *pair != due);
+            self.settled.retain(|settled| *settled != subject);
+            self.peace.retain(|record| *record != (was.entity, was.crm_id));
+            self.writes.retain(|write| write.row != due.0);
+            if was.entity == CrmEntity::Deal {
+                self.to_tell.retain(|deal| *deal != was.crm_id);
+            }
+            self.later.push((due.0, now));
         }
     }
 
@@ -198,6 +224,14 @@ impl Delivery {
         if !nothing {
             let _recording = self.recording.lock().await;
             let tx = self.db().begin().await?;
+            let mut stored = HashMap::new();
+            for entity in CrmEntity::ALL {
+                let of_entity = plan.known.iter().filter(|judged| judged.was.entity == entity);
+                let ids: Vec<i64> = of_entity.map(|judged| judged.was.crm_id).collect();
+                let rows = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
+                stored.extend(rows.into_iter().map(|(id, row)| ((entity, id), row)));
+            }
+            plan.take_back(&stored, self.now());
             self.stop_strangers(&tx, plan).await?;
             if !self.lease.holds(&tx).await? {
                 return Err(SyncError::Elsewhere(format!("portal:{}", self.portal)));
@@ -209,7 +243,8 @@ impl Delivery {
             links::add(&tx, self.portal, &plan.links, self.now()).await?;
             found_again(&tx, self.portal, &plan.links).await?;
             self.tell_deals(&tx, &plan.links, self.now()).await?;
-            crm_records::save(&tx, self.portal, &self.key, &plan.known).await?;
+            let known: Vec<RecordRow> = plan.known.iter().map(|judged| judged.row.clone()).collect();
+            crm_records::save(&tx, self.portal, &self.key, &known).await?;
             for cause in [REJECTED, FAILED] {
                 problems::over_all(&tx, self.portal, &plan.settled, cause).await?;
             }
@@ -239,5 +274,34 @@ impl Delivery {
             kind: "refused",
             params: serde_json::json!({}),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::CrmValue;
+
+    fn due(id: i64, crm_id: i64) -> Due {
+        let subject = Subject::Crm(CrmEntity::Contact, crm_id);
+        let row = OutboxRow { id, seq: 1, ..OutboxRow::imagined(subject.to_string(), 0) };
+        Due { row, subject }
+    }
+
+    #[test]
+    fn s1_what_a_look_saw_while_a_record_was_planned_is_not_written_over() {
+        let text = |value: &str| Fields::from([("NAME".to_owned(), CrmValue::Text(value.to_owned()))]);
+        let loaded = |id| RecordRow::new(CrmEntity::Contact, id, text("Anna"), 0);
+        let mut plan = Plan::default();
+        for id in [5, 6] {
+            plan.nothing(&due(id, id), &loaded(id), loaded(id), &Fields::new(), Fields::new(), 1_000);
+        }
+        let mut edited = loaded(5);
+        edited.fields = text("by hand");
+        let stored = HashMap::from([((CrmEntity::Contact, 5), edited), ((CrmEntity::Contact, 6), loaded(6))]);
+        plan.take_back(&stored, 2_000);
+        let known: Vec<i64> = plan.known.iter().map(|judged| judged.row.crm_id).collect();
+        assert_eq!((known, plan.dropped, plan.later), (vec![6], vec![(6, 1)], vec![(5, 2_000)]));
+        assert_eq!(plan.settled, [Subject::Crm(CrmEntity::Contact, 6).to_string()]);
     }
 }

@@ -311,7 +311,7 @@ impl Delivery {
             plan.read(CrmEntity::Deal, record.crm_id, due);
             return;
         }
-        plan.decided(record, judged);
+        plan.decided(due, record, judged);
         let mut write = planned(due, CrmEntity::Deal, record.crm_id, set.write, Vec::new(), set.after, String::new());
         (write.named, write.version) = (named, active.version);
         plan.writes.push(write);

@@ -186,7 +186,7 @@ impl Delivery {
             return;
         }
         let stored = stored.unwrap_or_default();
-        plan.decided(record, judged);
+        plan.decided(due, record, judged);
         self.lanes().phones.learn(&due.row.subject, set.comms.is_empty());
         let write = planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new());
         plan.writes.push(Planned { stored, version: active.version, ..write });
