@@ -135,6 +135,13 @@ pub async fn list(
     db.rows(&sql, values).await?.iter().map(read).collect()
 }
 
+/// Which of "running" and "paused" the portal's jobs of a kind are.
+pub async fn states(db: &Db, portal: PortalId, kind: JobKind) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT state FROM job WHERE portal_id = $1 AND kind = $2
+         AND state IN ('running', 'paused')";
+    db.rows(sql, args![portal.0, kind.word()]).await?.iter().map(|row| row.get("state")).collect()
+}
+
 /// Jobs that want to go on, the oldest first.
 pub async fn unfinished(db: &Db, portal: PortalId, family: Family) -> Result<Vec<JobRow>, StoreError> {
     let sql = format!(

@@ -240,10 +240,11 @@ impl Engine {
         Ok(())
     }
 
-    /// A paused import sends nothing more either, unless another one of the portal runs.
+    /// A paused import sends nothing more either, unless another one of the portal runs. What only counts neither sends
+    /// nor keeps from sending.
     pub(super) async fn import_paused(&self, portal: PortalId) -> Result<bool, SyncError> {
-        let jobs = jobs::list(&self.0.deps.db, portal, None, IMPORTS, 20).await?;
-        let any = |state: &str| jobs.iter().any(|job| job.state == state);
+        let states = jobs::states(&self.0.deps.db, portal, JobKind::Import).await?;
+        let any = |wanted: &str| states.iter().any(|state| state == wanted);
         Ok(any("paused") && !any("running"))
     }
 
