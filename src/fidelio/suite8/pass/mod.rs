@@ -39,12 +39,15 @@ pub struct Pass<'a> {
     later: BTreeSet<String>,
     /// It moves the hotel's position.
     follows: bool,
+    /// Seconds the PMS's clock was known to be ahead when the pass began.
+    ahead_before: i64,
 }
 
 impl<'a> Pass<'a> {
     pub fn new(hotel: &'a Hotel, state: &serde_json::Value, sink: &'a mut dyn Sink) -> Self {
         let mut state = State::parse(state);
         let stored = state.clone();
+        let ahead_before = state.ahead;
         state.forget_old(hotel.clock.now());
         Self {
             hotel,
@@ -55,6 +58,7 @@ impl<'a> Pass<'a> {
             profiles: HashSet::new(),
             later: BTreeSet::new(),
             follows: false,
+            ahead_before,
         }
     }
 
@@ -66,7 +70,9 @@ impl<'a> Pass<'a> {
             self.note("no_delta");
         }
         let web = self.hotel.web_ahead_ms();
-        let stamps = (self.state.ahead > 0).then(|| self.state.ahead.saturating_mul(1_000));
+        // What was reset is a measurement too: it is taken back where it was told before.
+        let measured = self.state.ahead > 0 || self.state.ahead != self.ahead_before;
+        let stamps = measured.then(|| self.state.ahead.saturating_mul(1_000));
         self.report.clock_ahead_ms = web.or(stamps).map(|_| web.unwrap_or_default() + stamps.unwrap_or_default());
         self.report
     }
