@@ -110,7 +110,8 @@ fn problems_of(hotel: HotelId, report: &ReadReport, known: &mut HashSet<String>,
             rest.subjects.insert(subject);
         }
     }
-    rest.unnamed += report.unnamed;
+    // The same ones are met by every read: nobody can tell them apart from others.
+    rest.unnamed = rest.unnamed.max(report.unnamed);
     raised
 }
 
@@ -247,6 +248,8 @@ mod tests {
         let next = problems_of(HotelId(7), &unread(40..61, 0), &mut known, &mut rest);
         assert_eq!(next.len(), 10, "who was named is not named again, whoever comes later is");
         assert_eq!((rest.subjects.len(), rest.grew(&before)), (60, false), "and is counted no more");
+        problems_of(HotelId(7), &unread(0..0, 3), &mut known, &mut rest);
+        assert_eq!((rest.unnamed, rest.grew(&before)), (3, false), "the same three, read again");
         rest.subjects.clear();
         assert!(!rest.is_empty(), "three are not known by any number");
     }
