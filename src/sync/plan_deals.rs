@@ -300,14 +300,16 @@ impl Delivery {
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
         let made_at = made_at(hotel, row.pms_time, row.received_at);
-        let (mut judged, left) = self.left_to_write(record, &desired, made_at);
+        let (mut judged, left) = self.left_to_write(&[row.hotel], record, &desired, made_at);
         let set = change_set(&left, &record.fields);
         self.owe(record, &mut judged, &set);
         if set.is_empty() {
             plan.nothing(due, record, judged, &desired, set.after, self.now());
             return;
         }
-        if self.wants_a_look(CrmEntity::Deal, &set) && self.fresh(CrmEntity::Deal, record.crm_id).is_none() {
+        if self.wants_a_look(&[row.hotel], CrmEntity::Deal, &set)
+            && self.fresh(CrmEntity::Deal, record.crm_id).is_none()
+        {
             plan.read(CrmEntity::Deal, record.crm_id, due);
             return;
         }

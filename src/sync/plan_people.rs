@@ -8,7 +8,7 @@ use super::error::SyncError;
 use super::found::{Found, NewPerson, Verdict};
 use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
-use super::owned::made_at;
+use super::owned::{hotels_of, made_at};
 use super::people::{comm_keys, name_tokens};
 use super::plan::{Due, Plan, Planned};
 use super::plan_deals::LOOK_AGAIN_MS;
@@ -169,10 +169,11 @@ impl Delivery {
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
         let made_at = made_at(hotel, profile.pms_time, profile.received_at);
+        let hotels = hotels_of(shared.iter().map(|link| &link.subject));
         let (judged, left) = match erased {
             // Whoever changed a field, or goes on changing it, does not keep it from being emptied.
             true => (record.clone(), desired.clone()),
-            false => self.left_to_write(record, &desired, made_at),
+            false => self.left_to_write(&hotels, record, &desired, made_at),
         };
         let set = change_set(&left, &record.fields);
         if set.is_empty() {
@@ -181,7 +182,7 @@ impl Delivery {
             return;
         }
         let stored = self.fresh(entity, link.crm_id);
-        if stored.is_none() && self.wants_a_look(entity, &set) {
+        if stored.is_none() && self.wants_a_look(&hotels, entity, &set) {
             plan.read(entity, link.crm_id, due);
             return;
         }

@@ -180,7 +180,7 @@ impl Delivery {
         let mut reads: BTreeMap<CrmEntity, BTreeSet<i64>> = plan.reads.clone();
         for write in plan.writes.iter().filter(|write| write.target != 0) {
             let set = ChangeSet { write: write.fields.clone(), comms: write.comms.clone(), after: Fields::new() };
-            if self.wants_a_look(write.entity, &set) {
+            if self.wants_a_look(write.subject.hotel().as_slice(), write.entity, &set) {
                 reads.entry(write.entity).or_default().insert(write.target);
             }
         }

@@ -10,6 +10,7 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::DELETED;
 use super::merged::{Merged, merge};
+use super::owned::hotels_of;
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
 use crate::domain::crm::{Kind, kind_of, read_id, read_item};
@@ -232,7 +233,8 @@ impl Delivery {
             // What is being written right now is about to be confirmed, or was after we asked; an older look must not
             // undo that.
             let written_since = held.get(&record.id).is_some_and(|row| row.synced_at > asked_at);
-            let stance = |field: &str| self.ground.stance(entity, field);
+            let hotels = hotels_of(subjects);
+            let stance = |field: &str| self.ground.stance(&hotels, entity, field);
             let merged = merge(held.get(&record.id), sent.get(&record.id), record, stance, now);
             if written_since || self.lanes().flight.records.contains(&(entity, record.id)) {
                 if merged.differs {
