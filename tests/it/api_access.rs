@@ -29,6 +29,13 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/hotels/{code}/check", "ai"),
     ("GET", "/api/v1/hotels/{code}/imports", "aifv"),
     ("POST", "/api/v1/hotels/{code}/imports", "ai"),
+    ("GET", "/api/v1/hotels/{code}/reconciliations", "aifv"),
+    ("POST", "/api/v1/hotels/{code}/reconciliations", "ai"),
+    ("GET", "/api/v1/hotels/{code}/reconciliations/{id}", "aifv"),
+    // A grant of its own, which no role brings.
+    ("POST", "/api/v1/persons/{person}/export", "a"),
+    ("POST", "/api/v1/persons/{person}/erase", "a"),
+    ("GET", "/api/v1/persons/{person}/erase", "a"),
     ("GET", "/api/v1/imports/{id}", "aifv"),
     ("POST", "/api/v1/imports/{id}/pause", "ai"),
     ("POST", "/api/v1/imports/{id}/resume", "ai"),
@@ -69,7 +76,7 @@ async fn everybody(api: &Api, portal: fidelio_bitrix24::domain::PortalId) -> Vec
 }
 
 fn fill(path: &str) -> String {
-    path.replace("{code}", "GRAND").replace("{id}", "7").replace("{stay}", "GRAND:1")
+    path.replace("{code}", "GRAND").replace("{id}", "7").replace("{stay}", "GRAND:1").replace("{person}", "GRAND:1")
 }
 
 #[test]

@@ -263,32 +263,9 @@ export type {
   MappingVersion,
   MappingVersionLine
 } from './mapping'
+export type { AlertKind, Alerts, AlertsChange, OpenAlert } from './alerts'
 export type { Drift, DriftCause, Reconciliation } from './reconciliation'
 export type { StayPerson, StayStatus, StayStep, StayView } from './stay'
-
-export type AlertKind = 'link_down' | 'clock_off' | 'queue_stuck' | 'drift' | 'token_lost' | 'payment_ending'
-
-export interface OpenAlert {
-  kind: AlertKind
-  hotel: string | null
-  since: Moment
-  /** `null`: nobody was told yet. */
-  told_at: Moment | null
-}
-
-export interface AlertsChange {
-  emails: string[]
-  /** Empty: whoever installed the application. */
-  user_ids: number[]
-  /** `HH:MM` by the hotel's clock. */
-  quiet_hours: { from: string; to: string } | null
-}
-
-export interface Alerts extends AlertsChange {
-  /** The server can send mail. */
-  mail: boolean
-  open: OpenAlert[]
-}
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'
 export type Grant = 'folio' | 'write_back' | 'persons'

@@ -258,6 +258,7 @@ describe('main page', () => {
       'Problems',
       'Request log',
       'Rules',
+      'Mapping',
       'Access',
       'Integrator keys',
       'About'
@@ -269,6 +270,7 @@ describe('main page', () => {
       'Problems',
       'Request log',
       'Rules',
+      'Mapping',
       'About'
     ])
     expect(await shownTo({ admin: false, roles: ['viewer'] })).toEqual(['Status', 'Problems', 'About'])

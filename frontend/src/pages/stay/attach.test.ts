@@ -77,7 +77,7 @@ describe('the deal tab', () => {
   })
 
   test('s3_who_may_not_attach_sees_no_such_thing', async () => {
-    const user = { id: 2, admin: false, roles: ['viewer'] }
+    const user = { id: 2, admin: false, roles: ['viewer' as const] }
     const { wrapper } = await mountPage(StayPage, { api: { stayOfDeal: async () => stay }, boot: { placement, user } })
     expect(wrapper.text()).toContain('GRAND')
     expect(wrapper.text()).not.toContain('Detach')
