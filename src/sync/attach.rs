@@ -127,7 +127,10 @@ impl Chunk<'_> {
         for (row, binding) in bindings {
             let subjects = [row.subject.clone()];
             let held = links::of_subjects(tx, self.portal, &subjects).await?.remove(&row.subject);
-            if waiting.contains(row.subject.as_str()) || outbox::is_being_made(tx, self.portal, &row.subject).await? {
+            if waiting.contains(row.subject.as_str())
+                || outbox::is_being_made(tx, self.portal, &row.subject).await?
+                || self.is_being_cleaned(tx, *binding, &row.subject, held.as_ref(), &mut intents).await?
+            {
                 waiting.insert(&row.subject);
                 inbox::leave(tx, self.portal, row.id, self.now + WAIT_MS).await?;
                 continue;
@@ -174,6 +177,41 @@ impl Chunk<'_> {
             intents.push(look_at(CrmEntity::Deal, &row.subject, self.now));
         }
         Ok((intents, refused))
+    }
+
+    /// Whether a deal that the binding is about, or that the stay was taken off, still bears a detached stay's marks.
+    async fn is_being_cleaned(
+        &self,
+        tx: &Tx,
+        binding: Binding,
+        subject: &str,
+        held: Option<&LinkRow>,
+        intents: &mut Vec<NewIntent>,
+    ) -> Result<bool, StoreError> {
+        let wanted = match binding {
+            Binding::Attach { deal } => deal,
+            Binding::New => 0,
+            Binding::Detach => return Ok(false),
+        };
+        let mut dirty: Vec<LinkRow> = held.filter(|held| held.crm_id != wanted).cloned().into_iter().collect();
+        if wanted != 0 {
+            let others = links::of_records(tx, self.portal, CrmEntity::Deal, &[wanted]).await?;
+            dirty.extend(others.into_iter().filter(|link| link.subject != subject));
+        }
+        dirty.retain(|link| link.origin == Origin::Detached && link.crm_id != 0);
+        let subjects: Vec<String> = dirty.into_iter().map(|link| link.subject).collect();
+        let states = outbox::states(tx, self.portal, &subjects).await?;
+        let mut cleaned = true;
+        for subject in subjects {
+            match states.get(&subject) {
+                // The portal does not take it: nothing to wait for.
+                Some((outbox::REJECTED | outbox::FAILED, ..)) => continue,
+                Some(_) => {}
+                None => intents.push(look_at(CrmEntity::Deal, &subject, self.now)),
+            }
+            cleaned = false;
+        }
+        Ok(!cleaned)
     }
 }
 

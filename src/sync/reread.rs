@@ -206,6 +206,7 @@ impl Delivery {
         }
         let ids: Vec<i64> = seen.iter().map(|record| record.id).chain(gone.iter().copied()).collect();
         let mut linked: HashMap<i64, Vec<String>> = HashMap::new();
+        let mut given = Vec::new();
         let (mut made, mut attached): (HashSet<i64>, HashSet<i64>) = Default::default();
         for link in links::of_records(tx, self.portal, entity, &ids).await? {
             if link.origin == links::Origin::Created {
@@ -213,6 +214,9 @@ impl Delivery {
             }
             if link.origin.attached() {
                 attached.insert(link.crm_id);
+            }
+            if link.origin == links::Origin::Attached {
+                given.push(link.clone());
             }
             linked.entry(link.crm_id).or_default().push(link.subject);
         }
@@ -295,6 +299,13 @@ impl Delivery {
             }
         }
         links::forget(tx, self.portal, entity, &never).await?;
+        // Whom a person named, that person looks after: the stay gets no deal by itself.
+        given.retain(|link| never.contains(&link.crm_id));
+        let without: Vec<_> = given
+            .into_iter()
+            .map(|link| links::LinkRow { crm_id: 0, origin: links::Origin::Detached, marked: false, ..link })
+            .collect();
+        links::add(tx, self.portal, &without, self.now()).await?;
         for (id, subjects) in gone.iter().filter_map(|id| Some((id, linked.get(id)?))) {
             if never.contains(id) {
                 continue;

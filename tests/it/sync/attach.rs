@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fb24_sandbox::portal::{Entity as Kind, PortalOptions, Record};
+use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions, Record};
 use fidelio_bitrix24::domain::{Known, StayNumber, StayStatus};
 use fidelio_bitrix24::store::hotels;
 use fidelio_bitrix24::sync::attach::Binding;
@@ -21,6 +21,22 @@ async fn say(world: &World, engine: &Engine, stay: &str, binding: Binding) -> Re
     engine.decide(world.id).await.unwrap();
     engine.deliver(world.id).await.unwrap();
     Ok(())
+}
+
+/// It is decided, and nothing leaves yet.
+async fn hear(world: &World, engine: &Engine, stay: &str, binding: Binding) {
+    let hotel = hotels::by_id(&world.db, world.id, world.hotel_id).await.unwrap().unwrap();
+    engine.bind(world.id, &hotel, &StayNumber::parse(stay).unwrap(), binding).await.unwrap();
+    engine.decide(world.id).await.unwrap();
+}
+
+async fn after_a_while(world: &World, engine: &Engine) {
+    for _ in 0..3 {
+        engine.deliver(world.id).await.unwrap();
+        world.pass(Duration::from_secs(2));
+        engine.decide(world.id).await.unwrap();
+    }
+    engine.deliver(world.id).await.unwrap();
 }
 
 fn sale(world: &World, more: &Value) -> i64 {
@@ -141,5 +157,90 @@ on_both_engines! {
         world.edit_stay("3", |stay| stay.comments = Known::Is(vec![format!("deal {sold}")]));
         world.round(&engine).await;
         assert_eq!((world.deals().len(), marks(&deal(&world, sold))[3].clone()), (3, "1".into()));
+    }
+
+    s1_a_deal_is_not_attached_while_the_stays_own_is_being_made(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let sold = sale(&world, &json!({}));
+        world.book("1", "7");
+        let engine = world.engine();
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        world.portal.fault(Fault::after_commit("crm.item.add").times(2));
+        for _ in 0..40 {
+            if world.deals().len() == 2 {
+                break;
+            }
+            let _ = engine.deliver(world.id).await;
+            world.pass(Duration::from_secs(7));
+        }
+        let ours = world.deals().iter().map(|deal| deal.id).find(|id| *id != sold).unwrap();
+        hear(&world, &engine, "1", Binding::Attach { deal: sold }).await;
+        for _ in 0..3 {
+            world.settle(&engine).await;
+            engine.decide(world.id).await.unwrap();
+        }
+        assert_eq!((marks(&deal(&world, sold)), world.deals().len()), ([const { String::new() }; 4], 2));
+        assert_eq!(marks(&deal(&world, ours))[1], "GRAND:1");
+        assert!(engine.stay_by_deal(world.id, ours).await.unwrap().is_some());
+        let problem = world.problems(&engine).await.remove(0);
+        assert_eq!((problem.cause.as_str(), &problem.params), ("attach.refused", &json!({"id": sold, "why": "stay_has_deal"})));
+    }
+
+    s1_a_detached_stay_leaves_alone_what_the_next_one_of_its_deal_says(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        world.book("2", "8");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let first = world.deals().into_iter().find(|deal| deal.text("originId") == "GRAND:1").unwrap().id;
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        say(&world, &engine, "2", Binding::Detach).await.unwrap();
+        say(&world, &engine, "2", Binding::Attach { deal: first }).await.unwrap();
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!(marks(&deal(&world, first)), ["fidelio-bitrix24", "GRAND:2", "GRAND", "2"]);
+    }
+
+    s1_a_new_deal_waits_until_the_old_one_is_let_go(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let first = world.deals()[0].id;
+        hear(&world, &engine, "1", Binding::Detach).await;
+        hear(&world, &engine, "1", Binding::New).await;
+        after_a_while(&world, &engine).await;
+        assert_eq!((marks(&deal(&world, first)), world.deals().len()), ([const { String::new() }; 4], 2));
+        assert_eq!(marks(&world.deals()[1])[1], "GRAND:1");
+    }
+
+    s1_a_deal_is_given_on_once_the_stay_before_has_left_it(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        world.book("2", "8");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let first = world.deals().into_iter().find(|deal| deal.text("originId") == "GRAND:1").unwrap().id;
+        say(&world, &engine, "2", Binding::Detach).await.unwrap();
+        hear(&world, &engine, "1", Binding::Detach).await;
+        hear(&world, &engine, "2", Binding::Attach { deal: first }).await;
+        after_a_while(&world, &engine).await;
+        assert_eq!(marks(&deal(&world, first)), ["fidelio-bitrix24", "GRAND:2", "GRAND", "2"]);
+        assert!(world.problems(&engine).await.is_empty());
+    }
+
+    s1_a_detached_stay_gets_no_deal_by_an_attachment_that_was_refused(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        say(&world, &engine, "1", Binding::Attach { deal: 99_999 }).await.unwrap();
+        world.pass(Duration::from_secs(400));
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!(world.deals().len(), 1, "no deal by itself");
+        assert_eq!(world.problems(&engine).await.remove(0).cause, "attach.refused");
     }
 }
