@@ -272,6 +272,13 @@ const TABLES: &[&str] = &[
         created_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, subject)
     )",
+    // When records that people or robots deleted were made again.
+    "CREATE TABLE recreation (
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        made_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, subject, made_at)
+    )",
     // The last state of a CRM record that the portal confirmed to us.
     "CREATE TABLE crm_record (
         portal_id BIGINT NOT NULL,

@@ -31,6 +31,7 @@ pub mod profiles;
 pub mod provenance;
 pub mod purge;
 pub mod reconciliations;
+pub mod recreations;
 pub mod request_log;
 pub mod roles;
 pub mod source_reading;

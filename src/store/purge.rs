@@ -22,6 +22,7 @@ pub const PURGED: &[&str] = &[
     "profile",
     "erasure",
     "link",
+    "recreation",
     "crm_record",
     "crm_index",
     "crm_scan",

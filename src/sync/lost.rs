@@ -20,10 +20,19 @@ use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::NewIntent;
 use crate::store::problems::{self, NewProblem};
 use crate::store::profiles::ProfileRow;
-use crate::store::{StoreError, Tx, crm_index, crm_records, stays};
+use crate::store::{StoreError, Tx, crm_index, crm_records, recreations, stays};
 
 pub(super) const DELETED: &str = "crm.deleted";
 pub(super) const DUPLICATE_MARK: &str = "crm.duplicate_mark";
+
+/// So often a record is made again by itself …
+const MOST: i64 = 3;
+/// … within this time; then people are asked, as of what is put back (product §2.6).
+const WINDOW_MS: i64 = 24 * 3_600_000;
+
+pub(super) async fn recreated(tx: &Tx, portal: PortalId, subjects: &[String], now: i64) -> Result<(), StoreError> {
+    recreations::add(tx, portal, subjects, now, now - WINDOW_MS).await
+}
 
 /// These subjects have a record: it is not missed any more, and what stood beside the one before is none of them.
 pub(super) async fn found_again(tx: &Tx, portal: PortalId, links: &[LinkRow]) -> Result<(), StoreError> {
@@ -50,8 +59,9 @@ impl Delivery {
         let ownership = &self.ground.terms.ownership;
         let again = if entity == CrmEntity::Deal { ownership.recreate_deals } else { ownership.recreate_people };
         let said = problems::states(self.db(), self.portal, subjects, DELETED).await?;
+        let made = recreations::counts(self.db(), self.portal, subjects, self.now() - WINDOW_MS).await?;
         let fate = |subject: &String| match said.get(subject).map(String::as_str) {
-            _ if again => Fate::Again,
+            _ if again && made.get(subject).is_none_or(|times| *times < MOST) => Fate::Again,
             Some("retried") => Fate::Again,
             told => Fate::Left { told: told.is_some() },
         };
@@ -61,7 +71,10 @@ impl Delivery {
     /// The end of a subject's link: what follows is as for one that never had a record.
     fn plan_lost(&self, plan: &mut Plan, due: &Due, link: &LinkRow, fate: Option<&Fate>) {
         match fate {
-            Some(Fate::Again) => plan.unlinked.push(due.row.subject.clone()),
+            Some(Fate::Again) => {
+                plan.unlinked.push(due.row.subject.clone());
+                plan.recreated.push(due.row.subject.clone());
+            }
             Some(Fate::Left { told: true }) => plan.dropped.push(due.pair()),
             Some(Fate::Left { told: false }) | None => {
                 plan.dropped.push(due.pair());

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::answers::{FAILED, REJECTED};
 use super::error::SyncError;
 use super::lanes::Delivery;
-use super::lost::found_again;
+use super::lost::{found_again, recreated};
 use super::notes;
 use super::strangers::STOPPED_MS;
 use crate::bitrix::multifield::Stored;
@@ -65,6 +65,8 @@ pub(super) struct Plan {
     pub(super) links: Vec<LinkRow>,
     /// Subjects that have no record any more.
     pub(super) unlinked: Vec<String>,
+    /// Of these, those whose record is made anew.
+    pub(super) recreated: Vec<String>,
     /// Records that hold what is desired already, with what of it is ours.
     pub(super) known: Vec<Judged>,
     /// Whose records they are: nothing stands in their way any more.
@@ -240,6 +242,7 @@ impl Delivery {
             outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
             links::end(&tx, self.portal, &plan.unlinked).await?;
+            recreated(&tx, self.portal, &plan.recreated, self.now()).await?;
             links::add(&tx, self.portal, &plan.links, self.now()).await?;
             found_again(&tx, self.portal, &plan.links).await?;
             self.tell_deals(&tx, &plan.links, self.now()).await?;
