@@ -91,14 +91,20 @@ impl Directory {
         arrived_at: i64,
         from: Option<IpAddr>,
     ) -> Result<(), PortalError> {
-        let known = portals::by_member(self.db(), &arrival.member_id).await?.is_some();
+        let known = portals::by_member(self.db(), &arrival.member_id).await?;
         let user = self.verify(arrival.presented(from)).await?;
         if !user.admin {
             return Err(PortalError::NotAdmin);
         }
         // Erased while hosts were asked about it: it belongs to the installation that ended.
-        if known && portals::by_member(self.db(), &arrival.member_id).await?.is_none() {
-            return Err(PortalError::Unknown);
+        // Unless it came after the wish to be erased: that is a new one.
+        if let Some(known) = known
+            && portals::by_member(self.db(), &arrival.member_id).await?.is_none()
+        {
+            let ended = portals::get(self.db(), known.id).await?.unwrap_or(known);
+            if ended.uninstall_at.is_none_or(|asked| asked > arrived_at) {
+                return Err(PortalError::Unknown);
+            }
         }
         let brought = Brought {
             access: &arrival.access,
