@@ -88,6 +88,20 @@ on_both_engines! {
         assert!(open(&world, &engine).await.is_empty());
     }
 
+    s1_a_robot_that_deletes_deals_is_not_fought_for_ever(db) {
+        let mut world = World::new(db, PortalOptions::default()).await;
+        world.terms.ownership.recreate_deals = true;
+        let engine = world.engine();
+        deleted(&world, &engine).await;
+        for _ in 0..3 {
+            assert_eq!((world.deals().len(), open(&world, &engine).await.len()), (1, 0));
+            let deal = world.deals()[0].id;
+            world.portal.delete_as(3, Kind::Deal, deal).unwrap();
+            told(&world, &engine, "ONCRMDEALDELETE", 2, deal).await;
+        }
+        assert_eq!((world.deals().len(), causes(&world, &engine).await), (0, vec!["crm.deleted".to_owned()]));
+    }
+
     s1_a_deleted_contact_is_listed_and_its_deals_go_on(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");
