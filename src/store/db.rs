@@ -15,9 +15,6 @@ use super::sql::{self, Row};
 use crate::config;
 use crate::crypto::CryptoError;
 
-/// A connection to PostgreSQL that answered so lately is not asked whether it lives before it is used.
-const PG_TRUSTED: Duration = Duration::from_secs(1);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -133,11 +130,9 @@ impl Db {
             Self::connect_sqlite(url).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let mut options = ConnectOptions::new(url);
-            options
-                .max_connections(12)
-                .sqlx_logging(false)
-                .acquire_timeout(Duration::from_secs(10))
-                .test_before_acquire_if_idle_for(PG_TRUSTED);
+            // Each connection is asked whether it lives before it is used: a server ends them, and so does the end of the
+            // thread that opened one.
+            options.max_connections(12).sqlx_logging(false).acquire_timeout(Duration::from_secs(10));
             let pool = Database::connect(options).await?;
             Ok(Self { write: pool.clone(), read: pool, engine: Engine::Postgres })
         } else {

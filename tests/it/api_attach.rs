@@ -1,5 +1,7 @@
 //! Attaching and detaching over the API, by people of every kind (product §2.14, §7).
 
+use std::time::Duration;
+
 use fb24_sandbox::hotel::HotelOptions;
 use fb24_sandbox::portal::{Entity, PortalOptions};
 use serde_json::json;
@@ -19,6 +21,8 @@ on_both_engines! {
         let roles = json!({"items": [{"user_id": 2, "role": "front_desk", "grants": []}, {"user_id": 3, "role": "viewer", "grants": []}]});
         let (status, body) = admin.put("/api/v1/roles", roles).await;
         assert_eq!(status, 200, "{body}");
+        // New roles end every session.
+        let admin = Admin::open(&house.portal, &town.node.url).await;
         let desk = Admin::open_as(&house.portal, &town.node.url, 2).await;
         let viewer = Admin::open_as(&house.portal, &town.node.url, 3).await;
 
@@ -45,7 +49,10 @@ on_both_engines! {
         assert_eq!(desk.post(&attach, json!({"deal_id": his, "new": true})).await.0, 422);
         let (status, body) = desk.post(&attach, json!({"deal_id": his})).await;
         assert_eq!((status, body), (202, json!({"stay": mark, "deal_id": his})));
-        town.work(&mut crew).await;
+        for _ in 0..3 {
+            town.work(&mut crew).await;
+            town.pass(Duration::from_secs(2));
+        }
         assert_eq!(house.portal.record(Entity::Deal, his).unwrap().text("originId"), mark);
         let (status, body) = desk.get(&format!("/api/v1/deals/{his}/stay")).await;
         assert_eq!((status, &body["crm"]["deal_id"]), (200, &json!(his)), "{body}");
