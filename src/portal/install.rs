@@ -91,13 +91,16 @@ impl Directory {
         arrived_at: i64,
         from: Option<IpAddr>,
     ) -> Result<(), PortalError> {
+        if !plausible_member(&arrival.member_id) {
+            return Err(PortalError::Unknown);
+        }
         let known = portals::by_member(self.db(), &arrival.member_id).await?;
         let user = self.verify(arrival.presented(from)).await?;
         if !user.admin {
             return Err(PortalError::NotAdmin);
         }
-        // Erased while hosts were asked about it: it belongs to the installation that ended.
-        // Unless it came after the wish to be erased: that is a new one.
+        // Erased while hosts were asked about it: it belongs to the installation that ended, unless it came after the wish
+        // to be erased.
         if let Some(known) = known
             && portals::by_member(self.db(), &arrival.member_id).await?.is_none()
         {

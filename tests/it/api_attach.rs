@@ -7,8 +7,16 @@ use fb24_sandbox::portal::{Entity, PortalOptions};
 use serde_json::json;
 
 use crate::on_both_engines;
-use crate::support::town::{House, Town};
+use crate::support::town::{Crew, House, Town};
 use crate::support::world::{Admin, deals_by_mark};
+
+/// What was asked for may wait a moment for what is under way.
+async fn some_seconds(town: &Town, crew: &mut Crew) {
+    for _ in 0..4 {
+        town.work(crew).await;
+        town.pass(Duration::from_secs(2));
+    }
+}
 
 on_both_engines! {
     s1_s3_a_deal_is_attached_by_whom_the_portal_lets_read_it_and_who_may(db) {
@@ -40,7 +48,7 @@ on_both_engines! {
         assert_eq!((status, body["code"].as_str()), (409, Some("stay_has_deal")), "{body}");
         assert!(body["detail"].as_str().is_some_and(|text| text.contains("ткреп")), "the way out: {body}");
         assert_eq!(admin.post(&detach, json!({})).await.0, 202);
-        town.work(&mut crew).await;
+        some_seconds(&town, &mut crew).await;
         assert_eq!(house.portal.record(Entity::Deal, ours).unwrap().text("originId"), "");
 
         assert_eq!(desk.post(&attach, json!({"deal_id": anothers})).await.0, 403, "not his to read");
@@ -49,10 +57,7 @@ on_both_engines! {
         assert_eq!(desk.post(&attach, json!({"deal_id": his, "new": true})).await.0, 422);
         let (status, body) = desk.post(&attach, json!({"deal_id": his})).await;
         assert_eq!((status, body), (202, json!({"stay": mark, "deal_id": his})));
-        for _ in 0..3 {
-            town.work(&mut crew).await;
-            town.pass(Duration::from_secs(2));
-        }
+        some_seconds(&town, &mut crew).await;
         assert_eq!(house.portal.record(Entity::Deal, his).unwrap().text("originId"), mark);
         let (status, body) = desk.get(&format!("/api/v1/deals/{his}/stay")).await;
         assert_eq!((status, &body["crm"]["deal_id"]), (200, &json!(his)), "{body}");

@@ -100,7 +100,7 @@ fn read(body: &mut Object) -> Option<Input> {
         "user_ids",
         list(MOST_USERS, |value| integer(1, i64::from(i32::MAX))(value).map_err(|_| Bad::from("user"))),
     );
-    let told = body.has("quiet_hours");
+    let told = body.given("quiet_hours");
     let quiet_hours = body.optional_object("quiet_hours", quiet);
     // What `GET` shows may come back.
     let _ = body.optional("mail", boolean);

@@ -111,6 +111,11 @@ impl Object {
         self.errors.borrow().iter().any(|error| error.at == at)
     }
 
+    /// Whether the body says anything here, be it `null`.
+    pub fn given(&self, member: &str) -> bool {
+        self.members.contains_key(member)
+    }
+
     /// Whether the body says anything but `null` here.
     pub fn has(&self, member: &str) -> bool {
         self.members.get(member).is_some_and(|value| !value.is_null())
