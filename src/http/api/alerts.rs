@@ -206,9 +206,9 @@ mod tests {
         let cleared = Object::read(json!({"quiet_hours": null}), read).expect("valid");
         assert!(matches!(cleared.quiet_hours, Some(None)) && cleared.emails.is_none());
         for (body, pointer, code) in [
-            (json!({"emails": ["a@example.com\r\nBcc: b@example.com"]}), "/emails/0", "email"),
-            (json!({"emails": ["nobody"]}), "/emails/0", "email"),
-            (json!({"user_ids": ["7"]}), "/user_ids/0", "user"),
+            (json!({"emails": ["a@example.com\r\nBcc: b@example.com"]}), "/emails", "email"),
+            (json!({"emails": ["nobody"]}), "/emails", "email"),
+            (json!({"user_ids": ["7"]}), "/user_ids", "user"),
             (json!({"quiet_hours": {"from": "25:00", "to": "08:00"}}), "/quiet_hours/from", "time_of_day"),
             (json!({"quiet_hours": {"from": "22:00"}}), "/quiet_hours/to", "required"),
             (json!({"phones": []}), "/phones", "unknown"),
