@@ -205,6 +205,7 @@ export const settings = [
         await state('paused').waitFor()
         await look(person, 'import-paused')
         await person.page.reload()
+        await app.locator('main h1').waitFor()
         await goTo(person, '#/import')
         await state('paused').waitFor()
         await app.getByRole('button', { name: 'Продолжить' }).click()
@@ -284,7 +285,11 @@ export const settings = [
       await app.getByRole('radio', { name: /Нескольким по очереди/ }).check()
       await app.getByRole('button', { name: 'Сохранить' }).first().click()
       await app.getByText('Выберите сотрудника').waitFor()
-      await app.getByRole('button', { name: /Стойкина/ }).click()
+      // Alerts, further down, offer the same people.
+      await app
+        .getByRole('button', { name: /Стойкина/ })
+        .first()
+        .click()
       await look(person, 'rules-owner')
       await app.getByRole('button', { name: 'Сохранить' }).first().click()
       await app.getByText('Сохранено').first().waitFor()
@@ -296,7 +301,10 @@ export const settings = [
       await app.getByText('Целое число секунд').waitFor()
       await look(person, 'rules-fault')
       await app.getByRole('radio', { name: /Одному сотруднику/ }).check()
-      await app.getByRole('button', { name: /Менеджеров/ }).click()
+      await app
+        .getByRole('button', { name: /Менеджеров/ })
+        .first()
+        .click()
       await app.getByRole('button', { name: 'Сохранить' }).first().click()
       await until(
         'the rule is saved',
