@@ -7,6 +7,7 @@ mod answers;
 pub mod attach;
 mod births;
 mod chunk;
+mod confirm;
 mod decide;
 mod deliver;
 pub mod engine;

@@ -71,7 +71,7 @@ pub fn guest(state: &mut HotelState, dice: &mut Dice, id: i64, index: i64, at: N
             reach(
                 CommKind::Telephone,
                 "PHO",
-                format!("8 (4822) 00-{:02}-{:02}", index / 100 % 100, index % 100),
+                format!("8 (4822) {:02}-{:02}-{:02}", index / 10_000 % 100, index / 100 % 100, index % 100),
                 false,
             );
         }
