@@ -484,6 +484,8 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, rank, id)",
     "CREATE INDEX problem_open ON problem (portal_id, state, last_at)",
     "CREATE INDEX job_by_portal ON job (portal_id, created_at)",
+    "CREATE INDEX job_by_hotel ON job (portal_id, hotel_id, kind, created_at)",
+    "CREATE INDEX job_open ON job (portal_id) WHERE state IN ('queued', 'running')",
     "CREATE INDEX idempotency_by_age ON idempotency (created_at)",
 ];
 

@@ -34,6 +34,14 @@ pub(super) const REFUSED: &str = "attach.refused";
 /// After so long a binding that had to wait is looked at again.
 const WAIT_MS: i64 = 1_000;
 
+/// A booking's comment names a deal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reference {
+    To(i64),
+    /// It has another stay, or two bookings name it and nobody knows which one was meant.
+    Not(i64, &'static str),
+}
+
 /// What a person says of a stay's deal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -267,15 +275,15 @@ impl Delivery {
         }
     }
 
-    /// Deals that new bookings name, where that is wanted, nobody else stands for them, and it was not tried before.
+    /// Deals that new bookings name, where that is wanted and was not tried before.
     pub(super) async fn referred(
         &self,
         rows: impl Iterator<Item = &StayRow>,
         linked: &HashMap<String, LinkRow>,
-    ) -> Result<HashMap<String, i64>, SyncError> {
+    ) -> Result<HashMap<String, Reference>, SyncError> {
         let mut named: HashMap<String, i64> = HashMap::new();
         if !self.ground.terms.ownership.attach_by_reference {
-            return Ok(named);
+            return Ok(HashMap::new());
         }
         for row in rows {
             let subject = Subject::Stay(row.hotel, row.facts.number.clone()).to_string();
@@ -291,10 +299,14 @@ impl Delivery {
         let of = links::of_records(self.db(), self.portal, CrmEntity::Deal, &deals).await?;
         let taken: HashSet<i64> =
             of.iter().filter(|link| link.origin != Origin::Detached).map(|link| link.crm_id).collect();
-        // Two bookings that name one deal are both told nothing: nobody knows which one was meant.
         let twice = |deal: i64| deals.iter().filter(|other| **other == deal).count() > 1;
-        named.retain(|subject, deal| !tried.contains_key(subject) && !taken.contains(deal) && !twice(*deal));
-        Ok(named)
+        let reference = |deal| match deal {
+            deal if taken.contains(&deal) => Reference::Not(deal, "deal_has_stay"),
+            deal if twice(deal) => Reference::Not(deal, "named_twice"),
+            deal => Reference::To(deal),
+        };
+        named.retain(|subject, _| !tried.contains_key(subject));
+        Ok(named.into_iter().map(|(subject, deal)| (subject, reference(deal))).collect())
     }
 
     pub(super) fn refer(&self, plan: &mut Plan, due: &Due, deal: i64) {

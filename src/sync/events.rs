@@ -37,10 +37,12 @@ pub(super) const PAYLOAD: &str = "inbox.payload";
 /// How many events one transaction takes at most: what fits one statement.
 const GROUP: usize = 500;
 
-/// A commit costs the same for one event as for many. A lone event goes at once, and a crowd forms its own groups while
-/// the commit before runs; for what comes in fewer than [`COMPANY`] at a time, commits begin this far apart.
+/// A commit costs the same for one event as for many. A lone event goes at once; for what comes in fewer than
+/// [`COMPANY`] at a time, commits begin this far apart.
 const GATHER: Duration = Duration::from_millis(8);
 const COMPANY: usize = 8;
+/// After a crowd its first one waits this long for the others, who have just been answered too.
+const BREATH: Duration = Duration::from_millis(1);
 
 /// Portal, subject, sealed payload.
 type EventRow = (PortalId, String, Vec<u8>);
@@ -84,7 +86,7 @@ async fn write(db: Db, clock: Clock, mut waiting: mpsc::Receiver<Waiting>) {
     let mut not_before = Instant::now();
     while waiting.recv_many(&mut group, GROUP).await > 0 {
         gather(&mut waiting, &mut group, not_before).await;
-        not_before = Instant::now() + if group.len() < COMPANY { GATHER } else { Duration::ZERO };
+        not_before = Instant::now() + if group.len() < COMPANY { GATHER } else { BREATH };
         store(&mut group, |rows| commit(&db, rows, clock.now_ms())).await;
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
+use super::attach::{Reference, refusal};
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
@@ -106,10 +107,17 @@ impl Delivery {
                 },
                 None => {
                     match marked.get(&due.row.subject).map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
-                        None | Some([]) => match referred.get(&due.row.subject) {
-                            Some(deal) => self.refer(plan, &due, *deal),
-                            None => self.plan_new_deal(plan, &due, row, &around),
-                        },
+                        None | Some([]) => {
+                            let reference = referred.get(&due.row.subject);
+                            if let Some(Reference::To(deal)) = reference {
+                                self.refer(plan, &due, *deal);
+                                continue;
+                            }
+                            if let Some(Reference::Not(deal, why)) = reference {
+                                plan.problems.push(refusal(&due.row.subject, *deal, why));
+                            }
+                            self.plan_new_deal(plan, &due, row, &around);
+                        }
                         Some([one]) => {
                             plan.links.push(LinkRow {
                                 subject: due.row.subject.clone(),

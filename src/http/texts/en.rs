@@ -264,7 +264,7 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "attach.refused",
             "A deal could not be attached to a stay",
-            "The deal stands for another stay already, or is not there any more; nothing was written to it. Check the number of the deal. If it is right, detach the other stay first.",
+            "The deal stands for another stay already, two bookings name it, or it is not there any more; nothing was written to it. Check the number of the deal. If it is right, detach the other stay first, then attach this one in the deal.",
         ),
         (
             "inbox.failed",

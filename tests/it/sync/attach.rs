@@ -1,5 +1,6 @@
 //! Sales deals that people give to stays, and take away again (product §2.14).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions, Record};
@@ -157,6 +158,20 @@ on_both_engines! {
         world.edit_stay("3", |stay| stay.comments = Known::Is(vec![format!("deal {sold}")]));
         world.round(&engine).await;
         assert_eq!((world.deals().len(), marks(&deal(&world, sold))[3].clone()), (3, "1".into()));
+        let wedding = sale(&world, &json!({}));
+        for (number, guest) in [("4", "10"), ("5", "11")] {
+            world.book(number, guest);
+            world.edit_stay(number, |stay| stay.comments = Known::Is(vec![format!("deal {wedding}")]));
+        }
+        world.round(&engine).await;
+        assert_eq!((world.deals().len(), marks(&deal(&world, wedding))[3].clone()), (6, String::new()));
+        let told: BTreeSet<String> = world
+            .problems(&engine)
+            .await
+            .iter()
+            .map(|problem| format!("{} {}", problem.subject.rsplit(':').next().unwrap(), problem.params["why"].as_str().unwrap()))
+            .collect();
+        assert_eq!(told.iter().map(String::as_str).collect::<Vec<_>>(), ["2 no_deal", "3 deal_has_stay", "4 named_twice", "5 named_twice"]);
     }
 
     s1_a_deal_is_not_attached_while_the_stays_own_is_being_made(db) {
