@@ -40,6 +40,14 @@ pub struct Email {
     pub primary: bool,
 }
 
+/// What a guest likes, as the hotel keeps it for the next stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preference {
+    /// The site's own code.
+    pub code: String,
+    pub text: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Address {
     pub street: Vec<String>,
@@ -66,6 +74,7 @@ facts! {
         phones: Vec<PhoneEntry>,
         emails: Vec<Email>,
         address: Address,
+        preferences: Vec<Preference>,
         active: bool,
         no_mailing: bool,
         /// The PMS erased the person (Suite 8: `privacyRemoved`): personal data must go everywhere.

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::book::ROOMS;
 use super::dice::Dice;
 use super::names::{ABROAD, AGENTS, COMPANIES, Name, Nation, RUSSIA};
-use crate::domain::profile::Address;
+use crate::domain::profile::{Address, Preference};
 use crate::domain::{Email, Known, Phone, PhoneEntry, Profile, ProfileKind, ProfileNumber};
 
 /// A room's own guests come back to it; nobody sleeps in two rooms in one night.
@@ -95,8 +95,19 @@ fn person(seed: u64, asked: &ProfileNumber, guest: u32) -> Profile {
         ..Address::default()
     });
     profile.no_mailing = Known::Is(dice.percent(25));
+    profile.preferences = preferences(seed, guest);
     profile.active = Known::Is(true);
     profile
+}
+
+/// From the hotel's own list: its staff's words, whoever the guest is.
+fn preferences(seed: u64, guest: u32) -> Known<Vec<Preference>> {
+    const LIKED: [Name; 3] = [("NSM", "Номер для некурящих"), ("HFL", "Высокий этаж"), ("PIL", "Жёсткая подушка")];
+    let mut dice = Dice::new(seed, &[22, u64::from(guest)]);
+    let liked = LIKED.into_iter().filter(|_| dice.percent(12));
+    let liked: Vec<Preference> =
+        liked.map(|(code, text)| Preference { code: code.to_owned(), text: text.to_owned() }).collect();
+    if liked.is_empty() { Known::Empty } else { Known::Is(liked) }
 }
 
 fn nation(dice: &mut Dice) -> Nation {

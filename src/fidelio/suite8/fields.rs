@@ -125,6 +125,7 @@ pub const PROFILE: Kind = Kind {
         Group { name: "Communications", fields: &["Communications", "Fax", "Communication"] },
         Group { name: "Addresses", fields: &["Addresses"] },
         Group { name: "Name2", fields: &["Name2"] },
+        Group { name: "ProfilePreferences", fields: &["ProfilePreferences"] },
     ],
 };
 

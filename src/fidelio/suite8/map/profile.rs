@@ -1,6 +1,6 @@
 //! A row of `Profile` → a guest or a company.
 
-use crate::domain::profile::Address;
+use crate::domain::profile::{Address, Preference};
 use crate::domain::{Email, Known, Phone, PhoneEntry, Profile, ProfileKind, ProfileNumber};
 
 use super::{Context, Record, Unreadable};
@@ -36,6 +36,7 @@ pub fn profile(row: &Row, context: &Context<'_>) -> Result<(Profile, Vec<String>
     profile.address = address(record);
     profile.phones = phones(record, profile.address.get().and_then(|address| address.country.as_deref()));
     profile.emails = emails(record);
+    profile.preferences = preferences(record);
     Ok((profile, std::mem::take(&mut record.remarks)))
 }
 
@@ -158,6 +159,16 @@ fn emails(record: &mut Record<'_>) -> Known<Vec<Email>> {
         }
     }
     if emails.is_empty() { Known::Empty } else { Known::Is(emails) }
+}
+
+/// Entries bear their code as `attr` and the long text as their own (facts §5.3).
+fn preferences(record: &Record<'_>) -> Known<Vec<Preference>> {
+    let read = |field: &Field| {
+        let code = field.attribute("attr").unwrap_or_default().trim().to_owned();
+        let text = values::text(&field.text).unwrap_or_else(|| code.clone());
+        (!text.is_empty()).then_some(Preference { code, text })
+    };
+    record.list("ProfilePreferences", record.entries("ProfilePreference").filter_map(read).collect())
 }
 
 fn looks_like_email(text: &str) -> bool {

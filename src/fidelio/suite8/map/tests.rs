@@ -224,6 +224,19 @@ fn s1_a_profile_keeps_every_phone_and_address_of_a_person() {
 }
 
 #[test]
+fn s1_what_a_guest_prefers_is_kept_with_the_sites_own_code() {
+    let (profile, remarks) = read_profile(
+        r#"<field name="ProfileID">1</field><field name="ProfilePreference" attr="NSM">Номер для некурящих</field><field name="ProfilePreference" attr="HFL"></field><field name="ProfilePreference" attr=" "></field>"#,
+    );
+    assert_eq!(remarks, Vec::<String>::new());
+    let liked = profile.preferences.get().into_iter().flatten().map(|one| (one.code.as_str(), one.text.as_str()));
+    assert_eq!(liked.collect::<Vec<_>>(), [("NSM", "Номер для некурящих"), ("HFL", "HFL")]);
+    let row = rows(&["<field name='ProfileID'>1</field>"]);
+    let read = |off: &[&str]| with(off, |context| super::profile(&row[0], context)).expect("readable").0.preferences;
+    assert_eq!((read(&[]), read(&["ProfilePreferences"])), (Known::Empty, Known::Absent), "untold is not none");
+}
+
+#[test]
 fn s1_empty_lists_of_a_profile_are_empty_and_missing_ones_untold() {
     let (guest, _) = read_profile("<field name='ProfileID'>1</field><field name='Telephone'></field>");
     assert_eq!((guest.phones, guest.emails, guest.address), (Known::Empty, Known::Absent, Known::Absent));

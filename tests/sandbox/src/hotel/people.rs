@@ -89,6 +89,13 @@ pub fn guest(state: &mut HotelState, dice: &mut Dice, id: i64, index: i64, at: N
             Address { id, code: "ADR".into(), primary: true, street, city, zip, country, state: String::new() };
         p.addresses.push(address);
     }
+    // Without the dice: whoever lived here before preferences did stays who he was.
+    if index % 4 == 0 {
+        p.preferences.push(("NSM".into(), "Номер для некурящих".into()));
+    }
+    if index % 8 == 0 {
+        p.preferences.push(("PIL".into(), "Жёсткая подушка".into()));
+    }
     if dice.chance(5) {
         let id = state.next_id();
         let text = "Предпочитает номер подальше от лифта".to_owned();
