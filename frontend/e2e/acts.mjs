@@ -28,11 +28,18 @@ export async function goTo(person, hash) {
 }
 
 /** Opens a deal's card on our tab. */
-export async function openDeal({ stand, browser }, id, who = {}, prepare = async () => {}) {
+export const openDeal = (world, id, who, prepare) =>
+  openCard(world, `deal/details/${id}`, /Проживание|Stay/, who, prepare)
+
+/** Opens a contact's card on our tab. */
+export const openContact = (world, id, who, prepare) =>
+  openCard(world, `contact/details/${id}`, /Гость|Guest/, who, prepare)
+
+async function openCard({ stand, browser }, path, tab, who = {}, prepare = async () => {}) {
   const person = await browser.person(who)
   await prepare(person.page)
-  await person.page.goto(new URL(`/crm/deal/details/${id}/`, stand.links.portal).href)
-  await person.page.getByRole('tab', { name: /Проживание|Stay/ }).click()
+  await person.page.goto(new URL(`/crm/${path}/`, stand.links.portal).href)
+  await person.page.getByRole('tab', { name: tab }).click()
   return person
 }
 

@@ -3,6 +3,7 @@ import { openBrowser } from './browser.mjs'
 import { box } from './checks/box.mjs'
 import { cannot } from './checks/cannot.mjs'
 import { deals } from './checks/deals.mjs'
+import { guests } from './checks/guests.mjs'
 import { pages } from './checks/pages.mjs'
 import { returning } from './checks/returning.mjs'
 import { settings } from './checks/settings.mjs'
@@ -18,7 +19,7 @@ const stand = await startStand()
 const browser = await openBrowser()
 try {
   // In this order: each group finds the portal as the one before left it.
-  for (const [name, check] of [way, pages, deals, settings, troubles, cannot, returning, box].flat()) {
+  for (const [name, check] of [way, pages, deals, guests, settings, troubles, cannot, returning, box].flat()) {
     if (only && !new RegExp(only).test(name) && !/^s3_(install|the_wizard)/.test(name)) continue
     const began = Date.now()
     try {

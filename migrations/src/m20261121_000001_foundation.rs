@@ -387,12 +387,14 @@ const TABLES: &[&str] = &[
         not_before BIGINT NOT NULL DEFAULT 0,
         created_at BIGINT NOT NULL
     )",
+    // `crm_ids`: who may be the same, empty when nobody is left; `apart`: who is somebody else, as a person said.
     "CREATE TABLE merge_hint (
         id {id},
         portal_id BIGINT NOT NULL,
         subject TEXT NOT NULL,
         entity INTEGER NOT NULL,
         crm_ids TEXT NOT NULL,
+        apart TEXT NOT NULL DEFAULT '',
         reason TEXT NOT NULL,
         created_at BIGINT NOT NULL,
         UNIQUE (portal_id, subject)

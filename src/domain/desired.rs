@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::change_set::COMPANY;
 use super::crm::{CrmEntity, CrmValue, Fields, ORIGINATOR};
 use super::erasure::is_erased;
-use super::fact::{self, Fact, GuestTotals, spoken, tidy};
+use super::fact::{self, Fact, spoken, tidy};
 use super::ids::HotelCode;
 use super::known::Known;
 use super::mapping::{Mapping, Owner};
 use super::profile::Profile;
 use super::status::StayStatus;
 use super::stay::Stay;
+use super::totals::GuestTotals;
 
 /// Who answers for a new record (product §2.15): chosen at set-up, never the installing admin by silence.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

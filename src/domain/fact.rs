@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::crm::{Comm, CrmValue};
@@ -11,6 +10,7 @@ use super::known::Known;
 use super::money::Money;
 use super::profile::Profile;
 use super::stay::Stay;
+use super::totals::GuestTotals;
 
 macro_rules! fact_names {
     ($($variant:ident = $name:literal),* $(,)?) => {
@@ -41,15 +41,6 @@ fact_names! {
     FirstName = "first_name", LastName = "last_name", MiddleName = "middle_name", BirthDate = "birth_date",
     Phones = "phones", Emails = "emails", Vip = "vip", Language = "language", Nationality = "nationality",
     Stays = "stays", StayNights = "stay_nights", Revenue = "revenue", LastStay = "last_stay",
-}
-
-/// What a guest's finished stays add up to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct GuestTotals {
-    pub stays: i64,
-    pub nights: i64,
-    pub revenue: Option<Money>,
-    pub last_stay: Option<NaiveDate>,
 }
 
 /// The longest text a field of the portal is given (a deal's title holds 255 characters).
@@ -98,7 +89,7 @@ pub fn of_stay(fact: Fact, hotel: &HotelCode, stay: &Stay, guest: &str) -> Optio
         Fact::Source => text(&stay.source),
         Fact::Market => text(&stay.market),
         Fact::Channel => text(&stay.channel),
-        Fact::Group => value(&stay.group, |group| {
+        Fact::Group => value(stay.group_or_party(), |group| {
             let name = if group.name.trim().is_empty() { &group.number } else { &group.name };
             CrmValue::Text(tidy(name, TEXT_MAX))
         }),
@@ -146,11 +137,11 @@ pub fn of_profile(fact: Fact, profile: &Profile, totals: &GuestTotals) -> Option
         }),
         Fact::Stays => Some(CrmValue::Int(totals.stays)),
         Fact::StayNights => Some(CrmValue::Int(totals.nights)),
-        Fact::Revenue => totals
-            .revenue
-            .clone()
-            .map(|money| CrmValue::Money(Money { amount: money.amount.normalize(), currency: money.currency })),
-        Fact::LastStay => totals.last_stay.map(CrmValue::Date),
+        // A check-out that was undone leaves no sum behind.
+        Fact::Revenue => Some(totals.main_revenue().map_or(CrmValue::Empty, |money| {
+            CrmValue::Money(Money { amount: money.amount.normalize(), currency: money.currency })
+        })),
+        Fact::LastStay => Some(totals.last_stay.map_or(CrmValue::Empty, CrmValue::Date)),
         _ => None,
     }
 }

@@ -148,7 +148,25 @@ pub enum Match {
     Nobody,
     Adopt(i64),
     /// Not certain: a new record is made, and people are told which ones to look at.
-    Doubtful(Vec<i64>),
+    Doubtful(Vec<i64>, Doubt),
+}
+
+/// Why somebody is not taken for the one he looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The number or address is shared, the name is another, or there is none.
+    OtherName,
+    /// Several records fit alike.
+    Several,
+}
+
+impl Doubt {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OtherName => "other_name",
+            Self::Several => "several",
+        }
+    }
 }
 
 /// Adopts only on exactly one record with a compatible name.
@@ -161,8 +179,11 @@ pub fn choose(name: &BTreeSet<String>, candidates: &[Candidate]) -> Match {
     match (compatible.as_slice(), candidates.is_empty()) {
         (_, true) => Match::Nobody,
         ([one], false) => Match::Adopt(*one),
-        ([], false) => Match::Doubtful(candidates.iter().map(|candidate| candidate.crm_id).collect()),
-        (several, false) => Match::Doubtful(several.to_vec()),
+        ([], false) => {
+            let all = candidates.iter().map(|candidate| candidate.crm_id).collect();
+            Match::Doubtful(all, Doubt::OtherName)
+        }
+        (several, false) => Match::Doubtful(several.to_vec(), Doubt::Several),
     }
 }
 
@@ -197,8 +218,8 @@ mod tests {
         assert_eq!(choose(&anna, &[person(1, "Ivanova", "Anna"), person(2, "Иванов", "Пётр")]), Match::Adopt(1));
         assert_eq!(
             choose(&anna, &[person(1, "Ivanova", "Anna"), person(2, "Иванова", "Анна")]),
-            Match::Doubtful(vec![1, 2])
+            Match::Doubtful(vec![1, 2], Doubt::Several)
         );
-        assert_eq!(choose(&anna, &[person(2, "Иванов", "Пётр")]), Match::Doubtful(vec![2]));
+        assert_eq!(choose(&anna, &[person(2, "Иванов", "Пётр")]), Match::Doubtful(vec![2], Doubt::OtherName));
     }
 }

@@ -28,6 +28,7 @@ pub mod reference;
 pub mod status;
 pub mod stay;
 pub mod subject;
+pub mod totals;
 
 pub use change::{Change, Entity, Observed};
 pub use crm::{CrmEntity, CrmValue, Fields};
@@ -44,3 +45,4 @@ pub use profile::{Email, PhoneEntry, Profile, ProfileKind};
 pub use status::{StayStatus, Transition};
 pub use stay::Stay;
 pub use subject::Subject;
+pub use totals::GuestTotals;

@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ProfileNumber, StayNumber};
-use super::known::facts;
+use super::known::{Known, facts};
 use super::money::Money;
 use super::status::StayStatus;
 
@@ -83,6 +83,11 @@ impl Stay {
     pub fn nights(&self) -> Option<i64> {
         let (arrival, departure) = (self.arrival.get()?, self.departure.get()?);
         Some(departure.signed_duration_since(*arrival).num_days())
+    }
+
+    /// Those who travel together: the group, else the party.
+    pub fn group_or_party(&self) -> &Known<Group> {
+        if self.group.get().is_none() && self.party.get().is_some() { &self.party } else { &self.group }
     }
 
     /// Every profile this stay names, the main guest first, without repeats.

@@ -12,10 +12,11 @@ use super::HttpState;
 use super::lang::{self, Lang};
 use super::problem::{Kind, Problem};
 use super::session::Session;
+use crate::bitrix::crm::Entity;
 use crate::crypto::ApiKey;
 use crate::domain::{HotelCode, PortalId};
-use crate::portal::PortalError;
 pub use crate::portal::{Grant, Role};
+use crate::portal::{PortalError, Reader};
 use crate::store::api_keys::{self, ApiKeyRow};
 
 /// Somebody known, of one portal.
@@ -45,7 +46,7 @@ pub enum PrincipalKind {
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Right {
-    /// Being known at all: own session, the deal tab (which asks the portal besides).
+    /// Being known at all: own session, the tabs (which ask the portal besides).
     Known,
     /// Traffic lights, lists, stays, hotels, imports: to look.
     Read,
@@ -240,17 +241,37 @@ pub async fn in_force(state: &HttpState, key: &ApiKeyRow) -> Result<Vec<String>,
     Ok(key.grants.iter().filter(within).cloned().collect())
 }
 
-/// Whether the caller may see what belongs to this deal: admins and roles that may look see every stay, anybody else
+/// Whether the caller may see what belongs to this record: admins and roles that may look see every stay, anybody else
 /// only what the portal lets his own token read (product §7).
-pub async fn may_read_deal(state: &HttpState, principal: &Principal, deal_id: i64) -> Result<bool, Problem> {
-    if principal.may(Right::Read) { Ok(true) } else { reads_deal_himself(state, principal, deal_id).await }
+pub async fn may_read(state: &HttpState, who: &Principal, entity: Entity, id: i64) -> Result<bool, Problem> {
+    Ok(readable(state, who, entity, &[id]).await?.contains(&id))
+}
+
+/// Which of these records the caller may see what belongs to.
+pub async fn readable(
+    state: &HttpState,
+    who: &Principal,
+    entity: Entity,
+    ids: &[i64],
+) -> Result<BTreeSet<i64>, Problem> {
+    if who.may(Right::Read) { Ok(ids.iter().copied().collect()) } else { reads_himself(state, who, entity, ids).await }
 }
 
 /// Whether the portal lets the caller's own token read this deal; an integrator's key has none.
-pub async fn reads_deal_himself(state: &HttpState, principal: &Principal, deal_id: i64) -> Result<bool, Problem> {
-    let PrincipalKind::User { access, session, expires_at } = &principal.kind else { return Ok(false) };
-    match state.directory.user_reads_deal(principal.portal, *session, access, *expires_at, deal_id).await {
-        Ok(may) => Ok(may),
+pub async fn reads_deal_himself(state: &HttpState, who: &Principal, deal: i64) -> Result<bool, Problem> {
+    Ok(reads_himself(state, who, Entity::Deal, &[deal]).await?.contains(&deal))
+}
+
+async fn reads_himself(
+    state: &HttpState,
+    who: &Principal,
+    entity: Entity,
+    ids: &[i64],
+) -> Result<BTreeSet<i64>, Problem> {
+    let PrincipalKind::User { access, session, expires_at } = &who.kind else { return Ok(BTreeSet::new()) };
+    let reader = Reader { session: *session, access, until: *expires_at };
+    match state.directory.user_reads(who.portal, reader, entity, ids).await {
+        Ok(readable) => Ok(readable),
         Err(PortalError::Unverified(_)) => Err(Kind::SessionExpired.into()),
         Err(error) => Err(error.into()),
     }

@@ -34,6 +34,7 @@ pub use install::Opened;
 pub use installation::{Installation, InstallationState, Lack, Step, StepState};
 pub use lifecycle::Lifecycle;
 pub use makers::Maker;
+pub use reading::Reader;
 pub use roles::{Assignment, Grant, Role};
 pub use settings::{MultifieldMode, OwnerRule, Pipeline, PortalSettings};
 pub use status::PortalStatus;

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod links;
 pub mod mapping_jobs;
 pub mod mappings;
+pub mod merge_hints;
 pub mod outbox;
 mod outbox_sent;
 pub mod portals;

@@ -1,4 +1,4 @@
-//! The error inbox: one row per subject and cause, with how often and since when; and people to merge by hand.
+//! The error inbox: one row per subject and cause, with how often and since when.
 
 use std::collections::HashMap;
 
@@ -308,69 +308,4 @@ pub async fn open_count(db: &Db, portal: PortalId) -> Result<i64, StoreError> {
     let rows =
         db.rows("SELECT COUNT(*) AS n FROM problem WHERE portal_id = $1 AND state = 'open'", args![portal.0]).await?;
     rows.first().map_or(Ok(0), |row| row.get("n"))
-}
-
-/// People who may be one: a record was made for the subject although these looked alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HintRow {
-    pub id: i64,
-    pub subject: String,
-    pub entity: i32,
-    pub crm_ids: Vec<i64>,
-    pub reason: String,
-    pub created_at: i64,
-}
-
-/// `(subject, entity, crm ids, reason)`; a known hint is renewed.
-pub async fn hint(
-    tx: &Tx,
-    portal: PortalId,
-    hints: Vec<(String, i32, Vec<i64>, &'static str)>,
-    now: i64,
-) -> Result<(), StoreError> {
-    let rows = hints
-        .into_iter()
-        .map(|(subject, entity, ids, reason)| {
-            let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-            args![portal.0, subject, entity, ids, reason, now]
-        })
-        .collect();
-    insert(
-        tx,
-        "merge_hint",
-        &["portal_id", "subject", "entity", "crm_ids", "reason", "created_at"],
-        rows,
-        "ON CONFLICT (portal_id, subject) DO UPDATE SET crm_ids = excluded.crm_ids, reason = excluded.reason",
-    )
-    .await?;
-    Ok(())
-}
-
-pub async fn hints(db: &Db, portal: PortalId, after: i64, limit: i64) -> Result<Vec<HintRow>, StoreError> {
-    let rows = db
-        .rows(
-            "SELECT id, subject, entity, crm_ids, reason, created_at FROM merge_hint
-             WHERE portal_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-            args![portal.0, after, limit],
-        )
-        .await?;
-    rows.iter().map(read_hint).collect()
-}
-
-/// The hint of one subject.
-pub async fn hint_of(via: impl Into<Via<'_>>, portal: PortalId, subject: &str) -> Result<Option<HintRow>, StoreError> {
-    let sql = "SELECT id, subject, entity, crm_ids, reason, created_at FROM merge_hint
-               WHERE portal_id = $1 AND subject = $2";
-    via.into().rows(sql, args![portal.0, subject]).await?.first().map(read_hint).transpose()
-}
-
-fn read_hint(row: &Row) -> Result<HintRow, StoreError> {
-    Ok(HintRow {
-        id: row.get("id")?,
-        subject: row.get("subject")?,
-        entity: row.get("entity")?,
-        crm_ids: row.get::<String>("crm_ids")?.split(',').filter_map(|id| id.parse().ok()).collect(),
-        reason: row.get("reason")?,
-        created_at: row.get("created_at")?,
-    })
 }

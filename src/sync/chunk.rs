@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::attach::Binding;
-use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_REREAD};
+use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
 use super::erase::allowed;
 use super::events::{CrmEvent, PAYLOAD};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::decision::{Held, Reading, Verdict, decide_profile, decide_stay};
 use crate::domain::{
-    Change, CrmEntity, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject, erasure, history,
+    Change, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject, erasure, history,
 };
 use crate::store::inbox::{InboxKind, InboxRow};
 use crate::store::outbox::{Intent, NewIntent};
@@ -22,22 +22,17 @@ use crate::store::problems::NewProblem;
 use crate::store::profiles::ProfileRow;
 use crate::store::stay_steps::StepRow;
 use crate::store::stays::{Role, StayRow};
-use crate::store::{
-    StoreError, Tx, crm_records, erasures, inbox, links, outbox, problems, profiles, stay_steps, stays,
-};
+use crate::store::{StoreError, Tx, erasures, inbox, links, outbox, problems, profiles, stay_steps, stays};
 
-/// Our own writes come back as events: a short wait lets a burst of them become one look.
 /// A status that no hotel's day knows from where the stay is.
 pub(super) const STATUS_REFUSED: &str = "status.refused";
 
-const EVENT_PAUSE_MS: i64 = 2_000;
-
 pub(super) struct Chunk<'a> {
     pub(super) portal: PortalId,
-    key: &'a TenantKey,
+    pub(super) key: &'a TenantKey,
     pub(super) now: i64,
     changes: Vec<(InboxRow, Change)>,
-    events: Vec<(InboxRow, CrmEvent)>,
+    pub(super) events: Vec<(InboxRow, CrmEvent)>,
     bindings: Vec<(InboxRow, Binding)>,
     failed: Vec<i64>,
     problems: Vec<NewProblem>,
@@ -48,6 +43,8 @@ pub(super) struct Chunk<'a> {
     profiles: BTreeMap<(HotelId, ProfileNumber), ProfileRow>,
     touched_stays: BTreeMap<(HotelId, StayNumber), Touched>,
     touched_profiles: BTreeMap<(HotelId, ProfileNumber), Touched>,
+    /// Who was the main guest of a finished stay and is no more.
+    left: BTreeMap<(HotelId, ProfileNumber), Touched>,
 }
 
 /// What became of a record in this chunk.
@@ -78,6 +75,7 @@ impl<'a> Chunk<'a> {
             profiles: BTreeMap::new(),
             touched_stays: BTreeMap::new(),
             touched_profiles: BTreeMap::new(),
+            left: BTreeMap::new(),
         }
     }
 
@@ -180,6 +178,12 @@ impl<'a> Chunk<'a> {
         let finished = |status: Option<&StayStatus>| status == Some(&StayStatus::CheckedOut);
         let others = changed
             && (finished(facts.status.get()) || before.is_some_and(|before| finished(before.facts.status.get())));
+        let left = before
+            .filter(|before| finished(before.facts.status.get()) && before.facts.main_guest != facts.main_guest)
+            .and_then(|before| before.facts.main_guest.get().cloned());
+        if let Some(guest) = left {
+            touch(&mut self.left, (row.hotel, guest), row, true, true);
+        }
         self.stays.insert(
             key.clone(),
             StayRow {
@@ -262,6 +266,10 @@ impl<'a> Chunk<'a> {
                 entry.2 |= totals;
             }
         }
+        for ((hotel, guest), touched) in &self.left {
+            let subject = Subject::Profile(*hotel, guest.clone());
+            named.entry(subject).or_insert((*touched, RANK_CONTACT, true)).2 = true;
+        }
         // Known people who have no record yet, and guests whose finished stays changed.
         let subjects: Vec<String> = named.keys().map(ToString::to_string).collect();
         let linked = links::of_subjects(tx, self.portal, &subjects).await?;
@@ -332,37 +340,6 @@ impl<'a> Chunk<'a> {
             let live = touched.priority <= super::lane(Priority::Live);
             if live || deals.contains_key(&subject.to_string()) {
                 intents.push(intent(&subject, touched, RANK_DEAL));
-            }
-        }
-        Ok(intents)
-    }
-
-    async fn event_intents(&self, tx: &Tx) -> Result<Vec<NewIntent>, StoreError> {
-        let mut intents = Vec::new();
-        for entity in CrmEntity::ALL {
-            let events: Vec<&(InboxRow, CrmEvent)> =
-                self.events.iter().filter(|(_, event)| event.entity == entity.type_id()).collect();
-            let ids: Vec<i64> = events.iter().map(|(_, event)| event.crm_id).collect();
-            let linked: HashSet<i64> =
-                links::of_records(tx, self.portal, entity, &ids).await?.into_iter().map(|link| link.crm_id).collect();
-            let records = crm_records::load(tx, self.portal, self.key, entity, &ids).await?;
-            for (row, event) in events {
-                let gone = event.is_deletion();
-                let echo = !gone
-                    && records
-                        .get(&event.crm_id)
-                        .is_some_and(|record| event.ts.saturating_mul(1_000) <= record.synced_at);
-                // What is not ours is the delta scan's; what we wrote ourselves a moment ago needs no second look.
-                if gone || (linked.contains(&event.crm_id) && !echo) {
-                    intents.push(NewIntent {
-                        subject: Subject::Crm(entity, event.crm_id).to_string(),
-                        intent: Intent::Reread,
-                        priority: row.priority,
-                        rank: RANK_REREAD,
-                        not_before: self.now + EVENT_PAUSE_MS,
-                        seen_at: row.received_at,
-                    });
-                }
             }
         }
         Ok(intents)

@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::error::SyncError;
 use crate::domain::{Fields, PortalId, ProfileNumber, Subject};
 use crate::store::hotels::HotelRow;
-use crate::store::{Via, crm_records, erasures, links, problems, profiles, provenance, stay_steps, stays};
+use crate::store::{Via, crm_records, erasures, links, merge_hints, problems, profiles, provenance, stay_steps, stays};
 
 /// Steps of a stay's life that are handed out.
 const STEPS: i64 = 1_000;
@@ -64,7 +64,7 @@ impl Engine {
         let problems = problems::of_subjects(db, portal, &key, &subjects).await?;
         let said = |row: problems::ProblemRow| json!({"cause": row.cause, "detail": row.params, "note": row.note, "first_at": moment(row.first_at)});
         let subject = Subject::Profile(hotel.id, profile.clone()).to_string();
-        let hint = problems::hint_of(db, portal, &subject).await?;
+        let hint = merge_hints::of_subjects(db, portal, std::slice::from_ref(&subject)).await?.into_iter().next();
         Ok(Some(json!({
             "person": format!("{}:{profile}", hotel.code),
             "facts": held.as_ref().map(|row| &row.facts),
@@ -76,7 +76,7 @@ impl Engine {
             "inputs": came.collect::<Vec<_>>(),
             "problems": problems.into_iter().map(said).collect::<Vec<_>>(),
             "written": self.traces(portal, &subjects).await?,
-            "merge_hint": hint.map(|row| json!({"entity": row.entity, "ids": row.crm_ids, "reason": row.reason})),
+            "merge_hint": hint.map(|row| json!({"entity": row.entity.type_id(), "ids": row.crm_ids, "apart": row.apart, "reason": row.reason})),
             "erasure": erasure.map(|row| json!({"stage": row.stage.word(), "act": row.act})),
         })))
     }

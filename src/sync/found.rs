@@ -6,11 +6,11 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use super::people::{hash_of, name_read};
 use super::plan::Due;
-use crate::domain::fact::GuestTotals;
-use crate::domain::matching::{Candidate, Match, choose};
-use crate::domain::{CrmEntity, Fields};
+use crate::domain::matching::{Candidate, Doubt, Match, choose};
+use crate::domain::{CrmEntity, Fields, GuestTotals};
 use crate::store::crm_index::{self, IndexKind, IndexRow};
 use crate::store::links::Origin;
+use crate::store::merge_hints;
 use crate::store::profiles::ProfileRow;
 
 /// Somebody without a record, or whose record is gone.
@@ -29,11 +29,15 @@ pub(super) enum Verdict {
     Is(i64, Origin),
     Twice(Vec<i64>),
     /// With those who look alike.
-    New(Vec<i64>),
+    New(Option<(Vec<i64>, Doubt)>),
 }
 
 /// What the index knows of a batch of people.
-pub(super) struct Found(HashMap<(CrmEntity, IndexKind, String), Vec<IndexRow>>);
+pub(super) struct Found {
+    rows: HashMap<(CrmEntity, IndexKind, String), Vec<IndexRow>>,
+    /// By subject: who is somebody else, as a person said.
+    apart: HashMap<String, BTreeSet<i64>>,
+}
 
 impl Found {
     pub async fn load(delivery: &Delivery, people: &[NewPerson]) -> Result<Self, SyncError> {
@@ -54,11 +58,13 @@ impl Found {
                 found.entry((entity, kind, row.hash.clone())).or_default().push(row);
             }
         }
-        Ok(Self(found))
+        let subjects: Vec<String> = people.iter().map(|person| person.due.row.subject.clone()).collect();
+        let apart = merge_hints::apart(delivery.db(), delivery.portal, &subjects).await?;
+        Ok(Self { rows: found, apart })
     }
 
     fn rows(&self, entity: CrmEntity, kind: IndexKind, hash: &str) -> &[IndexRow] {
-        self.0.get(&(entity, kind, hash.to_owned())).map(Vec::as_slice).unwrap_or_default()
+        self.rows.get(&(entity, kind, hash.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Mark, then `FB24_PROFILE`, then phone or e-mail with a compatible name.
@@ -72,17 +78,19 @@ impl Found {
             }
         }
         let mut candidates: Vec<Candidate> = Vec::new();
+        let apart = self.apart.get(&person.due.row.subject);
         for (kind, hash) in &person.comms {
             for row in self.rows(person.entity, *kind, hash) {
-                if candidates.iter().all(|held| held.crm_id != row.crm_id) {
+                let another = apart.is_some_and(|apart| apart.contains(&row.crm_id));
+                if !another && candidates.iter().all(|held| held.crm_id != row.crm_id) {
                     candidates.push(Candidate { crm_id: row.crm_id, name: name_read(&row.name) });
                 }
             }
         }
         match choose(&person.name, &candidates) {
             Match::Adopt(id) => Verdict::Is(id, Origin::Adopted),
-            Match::Nobody => Verdict::New(Vec::new()),
-            Match::Doubtful(ids) => Verdict::New(ids),
+            Match::Nobody => Verdict::New(None),
+            Match::Doubtful(ids, why) => Verdict::New(Some((ids, why))),
         }
     }
 }

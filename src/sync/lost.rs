@@ -152,10 +152,7 @@ impl Delivery {
                 (None, Verdict::Is(id, origin)) => self.relink(plan, &person.due, link, id, origin),
                 (None, Verdict::Twice(ids)) => plan.reject(&person.due, DUPLICATE_MARK, json!({"ids": ids})),
                 (None, Verdict::New(doubts)) => {
-                    if !doubts.is_empty() {
-                        let subject = person.due.row.subject.clone();
-                        plan.hints.push((subject, link.entity.type_id(), doubts, "same_contact"));
-                    }
+                    plan.hint(&person.due.row.subject, link.entity, doubts);
                     self.plan_lost(plan, &person.due, link, fates.get(&person.due.row.subject));
                 }
             }

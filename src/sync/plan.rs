@@ -12,9 +12,11 @@ use super::strangers::STOPPED_MS;
 use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
 use crate::domain::identity::Sample;
+use crate::domain::matching::Doubt;
 use crate::domain::{CrmEntity, Fields, HotelId, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow};
+use crate::store::merge_hints::{self, NewHint};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::problems::{self, NewProblem};
 
@@ -79,7 +81,7 @@ pub(super) struct Plan {
     pub(super) strange: Vec<(CrmEntity, i64)>,
     /// Deals whose timelines have something to be told.
     pub(super) to_tell: Vec<i64>,
-    pub(super) hints: Vec<(String, i32, Vec<i64>, &'static str)>,
+    pub(super) hints: Vec<NewHint>,
 }
 
 /// What was learned of a record while its row was looked at.
@@ -169,6 +171,17 @@ impl Plan {
         self.dropped.iter().any(|(id, _)| *id == row)
     }
 
+    /// A record is made for somebody although these look like him.
+    pub fn hint(&mut self, subject: &str, entity: CrmEntity, doubts: Option<(Vec<i64>, Doubt)>) {
+        let hint = |(crm_ids, why): (Vec<i64>, Doubt)| NewHint {
+            subject: subject.to_owned(),
+            entity,
+            crm_ids,
+            reason: why.word(),
+        };
+        self.hints.extend(doubts.map(hint));
+    }
+
     pub fn reject(&mut self, due: &Due, cause: &str, params: serde_json::Value) {
         self.rejected.push(due.pair());
         self.problems.push(NewProblem {
@@ -254,7 +267,9 @@ impl Delivery {
             self.make_peace(&tx, &plan.peace).await?;
             let notes = plan.to_tell.iter().map(|deal| notes::intent(*deal, self.now())).collect();
             outbox::add(&tx, self.portal, notes).await?;
-            problems::hint(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
+            merge_hints::raise(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
+            let joined = plan.links.iter().map(|link| (link.subject.clone(), link.crm_id)).collect();
+            merge_hints::joined(&tx, self.portal, &joined).await?;
             tx.commit().await?;
         }
         let mut by_time: BTreeMap<i64, Vec<i64>> = BTreeMap::new();

@@ -16,8 +16,8 @@ use crate::domain::change_set::change_set;
 use crate::domain::crm::CrmEntity;
 use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
 use crate::domain::erasure::is_erased;
-use crate::domain::fact::GuestTotals;
-use crate::domain::{CrmValue, Fields, HotelId, ProfileKind, ProfileNumber, Subject};
+use crate::domain::matching::Doubt;
+use crate::domain::{CrmValue, Fields, GuestTotals, HotelId, ProfileKind, ProfileNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::profiles::{self, ProfileRow};
@@ -140,7 +140,7 @@ impl Delivery {
             let (Some(hotel), Some(row)) = (self.ground.hotels.get(&key.0), rows.get(&key)) else { continue };
             marks.insert(format!("{}:{}", hotel.code, key.1));
             if !is_erased(&row.facts) {
-                add_totals(&mut sum, totals.get(&key));
+                totals.get(&key).into_iter().for_each(|of_profile| sum.add(of_profile));
             }
             speaks = speaks.filter(|(row, _)| !is_erased(&row.facts)).or(Some((row, link)));
         }
@@ -242,7 +242,7 @@ impl Delivery {
         Ok(people)
     }
 
-    fn plan_birth(&self, plan: &mut Plan, person: NewPerson, doubts: Vec<i64>) {
+    fn plan_birth(&self, plan: &mut Plan, person: NewPerson, doubts: Option<(Vec<i64>, Doubt)>) {
         let NewPerson { due, row, sum, entity, mark, fields, comms, name } = person;
         let (Some(hotel), Some(active)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
         else {
@@ -267,9 +267,7 @@ impl Delivery {
             }
             lanes.births.insert(due.row.id, hashes, name);
         }
-        if !doubts.is_empty() {
-            plan.hints.push((due.row.subject.clone(), entity.type_id(), doubts, "same_contact"));
-        }
+        plan.hint(&due.row.subject, entity, doubts);
         let mut all = fields;
         all.extend(person_birth(&active.mapping, entity, &hotel.code, &row.facts, &sum, owner));
         let set = change_set(&all, &Fields::new());
@@ -282,28 +280,9 @@ impl Delivery {
         let mut totals: HashMap<ProfileKey, GuestTotals> = HashMap::new();
         for stay in stays::finished_of(self.db(), self.portal, &self.key, guests).await? {
             let Some(guest) = stay.facts.main_guest.get() else { continue };
-            let one = GuestTotals {
-                stays: 1,
-                nights: stay.facts.nights().unwrap_or_default(),
-                revenue: stay.facts.total.get().cloned(),
-                last_stay: stay.facts.departure.get().copied(),
-            };
-            add_totals(totals.entry((stay.hotel, guest.clone())).or_default(), Some(&one));
+            totals.entry((stay.hotel, guest.clone())).or_default().count(&stay.facts);
         }
         Ok(totals)
-    }
-}
-
-/// Revenue in several currencies is not added up: the first one counts.
-fn add_totals(sum: &mut GuestTotals, one: Option<&GuestTotals>) {
-    let Some(one) = one else { return };
-    sum.stays += one.stays;
-    sum.nights += one.nights;
-    sum.last_stay = sum.last_stay.max(one.last_stay);
-    match (&mut sum.revenue, &one.revenue) {
-        (Some(held), Some(more)) if held.currency == more.currency => held.amount += more.amount,
-        (held @ None, Some(more)) => *held = Some(more.clone()),
-        _ => {}
     }
 }
 

@@ -20,8 +20,10 @@ pub struct FieldOrigin {
     pub value: CrmValue,
     pub version: i64,
     pub at: i64,
-    /// Who wrote something else there since, as of our last look.
+    /// Who wrote something else there since, as of our last look …
     pub changed_by: Option<i64>,
+    /// … and what stands there now.
+    pub stands: Option<CrmValue>,
 }
 
 impl Engine {
@@ -53,6 +55,7 @@ impl Engine {
             FieldOrigin {
                 fact: fact(written.version, &field),
                 changed_by: record.filter(|_| foreign).map(|record| record.updated_by),
+                stands: stands.filter(|_| foreign).cloned(),
                 field,
                 value: written.value,
                 version: written.version,

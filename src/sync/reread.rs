@@ -18,7 +18,7 @@ use crate::domain::{CrmEntity, CrmValue, Fields, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::problems::{self, NewProblem};
-use crate::store::{Tx, crm_index, links};
+use crate::store::{Tx, crm_index, links, merge_hints};
 
 /// Records one request can read.
 pub(super) const READ_MOST: usize = COMMANDS * PAGE;
@@ -323,6 +323,7 @@ impl Delivery {
         crm_records::save(tx, self.portal, &self.key, &saved).await?;
         let newest: Vec<&Seen> = seen.iter().filter(|record| !older.contains(&record.id)).collect();
         self.reindex(tx, entity, &newest, gone).await?;
+        merge_hints::gone(tx, self.portal, entity, gone).await?;
         outbox::add(tx, self.portal, intents).await?;
         problems::raise(tx, self.portal, &self.key, &problems, now).await?;
         self.make_peace(tx, &peace).await?;

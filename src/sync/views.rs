@@ -122,16 +122,6 @@ pub struct StatusView {
     pub open_problems: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MergeHintView {
-    pub id: i64,
-    pub subject: String,
-    pub entity: i32,
-    pub crm_ids: Vec<i64>,
-    pub reason: String,
-    pub created_at: i64,
-}
-
 impl Engine {
     pub async fn stay(
         &self,
@@ -304,32 +294,6 @@ impl Engine {
                 note: row.note,
                 first_at: row.first_at,
                 last_at: row.last_at,
-            })
-            .collect();
-        Ok(Page { items, next })
-    }
-
-    pub async fn merge_hints(
-        &self,
-        portal: PortalId,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Page<MergeHintView>, SyncError> {
-        let limit = limit.clamp(1, 500);
-        let after = after.and_then(|text| text.parse().ok()).unwrap_or_default();
-        let mut rows = problems::hints(&self.0.deps.db, portal, after, limit + 1).await?;
-        let more = i64::try_from(rows.len()).is_ok_and(|count| count > limit);
-        rows.truncate(usize::try_from(limit).unwrap_or(500));
-        let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
-        let items = rows
-            .into_iter()
-            .map(|row| MergeHintView {
-                id: row.id,
-                subject: row.subject,
-                entity: row.entity,
-                crm_ids: row.crm_ids,
-                reason: row.reason,
-                created_at: row.created_at,
             })
             .collect();
         Ok(Page { items, next })

@@ -8,7 +8,7 @@ use fidelio_bitrix24::app::serve::App;
 use fidelio_bitrix24::clock::Clock;
 use fidelio_bitrix24::config;
 use fidelio_bitrix24::domain::{HotelId, PortalId};
-use fidelio_bitrix24::store::{hotels, limits, outbox, problems, sources};
+use fidelio_bitrix24::store::{hotels, limits, merge_hints, outbox, problems, sources};
 use tokio_util::sync::CancellationToken;
 
 use crate::database;
@@ -118,7 +118,7 @@ pub async fn run(table: &mut Table, full: bool) {
     let (waiting, _) = outbox::pending(&app.db, id).await.expect("the outbox");
     let (wrong, doubtful) = (
         problems::open_count(&app.db, id).await,
-        problems::hints(&app.db, id, 0, 1_000).await.map(|hints| hints.len()),
+        merge_hints::page(&app.db, id, 0, 1_000).await.map(|hints| hints.len()),
     );
     let left = (waiting, wrong.expect("problems"), doubtful.expect("hints"));
     table.add(&case, "left to send, problems, doubtful guests", format!("{left:?}"), "none");

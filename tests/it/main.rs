@@ -14,6 +14,7 @@
 mod alerts;
 mod api_access;
 mod api_attach;
+mod api_guests;
 mod api_hotels;
 mod api_input;
 mod api_mapping;

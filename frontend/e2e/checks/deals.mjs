@@ -52,6 +52,35 @@ const odd = {
   pms_time: '1900-01-02T12:00:00+02:30',
   received_at: '2026-11-21T10:00:00Z',
   crm: { deal_id: 1, synced_at: null, pending: true },
+  provenance: [
+    {
+      field: 'UF_CRM_FB24_ROOM',
+      fact: 'room',
+      value: HOSTILE,
+      mapping_version: 12,
+      written_at: '2026-11-21T10:00:00Z',
+      changed_by: 7,
+      stands: 'X'.repeat(120)
+    },
+    {
+      field: 'opportunity',
+      fact: 'total',
+      value: { amount: '9007199254740993.07', currency: 'RUB' },
+      mapping_version: 0,
+      written_at: '2026-11-21T10:00:00Z',
+      changed_by: 0,
+      stands: null
+    },
+    {
+      field: 'contactIds',
+      fact: null,
+      value: [1, 2, 3],
+      mapping_version: 0,
+      written_at: '2026-11-21T10:00:00Z',
+      changed_by: null,
+      stands: null
+    }
+  ],
   history: [
     {
       at: '2026-11-21T10:00:00Z',
@@ -100,7 +129,15 @@ export const deals = [
         company: null,
         group: null
       }
-      const told = { total: null, balance: null, notes: [], history: [], pms_time: null, booked_on: null }
+      const told = {
+        total: null,
+        balance: null,
+        notes: [],
+        history: [],
+        provenance: [],
+        pms_time: null,
+        booked_on: null
+      }
       const who = await openDeal({ stand, browser }, items[0].id, {}, (page) =>
         page.route('**/api/v1/deals/*/stay', (route) => route.fulfill({ json: { ...bare, ...nothing, ...told } }))
       )

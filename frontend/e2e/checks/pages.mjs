@@ -17,6 +17,7 @@ export const pages = [
           'hotels/new',
           'import',
           'problems',
+          'hints',
           'log',
           'rules',
           'roles',

@@ -1,4 +1,5 @@
 import type { Client } from './client'
+import type { Guest, MergeHint } from './guest'
 import type {
   Alerts,
   AlertsChange,
@@ -65,6 +66,9 @@ export function createApi(client: Client) {
 
     stay: (hotel: string, number: string) => client.get<StayView>(`/stays/${code(hotel)}:${code(number)}`),
     stayOfDeal: (deal: string) => client.get<StayView>(`/deals/${code(deal)}/stay`),
+    guestOfContact: (contact: string) => client.get<Guest>(`/contacts/${code(contact)}/guest`),
+    mergeHints: (after: string | null) => client.get<List<MergeHint>>('/merge-hints', { after }),
+    dismissHint: (id: number) => client.post<void>(`/merge-hints/${id}/dismiss`),
 
     attach: (stay: string, to: { deal_id: number } | { new: true }) =>
       client.post<{ stay: string; deal_id: number | null }>(`/stays/${code(stay)}/attach`, to),

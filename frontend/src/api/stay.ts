@@ -25,6 +25,21 @@ export interface StayStep {
   to: string
 }
 
+/** What was written to a field of the deal last. */
+export interface FieldOrigin {
+  field: string
+  /** The hotel's fact; `null`: the app's own. */
+  fact: string | null
+  value: unknown
+  /** 0: the standard mapping. */
+  mapping_version: number
+  written_at: Moment
+  /** Who wrote something else there since, as of our last look; 0: somebody unknown. */
+  changed_by: number | null
+  /** What stands there instead. */
+  stands: unknown
+}
+
 export interface StayView {
   hotel: string
   number: string
@@ -55,4 +70,5 @@ export interface StayView {
   crm: { deal_id: number | null; synced_at: Moment | null; pending: boolean | null }
   /** The latest first. */
   history: StayStep[]
+  provenance: FieldOrigin[]
 }

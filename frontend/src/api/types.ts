@@ -265,7 +265,7 @@ export type {
 } from './mapping'
 export type { AlertKind, Alerts, AlertsChange, OpenAlert } from './alerts'
 export type { Drift, DriftCause, Reconciliation } from './reconciliation'
-export type { StayPerson, StayStatus, StayStep, StayView } from './stay'
+export type { FieldOrigin, StayPerson, StayStatus, StayStep, StayView } from './stay'
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'
 export type Grant = 'folio' | 'write_back' | 'persons'

@@ -51,7 +51,8 @@ const stay: StayView = {
   pms_time: '2026-11-21T19:20:11+03:00',
   received_at: '2026-11-21T16:20:20Z',
   crm: { deal_id: 10, synced_at: null, pending: true },
-  history: []
+  history: [],
+  provenance: []
 }
 const dealTab = { placement: { code: 'CRM_DEAL_DETAIL_TAB', options: { ID: '10' } } }
 

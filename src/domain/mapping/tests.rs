@@ -7,7 +7,7 @@ use super::shape::Shape;
 use super::*;
 use crate::domain::crm_schema::{CrmField, CrmPipeline, CrmSchema, CrmStage};
 use crate::domain::desired::{DealLinks, deal_birth, desired_deal, desired_person, person_birth};
-use crate::domain::fact::GuestTotals;
+use crate::domain::totals::GuestTotals;
 use crate::domain::{Currency, Fields, Known, Money, Profile, ProfileNumber, StayNumber};
 
 const TYPES: [(&str, &str); 7] = [

@@ -5,6 +5,7 @@
 mod alerts;
 mod attach;
 pub(super) mod body;
+mod contacts;
 mod deals;
 mod hints;
 mod hotels;
@@ -109,6 +110,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/persons/{person}/export", vec![post!(persons::export)]))
         .service(path("/v1/persons/{person}/erase", vec![get!(persons::erasure), post!(persons::erase)]))
         .service(path("/v1/deals/{id}/stay", vec![get!(deals::stay)]))
+        .service(path("/v1/contacts/{id}/guest", vec![get!(contacts::guest)]))
         .service(path("/v1/problems", vec![get!(problems::list)]))
         .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))
         .service(path("/v1/problems/{id}/dismiss", vec![post!(problems::dismiss)]))
@@ -121,6 +123,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/mapping/versions", vec![get!(mapping::versions)]))
         .service(path("/v1/mapping/versions/{version}/activate", vec![post!(mapping::activate)]))
         .service(path("/v1/merge-hints", vec![get!(hints::list)]))
+        .service(path("/v1/merge-hints/{id}/dismiss", vec![post!(hints::dismiss)]))
         .service(path("/v1/keys", vec![get!(keys::list_all), post!(keys::create)]))
         .service(path("/v1/keys/{id}", vec![delete!(keys::delete)]))
         .default_service(web::to(no_such_path))

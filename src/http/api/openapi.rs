@@ -11,7 +11,7 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    alerts, attach, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problems,
+    alerts, attach, contacts, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problems,
     reconciliations, roles, settings, status, stays, users,
 };
 use crate::http::lang::Lang;
@@ -106,8 +106,8 @@ struct BootUser {
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
         reconciliations::of_hotel, reconciliations::create, reconciliations::get,
-        stays::list, stays::get, attach::attach, attach::detach, deals::stay, persons::export, persons::erase, persons::erasure,
-        problems::list, problems::retry, problems::dismiss, hints::list, log::list, mapping::get, mapping::put,
+        stays::list, stays::get, attach::attach, attach::detach, deals::stay, contacts::guest, persons::export, persons::erase, persons::erasure,
+        problems::list, problems::retry, problems::dismiss, hints::list, hints::dismiss, log::list, mapping::get, mapping::put,
         mapping::fields::list, mapping::fields::look, mapping::versions, mapping::activate,
         mapping::preview::preview, mapping::apply::get, mapping::apply::begin, renew_session,
         keys::list_all, keys::create, keys::delete,

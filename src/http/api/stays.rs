@@ -14,11 +14,12 @@ use super::mapping::preview::{is_money, shown};
 use super::page::{Page, Query};
 use super::refuse::{invalid_at, not_found};
 use super::time::at;
+use crate::bitrix::crm::Entity;
 use crate::clock::wall;
 use crate::domain::stay::{Group, Note};
-use crate::domain::{HotelCode, HotelId, Money, PortalId, Stay, StayNumber, StayStatus};
+use crate::domain::{CrmValue, HotelCode, HotelId, Money, PortalId, Stay, StayNumber, StayStatus};
 use crate::http::HttpState;
-use crate::http::auth::{Principal, Right, may_read_deal, require};
+use crate::http::auth::{Principal, Right, may_read, require};
 use crate::http::problem::{Kind, Problem};
 use crate::store::hotels as rows;
 use crate::store::stay_steps::StepRow;
@@ -74,6 +75,7 @@ pub struct StayDetails {
     pub guests: Vec<StayGuest>,
     pub company: Option<StayGuest>,
     pub travel_agent: Option<StayGuest>,
+    /// The group, else the party.
     pub group: Option<StayGroup>,
     /// Whether the reader may see money: without it `total` and `balance` are `null` whatever the hotel told.
     pub folio: bool,
@@ -109,6 +111,9 @@ pub struct FieldProvenance {
     pub written_at: DateTime<Utc>,
     /// Who wrote something else there since, as of our last look at the deal.
     pub changed_by: Option<i64>,
+    /// What stands there instead; `null`: what was written, or nothing.
+    #[schema(value_type = Option<Object>)]
+    pub stands: Option<Value>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -153,13 +158,13 @@ pub struct StayEvent {
 }
 
 impl MoneyView {
-    fn of(money: &Money) -> Self {
+    pub fn of(money: &Money) -> Self {
         Self { amount: money.amount.to_string(), currency: money.currency.to_string() }
     }
 }
 
 impl StaySummary {
-    fn of(hotel: &HotelCode, facts: &Stay, crm: CrmLink) -> Self {
+    pub fn of(hotel: &HotelCode, facts: &Stay, crm: CrmLink) -> Self {
         Self {
             hotel: hotel.to_string(),
             number: facts.number.to_string(),
@@ -193,7 +198,7 @@ impl StayDetails {
             guests: view.guests.iter().filter(|guest| StayGuest::is_person(guest)).map(StayGuest::of).collect(),
             company: with_role("company"),
             travel_agent: with_role("travel_agent"),
-            group: facts.group.get().map(StayGroup::of),
+            group: facts.group_or_party().get().map(StayGroup::of),
             folio,
             total: money(facts.total.get()),
             balance: money(facts.balance.get()),
@@ -209,14 +214,16 @@ impl StayDetails {
 
 impl FieldProvenance {
     fn of(origin: &FieldOrigin, folio: bool) -> Self {
-        let hidden = !folio && is_money(&origin.value);
+        let hidden = !folio && (is_money(&origin.value) || origin.stands.as_ref().is_some_and(is_money));
+        let visible = |value: &CrmValue| if hidden { Value::Null } else { shown(value) };
         Self {
             field: origin.field.clone(),
             fact: origin.fact.map(str::to_owned),
-            value: if hidden { Value::Null } else { shown(&origin.value) },
+            value: visible(&origin.value),
             mapping_version: origin.version,
             written_at: at(origin.at),
             changed_by: origin.changed_by,
+            stands: origin.stands.as_ref().map(visible),
         }
     }
 }
@@ -333,7 +340,7 @@ pub async fn get(state: Data<HttpState>, who: Principal, stay: Path<String>) -> 
         // Whether a stay exists is told only to those who may see it: all else is one and the same refusal.
         let deal = found.as_ref().and_then(|view| view.deal_id);
         let readable = match deal {
-            Some(deal) => may_read_deal(&state, &who, deal).await?,
+            Some(deal) => may_read(&state, &who, Entity::Deal, deal).await?,
             None => false,
         };
         if !readable {

@@ -147,10 +147,10 @@ pub struct Placement {
     pub en: &'static str,
 }
 
-pub const PLACEMENTS: &[Placement] =
-    &[Placement {
-        code: "CRM_DEAL_DETAIL_TAB", path: "bitrix/widgets/deal-stay", ru: "Проживание", en: "Stay"
-    }];
+pub const PLACEMENTS: &[Placement] = &[
+    Placement { code: "CRM_DEAL_DETAIL_TAB", path: "bitrix/widgets/deal-stay", ru: "Проживание", en: "Stay" },
+    Placement { code: "CRM_CONTACT_DETAIL_TAB", path: "bitrix/widgets/contact-guest", ru: "Гость", en: "Guest" },
+];
 
 /// Events whose absence on an old box is no reason to stop: they are said to be missing.
 pub const EVENTS: &[&str] = &[

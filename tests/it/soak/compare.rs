@@ -10,9 +10,8 @@ use fb24_sandbox::portal::{Entity as Kind, Record};
 use fidelio_bitrix24::domain::change_set::bare;
 use fidelio_bitrix24::domain::crm::{Comm, kind_of};
 use fidelio_bitrix24::domain::desired::{DealLinks, DealPlace, desired_deal, desired_person};
-use fidelio_bitrix24::domain::fact::GuestTotals;
 use fidelio_bitrix24::domain::{
-    Change, CrmEntity, CrmValue, Entity, HotelCode, Known, Mapping, Profile, Stay, StayStatus,
+    Change, CrmEntity, CrmValue, Entity, GuestTotals, HotelCode, Known, Mapping, Profile, Stay, StayStatus,
 };
 use fidelio_bitrix24::fidelio::{Read, Sink, SourceError};
 use fidelio_bitrix24::store::{hotels, sources, stays};
@@ -60,16 +59,8 @@ impl Truth {
         let mut sum = GuestTotals::default();
         for stay in self.stays.values() {
             let theirs = stay.main_guest.get().is_some_and(|number| number.as_str() == guest);
-            if !theirs || stay.status.get() != Some(&StayStatus::CheckedOut) {
-                continue;
-            }
-            sum.stays += 1;
-            sum.nights += stay.nights().unwrap_or_default();
-            sum.last_stay = sum.last_stay.max(stay.departure.get().copied());
-            match (&mut sum.revenue, stay.total.get()) {
-                (Some(held), Some(more)) if held.currency == more.currency => held.amount += more.amount,
-                (held @ None, Some(more)) => *held = Some(more.clone()),
-                _ => {}
+            if theirs {
+                sum.count(stay);
             }
         }
         sum

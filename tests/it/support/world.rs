@@ -52,8 +52,17 @@ impl Admin {
 
     /// The same as another user.
     pub async fn open_as(portal: &Portal, base: &str, user: i64) -> Self {
-        let form = portal.frame_form(user, "DEFAULT", &json!([]));
-        let answer = portal.open_frame(&format!("{base}/bitrix/app"), &form).await.expect("the page answers");
+        Self::open_at(portal, base, user, "app", "DEFAULT").await
+    }
+
+    /// The contact tab, which is open to everybody whom the portal knows.
+    pub async fn open_tab_as(portal: &Portal, base: &str, user: i64) -> Self {
+        Self::open_at(portal, base, user, "widgets/contact-guest", "CRM_CONTACT_DETAIL_TAB").await
+    }
+
+    async fn open_at(portal: &Portal, base: &str, user: i64, page: &str, placement: &str) -> Self {
+        let form = portal.frame_form(user, placement, &json!([]));
+        let answer = portal.open_frame(&format!("{base}/bitrix/{page}"), &form).await.expect("the page answers");
         let boot = answer.boot().unwrap_or_else(|| panic!("no boot block: {} {}", answer.status, answer.body));
         let session = boot["session"].as_str().unwrap_or_else(|| panic!("no session: {boot}")).to_owned();
         Self { http: reqwest::Client::new(), base: base.to_owned(), session }

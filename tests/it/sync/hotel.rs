@@ -74,8 +74,13 @@ impl Source for Hotel {
                 })
                 .cloned()
                 .collect();
-            let mut named: BTreeSet<&ProfileNumber> =
-                stays.iter().flat_map(|stay| stay.guests().into_iter().chain(stay.company.get())).collect();
+            let mut named: BTreeSet<&ProfileNumber> = stays
+                .iter()
+                .flat_map(|stay| {
+                    let partners = [&stay.company, &stay.travel_agent, &stay.source_profile];
+                    stay.guests().into_iter().chain(partners.into_iter().filter_map(Known::get))
+                })
+                .collect();
             if let Read::Profiles { numbers } = what {
                 named.extend(numbers);
             }

@@ -55,7 +55,7 @@ on_both_engines! {
         assert_eq!(adopted.multi("PHONE"), ["8 (900) 000-00-07"], "the same number is not added twice");
         let hints = engine.merge_hints(world.id, None, 10).await.unwrap().items;
         assert_eq!(hints.len(), 1);
-        assert_eq!(hints[0].crm_ids, [husband]);
+        assert_eq!(hints[0].alike.iter().map(|one| one.crm_id).collect::<Vec<_>>(), [husband]);
         let deals = world.deals();
         assert_eq!(deals.iter().filter(|deal| deal.fields["contactIds"] == json!([anna])).count(), 1);
     }

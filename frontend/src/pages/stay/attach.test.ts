@@ -34,7 +34,8 @@ const stay = {
   pms_time: null,
   received_at: '2026-11-21T10:00:00Z',
   crm: { deal_id: 5, synced_at: null, pending: false },
-  history: []
+  history: [],
+  provenance: []
 }
 const none = () => Promise.reject(new ApiProblem(404, 'not-found', 'none'))
 const placement = { code: 'CRM_DEAL_DETAIL_TAB', options: { ID: '5' } }

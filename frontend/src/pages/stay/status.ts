@@ -1,4 +1,5 @@
-import type { StayStatus } from '@/api/types'
+import type { StayDate, StayStatus } from '@/api/types'
+import { f, t } from '@/i18n'
 
 type Color =
   | 'air-secondary'
@@ -7,6 +8,18 @@ type Color =
   | 'air-primary-success'
   | 'air-secondary-alert'
   | 'air-tertiary'
+
+/** In the order in which a stay may pass them. */
+export const life: readonly StayStatus[] = [
+  'offer',
+  'tentative',
+  'waitlisted',
+  'confirmed',
+  'in_house',
+  'checked_out',
+  'cancelled',
+  'no_show'
+]
 
 export const looks: Record<StayStatus, { color: Color }> = {
   offer: { color: 'air-tertiary' },
@@ -26,4 +39,10 @@ export const way = ['confirmed', 'in_house', 'checked_out'] as const
 export function placeOnWay(status: StayStatus): number | null {
   if (status === 'cancelled' || status === 'no_show') return null
   return way.findIndex((step) => step === status)
+}
+
+export function datesOf({ arrival, departure }: { arrival: StayDate | null; departure: StayDate | null }): string {
+  if (arrival && departure) return f().dates(arrival, departure)
+  if (arrival) return t('stay.dates.from', { date: f().dateWithDay(arrival) })
+  return departure ? t('stay.dates.until', { date: f().dateWithDay(departure) }) : t('stay.dates.unknown')
 }

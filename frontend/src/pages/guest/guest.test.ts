@@ -1,0 +1,158 @@
+import { flushPromises } from '@vue/test-utils'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Guest, MergeHint } from '@/api/guest'
+import { ApiProblem } from '@/api/problem'
+import type { FieldOrigin } from '@/api/types'
+import { button, mountPage } from '@/testing/mount'
+import HintsPage from '../settings/HintsPage.vue'
+import StayOrigins from '../stay/StayOrigins.vue'
+import GuestPage from './GuestPage.vue'
+
+afterEach(() => document.body.replaceChildren())
+
+const hint: MergeHint = {
+  id: 5,
+  entity: 'contact',
+  hotel: 'GRAND',
+  profile: '7',
+  name: 'Anna Guest',
+  crm_id: 31,
+  alike: [{ crm_id: 57, name: null }],
+  reason: 'other_name',
+  created_at: '2026-11-21T16:20:20Z'
+}
+const guest: Guest = {
+  profiles: [
+    {
+      hotel: 'GRAND',
+      profile: '7',
+      name: 'Anna Guest',
+      vip: 'GOLD',
+      language: 'RU',
+      nationality: null,
+      preferences: [{ code: 'NSM', text: 'Non-smoking room' }]
+    }
+  ],
+  figures: { stays: 3, nights: 7, last_stay: '2026-11-12', cancelled: 1, no_shows: 0 },
+  folio: true,
+  revenue: [
+    { amount: '90.00', currency: 'EUR' },
+    { amount: '45600.00', currency: 'RUB' }
+  ],
+  stays: [
+    {
+      hotel: 'GRAND',
+      number: '1001',
+      status: 'in_house',
+      arrival: '2026-11-20',
+      departure: '2026-11-23',
+      nights: 3,
+      room: '412',
+      room_type: 'DLX',
+      role: 'guest',
+      total: null,
+      crm: { deal_id: 10 }
+    }
+  ],
+  stays_total: 5,
+  stays_hidden: 1,
+  merge_hints: [hint]
+}
+const contactTab = { placement: { code: 'CRM_CONTACT_DETAIL_TAB', options: { ID: '31' } } }
+
+describe('contact tab', () => {
+  test('s1_shows_the_person_over_all_hotels_and_leads_to_the_deals', async () => {
+    const guestOfContact = vi.fn(async () => guest)
+    const { wrapper, portal } = await mountPage(GuestPage, { api: { guestOfContact }, boot: contactTab })
+    expect(guestOfContact).toHaveBeenCalledWith('31')
+    const parts = ['€90.00 + ₽45,600.00', 'Non-smoking room', 'VIP: GOLD', '412, DLX', '3 nights']
+    const counts = ['1 more stay is not shown', 'And 3 earlier ones.', 'May be one person']
+    for (const part of [...parts, ...counts]) expect(wrapper.text()).toContain(part)
+    expect(wrapper.find('[aria-current="step"]').text()).toBe('In house')
+    await button(wrapper, 'GRAND, booking 1001').trigger('click')
+    await flushPromises()
+    expect(portal.open).toHaveBeenCalledWith('/crm/deal/details/10/')
+  })
+
+  test('s3_money_is_shown_to_whom_it_is_open_and_others_are_told_so', async () => {
+    const closed = { ...guest, folio: false, revenue: null }
+    const { wrapper } = await mountPage(GuestPage, { api: { guestOfContact: async () => closed }, boot: contactTab })
+    expect(wrapper.text()).toContain('sees the folio')
+    expect(wrapper.text()).not.toContain('45,600')
+  })
+
+  test('s1_nobody_behind_the_contact_and_nobody_allowed_are_told_apart', async () => {
+    for (const [status, text] of [
+      [404, 'No hotel guest stands behind this contact'],
+      [403, 'You may not read this contact']
+    ] as const) {
+      const no = new ApiProblem(status, '/problems/x', 'X')
+      const guestOfContact = () => Promise.reject(no)
+      const { wrapper } = await mountPage(GuestPage, { api: { guestOfContact }, boot: contactTab })
+      expect(wrapper.text()).toContain(text)
+      wrapper.unmount()
+    }
+  })
+})
+
+describe('people who may be one', () => {
+  test('s1_are_told_apart_after_a_question', async () => {
+    const mergeHints = vi.fn(async () => ({ items: [hint], next: null }))
+    const dismissHint = vi.fn(async () => undefined)
+    const { wrapper, portal } = await mountPage(HintsPage, { api: { mergeHints, dismissHint } })
+    expect(wrapper.text()).toContain('the name is another or unknown')
+    await button(wrapper, 'Open contact 57').trigger('click')
+    await flushPromises()
+    expect(portal.open).toHaveBeenCalledWith('/crm/contact/details/57/')
+    await button(wrapper, 'These are different people').trigger('click')
+    expect(dismissHint).not.toHaveBeenCalled()
+    mergeHints.mockResolvedValue({ items: [], next: null })
+    await button(wrapper, 'These are different people').trigger('click')
+    await flushPromises()
+    expect(dismissHint).toHaveBeenCalledWith(5)
+    expect(wrapper.text()).toContain('No records look alike')
+  })
+
+  test('s3_whoever_may_only_look_decides_nothing', async () => {
+    const mergeHints = async () => ({ items: [hint], next: null })
+    const user = { id: 5, admin: false, roles: ['viewer' as const] }
+    const { wrapper } = await mountPage(HintsPage, { api: { mergeHints }, boot: { user } })
+    expect(wrapper.text()).toContain('Anna Guest')
+    expect(wrapper.text()).not.toContain('These are different people')
+  })
+})
+
+describe('where values come from', () => {
+  const origin: FieldOrigin = {
+    field: 'UF_CRM_FB24_ROOM',
+    fact: 'room',
+    value: '412',
+    mapping_version: 2,
+    written_at: '2026-11-21T16:20:20Z',
+    changed_by: null,
+    stands: null
+  }
+
+  test('s1_whoever_changed_a_field_stands_first_with_what_is_there_now', async () => {
+    const edited = { ...origin, field: 'UF_CRM_FB24_RATE', fact: 'rate', value: 'BAR', changed_by: 7, stands: 'RACK' }
+    const origins = [origin, edited, { ...origin, field: 'title', fact: null, value: null, mapping_version: 0 }]
+    const props = { origins, lookedAt: '2026-11-21T16:21:00Z' }
+    const { wrapper, portal } = await mountPage(StayOrigins, { props })
+    expect(wrapper.find('details').attributes('open')).toBeDefined()
+    const fields = wrapper.findAll('[data-field]').map((field) => field.text())
+    expect(fields[0]).toMatch(/Rate.*BAR.*mapping, version 2.*Now:.*RACK.*employee 7/s)
+    expect(fields[1]).toMatch(/Room.*412.*written/s)
+    expect(fields[1]).not.toContain('Now:')
+    expect(fields[2]).toMatch(/Deal title.*empty/s)
+    expect(fields[2]).not.toContain('version')
+    await button(wrapper, 'employee 7').trigger('click')
+    await flushPromises()
+    expect(portal.open).toHaveBeenCalledWith('/company/personal/user/7/')
+  })
+
+  test('s1_where_nobody_changed_anything_it_stays_folded', async () => {
+    const { wrapper } = await mountPage(StayOrigins, { props: { origins: [origin], lookedAt: null } })
+    expect(wrapper.find('details').attributes('open')).toBeUndefined()
+    expect(wrapper.text()).toContain('The hotel fills 1 field of the deal')
+  })
+})

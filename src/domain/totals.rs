@@ -1,0 +1,103 @@
+//! What a guest's finished stays add up to, over all profiles that are one person.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::money::{Currency, Money};
+use super::status::StayStatus;
+use super::stay::Stay;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GuestTotals {
+    pub stays: i64,
+    pub nights: i64,
+    /// Of two currencies nothing is added up.
+    pub revenue: BTreeMap<Currency, Earned>,
+    pub last_stay: Option<NaiveDate>,
+}
+
+/// In one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Earned {
+    stays: i64,
+    amount: Decimal,
+}
+
+impl GuestTotals {
+    /// Counts a stay of which the person is the main guest; one that is not over counts nothing.
+    pub fn count(&mut self, stay: &Stay) {
+        if stay.status.get() != Some(&StayStatus::CheckedOut) {
+            return;
+        }
+        self.stays += 1;
+        self.nights += stay.nights().unwrap_or_default();
+        self.last_stay = self.last_stay.max(stay.departure.get().copied());
+        if let Some(total) = stay.total.get() {
+            self.earn(&total.currency, 1, total.amount);
+        }
+    }
+
+    /// The same person under another profile.
+    pub fn add(&mut self, other: &Self) {
+        self.stays += other.stays;
+        self.nights += other.nights;
+        self.last_stay = self.last_stay.max(other.last_stay);
+        for (currency, earned) in &other.revenue {
+            self.earn(currency, earned.stays, earned.amount);
+        }
+    }
+
+    fn earn(&mut self, currency: &Currency, stays: i64, amount: Decimal) {
+        let earned = self.revenue.entry(currency.clone()).or_default();
+        earned.stays += stays;
+        earned.amount += amount;
+    }
+
+    /// Every currency by itself.
+    pub fn revenues(&self) -> impl Iterator<Item = Money> {
+        self.revenue.iter().map(|(currency, earned)| Money { amount: earned.amount, currency: currency.clone() })
+    }
+
+    /// What one field can say: the currency of most stays; of equals the first by its code, in whatever order they came.
+    pub fn main_revenue(&self) -> Option<Money> {
+        let (currency, earned) = self.revenue.iter().rev().max_by_key(|(_, earned)| earned.stays)?;
+        Some(Money { amount: earned.amount, currency: currency.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Known, StayNumber};
+
+    fn stay(status: StayStatus, departure: &str, total: &str) -> Stay {
+        let mut stay = Stay::new(StayNumber::parse("1").unwrap());
+        let (amount, currency) = total.split_once(' ').unwrap();
+        stay.status = Known::Is(status);
+        stay.departure = Known::Is(departure.parse().unwrap());
+        stay.arrival = Known::Is(departure.parse::<NaiveDate>().unwrap() - chrono::Days::new(2));
+        stay.total = Known::Is(Money { amount: amount.parse().unwrap(), currency: Currency::parse(currency).unwrap() });
+        stay
+    }
+
+    #[test]
+    fn s1_only_finished_stays_count_and_currencies_are_not_added_up() {
+        let of = |stays: &[Stay]| {
+            let mut totals = GuestTotals::default();
+            stays.iter().for_each(|stay| totals.count(stay));
+            totals
+        };
+        let over = StayStatus::CheckedOut;
+        let mut sum = of(&[stay(over, "2026-11-05", "100 EUR"), stay(StayStatus::InHouse, "2026-11-25", "9 EUR")]);
+        assert_eq!((sum.stays, sum.nights), (1, 2));
+        sum.add(&of(&[stay(over, "2026-10-01", "700 RUB"), stay(over, "2026-11-09", "50.50 EUR")]));
+        assert_eq!((sum.stays, sum.nights, sum.last_stay), (3, 6, "2026-11-09".parse().ok()));
+        let said = |money: Money| format!("{} {}", money.amount, money.currency);
+        assert_eq!(sum.revenues().map(said).collect::<Vec<_>>(), ["150.50 EUR", "700 RUB"]);
+        assert_eq!(sum.main_revenue().map(said), Some("150.50 EUR".to_owned()), "most stays were paid in it");
+        sum.add(&of(&[stay(over, "2026-10-03", "1 RUB")]));
+        assert_eq!(sum.main_revenue().map(said), Some("150.50 EUR".to_owned()), "of equals the first by its code");
+    }
+}
