@@ -257,6 +257,7 @@ describe('main page', () => {
       'Hotels',
       'Import',
       'Problems',
+      'Look-alikes',
       'Request log',
       'Rules',
       'Mapping',
@@ -269,12 +270,13 @@ describe('main page', () => {
       'Hotels',
       'Import',
       'Problems',
+      'Look-alikes',
       'Request log',
       'Rules',
       'Mapping',
       'About'
     ])
-    expect(await shownTo({ admin: false, roles: ['viewer'] })).toEqual(['Status', 'Problems', 'About'])
+    expect(await shownTo({ admin: false, roles: ['viewer'] })).toEqual(['Status', 'Problems', 'Look-alikes', 'About'])
   })
 })
 
@@ -449,6 +451,8 @@ describe('import', () => {
     expect(wrapper.text()).toContain('90 / 512')
     expect(wrapper.text()).toContain('38.3 records per second')
     expect(wrapper.text()).toContain('2 records were refused.')
+    expect(wrapper.text()).toMatch(/90 \/ 512 · 18%\s*· 2 rejected/)
+    expect(wrapper.text()).toContain('Arrivals: 22 October 2026 to 21 November 2028')
     expect(wrapper.findAll('[role="progressbar"]')).toHaveLength(3)
 
     await button(wrapper, 'Pause').trigger('click')
@@ -466,6 +470,21 @@ describe('import', () => {
     expect(wrapper.find('[data-import-state="paused"]').exists()).toBe(true)
     expect(wrapper.text()).not.toContain('Start the import')
     button(wrapper, 'Continue')
+    expect(wrapper.text()).toContain('Nothing is read or sent.')
+    for (const absent of ['records per second', 'left', 'Earlier imports']) expect(wrapper.text()).not.toContain(absent)
+  })
+
+  test('s1_while_nobody_can_say_how_long_it_takes_that_is_said', async () => {
+    vi.useFakeTimers()
+    const counting = run({ eta_seconds: null })
+    const api = {
+      imports: async () => ({ items: [counting, run({ id: 'i0', state: 'completed' })] }),
+      import: async () => counting
+    }
+    const { wrapper } = await mountPage(ImportPanel, { api, props: { hotel: 'GRAND' } })
+    expect(wrapper.text()).toContain('known once all is read')
+    expect(wrapper.findAll('tbody tr')).toHaveLength(1)
+    expect(wrapper.find('tbody').text()).toContain('Completed')
   })
 })
 
