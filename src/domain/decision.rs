@@ -2,12 +2,15 @@
 
 use std::cmp::Ordering;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::change::Observed;
 use super::profile::Profile;
 use super::status::{StayStatus, Transition};
 use super::stay::Stay;
+
+/// A read of the hotel takes no longer.
+const OVERTAKEN_WITHIN: TimeDelta = TimeDelta::minutes(20);
 
 /// Facts as stored, and when they were seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,8 @@ pub struct Held<T> {
 pub enum Reading {
     Live,
     Import,
+    /// What the hotel says now was compared with what is held.
+    Reconciled,
     /// A person looked into Fidelio and says that it is so.
     Confirmed,
 }
@@ -46,7 +51,9 @@ pub enum Verdict<T> {
 /// Whether `observed` is older than what is held.
 ///
 /// A poll is the truth of the moment it was received, whatever the PMS's own (unreliable) clock says. An import reads
-/// long ranges: what it hands over may have been overtaken, so the PMS's stamp of the record counts as well.
+/// long ranges: what it hands over may have been overtaken, so the PMS's stamp of the record counts as well. A
+/// reconciliation may have been overtaken too, but not by what was heard long before it: then the PMS went back to an
+/// older backup.
 fn is_stale(
     pms_time: Option<NaiveDateTime>,
     received_at: DateTime<Utc>,
@@ -59,7 +66,11 @@ fn is_stale(
         // The clocks of two nodes differ, the PMS has one.
         Ordering::Less => stamped != Some(Ordering::Greater),
         Ordering::Equal => stamped_before,
-        Ordering::Greater => reading == Reading::Import && stamped_before,
+        Ordering::Greater => match reading {
+            Reading::Live | Reading::Confirmed => false,
+            Reading::Import => stamped_before,
+            Reading::Reconciled => stamped_before && observed.received_at - received_at < OVERTAKEN_WITHIN,
+        },
     }
 }
 
@@ -135,6 +146,15 @@ mod tests {
         ));
         // The PMS was set back: the poll is right, its clock is not.
         assert!(matches!(decide_stay(Some(&live), imported, &seen(10, 120), Reading::Live), Verdict::Takes { .. }));
+    }
+
+    #[test]
+    fn s1_a_reconciliation_takes_what_an_older_backup_says_but_not_what_was_overtaken_meanwhile() {
+        let live = held(stay(StayStatus::InHouse, None), &seen(30, 100));
+        let restored = stay(StayStatus::Confirmed, None);
+        let told = |received| decide_stay(Some(&live), restored.clone(), &seen(10, received), Reading::Reconciled);
+        assert_eq!(told(120), Verdict::Stale, "a poll came while the window was read");
+        assert!(matches!(told(100 + 3_600), Verdict::Takes { .. }), "it is so since long");
     }
 
     #[test]

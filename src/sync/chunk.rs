@@ -128,6 +128,7 @@ impl<'a> Chunk<'a> {
         for (row, change) in std::mem::take(&mut self.changes) {
             let reading = match row.kind {
                 InboxKind::Confirmed => Reading::Confirmed,
+                _ if row.priority >= super::lane(Priority::Reconciliation) => Reading::Reconciled,
                 _ if row.priority >= super::lane(Priority::Import) => Reading::Import,
                 _ => Reading::Live,
             };
