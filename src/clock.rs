@@ -56,6 +56,11 @@ impl Clock {
 }
 
 impl ManualClock {
+    /// As when somebody sets the clock of the machine.
+    pub fn set(&self, now: DateTime<Utc>) {
+        self.0.send_replace(now.timestamp_millis());
+    }
+
     pub fn advance(&self, duration: Duration) {
         self.0.send_modify(|now| *now = now.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)));
     }

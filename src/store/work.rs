@@ -39,6 +39,19 @@ pub async fn to_remap(db: &Db) -> Result<Vec<PortalId>, StoreError> {
     portals(db, "SELECT DISTINCT portal_id FROM mapping_job WHERE phase <> 'done'", args![]).await
 }
 
+/// Whatever was put off beyond `now` is due: the clock by which it was has been set back. Holds stay as they are.
+pub async fn bring_forward(db: &Db, now: i64) -> Result<(), StoreError> {
+    for sql in [
+        "UPDATE source SET next_poll_at = $1 WHERE next_poll_at > $1",
+        "UPDATE crm_scan SET next_at = $1 WHERE next_at > $1",
+        "UPDATE inbox SET not_before = $1 WHERE not_before > $1 AND state = 0",
+        "UPDATE outbox SET not_before = $1 WHERE not_before > $1 AND state = 0",
+    ] {
+        db.execute(sql, args![now]).await?;
+    }
+    Ok(())
+}
+
 /// Waiting rows and the oldest one's time, over all portals: `(inbox, outbox)`.
 pub async fn backlog(db: &Db) -> Result<((i64, Option<i64>), (i64, Option<i64>)), StoreError> {
     let one = |sql: &'static str| async move {

@@ -29,6 +29,8 @@ const KEEP_REPORTS_MS: i64 = 30 * 24 * 3_600_000;
 const PURGE_STEP: i64 = 500;
 const PURGE_EVERY_MS: i64 = 10_000;
 const ACTIVE_EVERY_MS: i64 = 3_000;
+/// By less than this a clock that is kept right may go back.
+const SET_BACK_MS: i64 = 2_000;
 const COUNT_EVERY_MS: i64 = 60_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,12 +55,20 @@ struct Board {
     /// Jobs that failed or found another node at work: not before this moment.
     pause: HashMap<Job, i64>,
     active: HashSet<PortalId>,
+    /// The last look.
+    looked_at: i64,
     active_at: i64,
     purged_at: i64,
     counted_at: i64,
 }
 
 impl Board {
+    /// What was noted by a clock that has been set back since is forgotten.
+    fn forget_times(&mut self) {
+        let (running, active) = (std::mem::take(&mut self.running), std::mem::take(&mut self.active));
+        *self = Self { running, active, ..Self::default() };
+    }
+
     /// How long nothing need be looked at: a tick, or until the next pause ends.
     fn rest(&self, now: i64) -> Duration {
         let next = self.pause.values().map(|until| until - now).filter(|left| *left > 0).min();
@@ -132,6 +142,12 @@ impl Loops {
         let board = &mut self.board;
         let deps = &engine.0.deps;
         let (db, now) = (&deps.db, deps.clock.now_ms());
+        if now < board.looked_at - SET_BACK_MS {
+            tracing::warn!(by_ms = board.looked_at - now, "the clock was set back");
+            work::bring_forward(db, now).await?;
+            board.forget_times();
+        }
+        board.looked_at = now;
         if now - board.active_at > ACTIVE_EVERY_MS {
             board.active = deps.portals.active().await?.into_iter().collect();
             board.active_at = now;
