@@ -1,6 +1,6 @@
 # fidelio-bitrix24. A newcomer needs two of these: `make run` and `make test`.
 
-.PHONY: run test lint fix bench audit fuzz traceability openapi help
+.PHONY: run test lint fix bench bench-crash audit fuzz traceability openapi help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ fix: ## what can be repaired by itself
 
 bench: ## speed and memory as ratios and medians of one run
 	@scripts/bench
+
+bench-crash: ## some five hundred kills on both databases and on two nodes (about a quarter of an hour)
+	@scripts/bench crash
 
 audit: ## licences, advisories, unused dependencies (installs its tools: minutes)
 	@scripts/audit

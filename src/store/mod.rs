@@ -156,6 +156,22 @@ pub mod testing {
         Ok(())
     }
 
+    /// Nobody else writes (SQLite: at all, PostgreSQL: to that table) until the transaction ends.
+    pub async fn hold_writes(db: &Db, table: &str) -> Result<super::Tx, StoreError> {
+        let tx = db.begin().await?;
+        if db.engine() == super::Engine::Postgres {
+            tx.execute(&format!("LOCK TABLE {table} IN SHARE MODE"), vec![]).await?;
+        }
+        Ok(tx)
+    }
+
+    /// How many connections to a PostgreSQL database wait for somebody's lock.
+    pub async fn waiting(db: &Db) -> Result<i64, StoreError> {
+        let waiting = "SELECT COUNT(*) AS n FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        db.rows(waiting, vec![]).await?.first().map_or(Ok(0), |row| row.get("n"))
+    }
+
     /// Leases that hold at that moment, with their owners.
     pub async fn leases(db: &Db, now: i64) -> Result<Vec<(String, String)>, StoreError> {
         let rows = db.rows("SELECT name, owner FROM lease WHERE until > $1 ORDER BY name", args![now]).await?;

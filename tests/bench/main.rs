@@ -1,13 +1,15 @@
 //! Speed and memory of the real binary beside an emulated portal and an emulated hotel, as one table: medians and ratios of
-//! one run, next to the goal. Nothing here passes or fails; traffic stays on loopback and ends by itself.
+//! one run, next to the goal. Nothing here passes or fails but `crash`, which runs only when it is asked for; traffic stays
+//! on loopback and ends by itself.
 //!
-//! `cargo bench --bench bench -- [import|change|events|memory]…`; `FB24_BENCH_FULL=1` takes the full sizes.
+//! `cargo bench --bench bench -- [import|change|events|memory|crash]…`; `FB24_BENCH_FULL=1` takes the full sizes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 #![allow(clippy::as_conversions, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 mod change;
 mod comparator;
+mod crash;
 mod database;
 mod events;
 mod import;
@@ -30,7 +32,7 @@ fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let full = std::env::var("FB24_BENCH_FULL").is_ok_and(|value| value == "1");
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|asked| asked == name);
-    let mut table = Table::default();
+    let (mut table, mut clean) = (Table::default(), true);
     runtime.block_on(async {
         if is_wanted("memory") {
             memory::run(&mut table, full).await;
@@ -44,6 +46,10 @@ fn main() {
         if is_wanted("import") {
             import::run(&mut table, full).await;
         }
+        if wanted.iter().any(|asked| asked == "crash") {
+            clean = Box::pin(crash::run(&mut table)).await;
+        }
     });
     table.print();
+    assert!(clean, "something was doubled, lost or wrong");
 }

@@ -2,7 +2,15 @@
 
 #![allow(dead_code)]
 
+#[path = "../it/support/crash.rs"]
+pub mod crash;
+#[path = "../it/support/load.rs"]
+pub mod load;
 #[path = "../it/support/process.rs"]
 pub mod process;
+#[path = "../it/support/truth.rs"]
+pub mod truth;
+#[path = "../it/support/wants.rs"]
+pub mod wants;
 #[path = "../it/support/world.rs"]
 pub mod world;

@@ -19,7 +19,7 @@ on_both_engines! {
         admin.wait_for_import(&import, 60).await;
         until("both sides agree", 60, || async {
             let wrong = differences(&portal, &hotel, "GRAND");
-            if std::env::var("FB24_TEST_LOG").is_ok() && !wrong.is_empty() { println!("{} differ, first {}", wrong.len(), wrong[0]); }
+            if std::env::var("FB24_TEST_LOG").is_ok() && !wrong.is_empty() { println!("{} differ, first {:?}", wrong.len(), wrong[0]); }
             wrong.is_empty().then_some(())
         }).await;
         assert_eq!(portal.limits().bucket_rejections, 0, "no request may be rejected by a limit");

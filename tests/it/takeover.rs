@@ -13,13 +13,6 @@ use crate::support::world::{Admin, deals_by_mark, differences, until};
 /// What is unknown may be settled when no request of the dead node can be carried out any more (and 5 s later).
 const CAP_SECONDS: u64 = 20;
 
-fn node_of(process: &Process) -> String {
-    let log = process.log();
-    let line = log.lines().find(|line| line.contains("\"serving\"")).expect("it says what it is");
-    let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
-    line["node"].as_str().expect("its name").to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s1_s48_what_a_killed_node_owned_is_taken_over_within_30_s_and_unknown_creates_after_their_cap() {
     if std::env::var("FB24_TEST_LOG").is_ok() {
@@ -58,8 +51,9 @@ async fn s1_s48_what_a_killed_node_owned_is_taken_over_within_30_s_and_unknown_c
     until("two imports are on their way to nobody", 30, || async { portal.faults().is_empty().then_some(()) }).await;
     let held = testing::leases(&db.db, chrono::Utc::now().timestamp_millis()).await.expect("leases");
     let (_, owner) = held.iter().find(|(name, _)| name.starts_with("portal:")).expect("somebody sends");
-    let (doomed, survivor) = if *owner == node_of(&doomed) { (doomed, survivor) } else { (survivor, doomed) };
-    assert_eq!(*owner, node_of(&doomed), "{held:?}");
+    let (doomed, survivor) =
+        if Some(owner) == doomed.node().as_ref() { (doomed, survivor) } else { (survivor, doomed) };
+    assert_eq!(Some(owner), doomed.node().as_ref(), "{held:?}");
     doomed.kill();
     let killed = Instant::now();
     portal.set_latency(Duration::ZERO);

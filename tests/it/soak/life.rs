@@ -12,6 +12,7 @@ use fidelio_bitrix24::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::support::town::House;
+use crate::support::truth::Hands;
 
 /// An index takes that long to hear of a contact whose event was lost.
 const HEARD_AFTER_MS: i64 = 900_000;
@@ -22,17 +23,8 @@ const EDITS: u32 = 2;
 #[derive(Default)]
 pub struct Life {
     pub acts: u64,
-    /// Closed by a person: deal → stage.
-    pub closed: BTreeMap<i64, String>,
-    /// Deleted by a person: marks.
-    pub deleted: BTreeSet<String>,
+    pub hands: Hands,
     deleted_ids: BTreeSet<i64>,
-    /// `comments` that a person wrote.
-    pub comments: BTreeMap<(&'static str, i64), String>,
-    /// Phones that a person added to a contact.
-    pub phones: BTreeMap<i64, BTreeSet<String>>,
-    /// Contacts that people entered: their names are theirs.
-    pub by_hand: BTreeSet<i64>,
     edits: BTreeMap<(&'static str, i64), u32>,
     seen: BTreeMap<i64, i64>,
     /// Entered by hand before they booked: from when on the hotel books them.
@@ -103,7 +95,7 @@ impl Life {
             "name": profile.first_name, "lastName": profile.name,
             "fm": [{"typeId": "PHONE", "valueType": "WORK", "value": phone}],
         });
-        self.by_hand.insert(house.portal.add_as(2, Entity::Contact, &contact).expect("a contact is entered"));
+        self.hands.by_hand.insert(house.portal.add_as(2, Entity::Contact, &contact).expect("a contact is entered"));
         self.expected.push((profile.id, now + HEARD_AFTER_MS + dice.range(0, 3_600_000)));
         self.acts += 1;
     }
@@ -128,7 +120,7 @@ impl Life {
                 let field = dice.word(&["UF_CRM_FB24_ROOM_TYPE", "UF_CRM_FB24_GUARANTEE", "title", "UF_CRM_FB24_RATE"]);
                 edit(Entity::Deal, deal.id, json!({field: format!("по просьбе {now}")}))
             }
-            26..=32 if is_open && !self.closed.contains_key(&deal.id) && self.may_edit("deal", deal.id) => {
+            26..=32 if is_open && !self.hands.closed.contains_key(&deal.id) && self.may_edit("deal", deal.id) => {
                 let stage = deal.text("stageId");
                 let other = stage.split_once(':').map(|(pipeline, _)| format!("{pipeline}:FB24_TENTATIVE"));
                 other.is_some_and(|other| edit(Entity::Deal, deal.id, json!({"stageId": other})))
@@ -139,30 +131,30 @@ impl Life {
             // Theirs, so it stays.
             46..=62 => {
                 let text = format!("заметка {now}");
-                self.comments.insert(("deal", deal.id), text.clone());
+                self.hands.comments.insert((Entity::Deal, deal.id), text.clone());
                 edit(Entity::Deal, deal.id, json!({"comments": text}))
             }
             63..=75 => {
                 let text = format!("заметка {now}");
-                self.comments.insert(("contact", contact.id), text.clone());
+                self.hands.comments.insert((Entity::Contact, contact.id), text.clone());
                 edit(Entity::Contact, contact.id, json!({"comments": text}))
             }
             76..=86 => {
                 let phone = format!("+7495{:07}", dice.range(0, 9_999_999));
                 let fm = json!({"fm": {"n0": {"typeId": "PHONE", "valueType": "WORK", "value": phone.clone()}}});
-                self.phones.entry(contact.id).or_default().insert(phone);
+                self.hands.phones.entry(contact.id).or_default().insert(phone);
                 edit(Entity::Contact, contact.id, fm)
             }
-            87..=92 if is_open && !self.closed.contains_key(&deal.id) => {
+            87..=92 if is_open && !self.hands.closed.contains_key(&deal.id) => {
                 let stage = deal.text("stageId");
                 let Some((pipeline, _)) = stage.split_once(':') else { return false };
                 let lost = format!("{pipeline}:LOSE");
-                self.closed.insert(deal.id, lost.clone());
+                self.hands.closed.insert(deal.id, lost.clone());
                 edit(Entity::Deal, deal.id, json!({"stageId": lost}))
             }
             // Not one that may still be on its way: nobody could tell its death from a lost answer.
             93..=94 if now - self.seen.get(&deal.id).copied().unwrap_or(now) > HEARD_AFTER_MS => {
-                self.deleted.insert(deal.text("originId"));
+                self.hands.deleted.insert(deal.text("originId"));
                 self.deleted_ids.insert(deal.id);
                 portal.delete_as(2, Entity::Deal, deal.id).is_ok()
             }

@@ -2,7 +2,6 @@
 //! in such days; at the end both sides are one. Time is virtual: days pass in seconds. The same seed plays the same days:
 //! `FB24_SOAK_SEED=… cargo test --test it -- soak`.
 
-mod compare;
 mod life;
 mod trouble;
 
@@ -22,6 +21,7 @@ use crate::on_both_engines;
 use crate::support::api::start_time;
 use crate::support::db::TestDb;
 use crate::support::town::{Crew, House, Town};
+use crate::support::truth::compare;
 
 const CODE: &str = "GRAND";
 const DAYS: u64 = 2;
@@ -161,7 +161,7 @@ async fn soak(db: TestDb) {
         house.portal.limits().admitted,
         house.portal.late(),
     );
-    let wrong = compare::differences(&town, house, &life).await;
+    let wrong = compare(&house.portal, &house.hotel, CODE, &life.hands);
     assert!(wrong.is_empty(), "{} differences: {wrong:#?}", wrong.len());
     let mut problems =
         pair[0].crew.engine.problems(portal, &ProblemFilter::default(), None, 50).await.expect("problems").items;

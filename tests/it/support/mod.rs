@@ -1,6 +1,10 @@
 pub mod api;
+pub mod crash;
 pub mod db;
+pub mod load;
 pub mod portal;
 pub mod process;
 pub mod town;
+pub mod truth;
+pub mod wants;
 pub mod world;

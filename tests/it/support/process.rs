@@ -93,6 +93,13 @@ impl Process {
 
     /// Starts `serve` as one of several nodes behind a common address.
     pub async fn start_behind(settings: &Settings, port: u16, public_url: &str) -> Self {
+        let mut process = Self::spawn(settings, port, public_url);
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// The same, without waiting until it is ready.
+    pub fn spawn(settings: &Settings, port: u16, public_url: &str) -> Self {
         let url = format!("http://127.0.0.1:{port}");
         let ops_port = free_port();
         let settings = settings
@@ -112,12 +119,10 @@ impl Process {
             .stderr(if loud { Stdio::inherit() } else { Stdio::from(file) })
             .spawn()
             .expect("the binary starts");
-        let mut process = Self { child, log, _folder: folder, url, ops: format!("http://127.0.0.1:{ops_port}") };
-        process.wait_until_ready().await;
-        process
+        Self { child, log, _folder: folder, url, ops: format!("http://127.0.0.1:{ops_port}") }
     }
 
-    async fn wait_until_ready(&mut self) {
+    pub async fn wait_until_ready(&mut self) {
         let http = reqwest::Client::new();
         let end = Instant::now() + Duration::from_secs(30);
         loop {
@@ -144,8 +149,17 @@ impl Process {
 
     /// SIGKILL: nothing is finished, nothing is flushed.
     pub fn kill(mut self) {
+        self.strike();
+    }
+
+    /// The same, to be replaced by another one.
+    pub fn strike(&mut self) {
         self.child.kill().expect("the child can be killed");
         self.child.wait().expect("the child ends");
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("the child can be asked").is_none()
     }
 
     /// SIGTERM, and its exit code.
@@ -159,6 +173,14 @@ impl Process {
         assert!(done.success());
         let code = self.child.wait().expect("the child ends").code();
         (code, self.log())
+    }
+
+    /// What it calls itself in leases; nothing while `FB24_TEST_LOG` shows its log instead.
+    pub fn node(&self) -> Option<String> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("\"serving\""))?;
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        line["node"].as_str().map(str::to_owned)
     }
 
     /// What it has logged so far, a JSON object a line; empty while `FB24_TEST_LOG` shows it.

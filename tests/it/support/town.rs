@@ -87,11 +87,6 @@ impl Town {
         Crew { engine, loops }
     }
 
-    /// A new way into the hotels, without anything learned.
-    pub fn sources(&self) -> SourceFactory {
-        factory(&self.config, &self.now)
-    }
-
     pub fn pass(&self, time: Duration) {
         for house in &self.houses {
             house.portal.advance(time);
@@ -99,6 +94,11 @@ impl Town {
         }
         // Last: the product must never believe that more of its allowance has come back than has.
         self.time.advance(time);
+    }
+
+    /// Sets the product's clock, and nobody else's.
+    pub fn jump(&self, by: chrono::Duration) {
+        self.time.set(self.now.now() + by);
     }
 
     /// Waits for work. Where it waits for time itself (its allowance, a moment that comes), time goes on.
@@ -147,16 +147,26 @@ impl Town {
 
     /// Installs the application, connects the hotel under this code, and imports what it has.
     pub async fn move_in(&self, house: &House, code: &str, crew: &mut Crew) {
+        let (admin, import) = self.begin(house, code).await;
+        self.finish(&admin, &import, crew).await;
+    }
+
+    /// Installs the application, connects the hotel under this code, and begins to import what it has.
+    pub async fn begin(&self, house: &House, code: &str) -> (Admin, String) {
         let admin = self.install(house).await;
         admin.connect(&house.hotel, code).await;
         let from = start_time().date_naive() - Days::new(90);
         let path = format!("/api/v1/hotels/{code}/imports");
         let (status, body) = admin.post(&path, json!({"from": from, "dry_run": false})).await;
         assert_eq!(status, 202, "{body}");
-        let import = format!("/api/v1/imports/{}", body["id"].as_str().expect("an id"));
+        (admin, format!("/api/v1/imports/{}", body["id"].as_str().expect("an id")))
+    }
+
+    /// Works until the import is complete. A session ends after a quarter of an hour.
+    pub async fn finish(&self, admin: &Admin, import: &str, crew: &mut Crew) {
         for _ in 0..200 {
             self.work(crew).await;
-            let (_, now) = admin.get(&import).await;
+            let (_, now) = admin.get(import).await;
             if now["state"] == "completed" {
                 return;
             }

@@ -1,12 +1,13 @@
-//! A portal, a hotel and what joins them: the acts of an admin, and the comparison of the two truths.
+//! A portal, a hotel and what joins them: the acts of an admin, and the comparison of both truths.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use fb24_sandbox::hotel::Hotel;
-use fb24_sandbox::hotel::model::Status;
 use fb24_sandbox::portal::{Entity, Portal, Record};
 use serde_json::{Value, json};
+
+use super::truth::{Difference, Hands, compare};
 
 /// Asks until the answer is `Some`, or the time is up. Waiting for another process has no other way.
 pub async fn until<T, F>(what: &str, seconds: u64, mut look: impl FnMut() -> F) -> T
@@ -108,11 +109,18 @@ impl Admin {
 
     /// Starts an import from 90 days back and answers its id.
     pub async fn start_import(&self, code: &str) -> String {
+        self.try_import(code).await.expect("an import is started")
+    }
+
+    /// The same; what the refusal says while another one is under way.
+    pub async fn try_import(&self, code: &str) -> Result<String, Value> {
         let from = chrono::Utc::now().date_naive() - chrono::Days::new(90);
         let range = json!({"from": from, "dry_run": false});
-        let (status, body) = self.post(&format!("/api/v1/hotels/{code}/imports"), range).await;
-        assert_eq!(status, 202, "{body}");
-        body["id"].as_str().expect("an id").to_owned()
+        match self.post(&format!("/api/v1/hotels/{code}/imports"), range).await {
+            (202, body) => Ok(body["id"].as_str().expect("an id").to_owned()),
+            (409, body) => Err(body),
+            (status, body) => panic!("{status} {body}"),
+        }
     }
 
     pub async fn wait_for_import(&self, id: &str, seconds: u64) -> Value {
@@ -137,66 +145,7 @@ pub fn deals_by_mark(portal: &Portal) -> BTreeMap<String, Vec<Record>> {
     deals
 }
 
-/// What is wrong between the hotel's truth and the portal's deals and contacts; empty when all is well.
-pub fn differences(portal: &Portal, hotel: &Hotel, code: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let deals = deals_by_mark(portal);
-    let mut contacts: BTreeMap<String, usize> = BTreeMap::new();
-    for contact in portal.records(Entity::Contact) {
-        *contacts.entry(contact.text("originId")).or_default() += 1;
-    }
-    wrong.extend(contacts.iter().filter(|(_, n)| **n != 1).map(|(mark, n)| format!("{n} contacts of {mark}")));
-    wrong.extend(deals.iter().filter(|(_, found)| found.len() != 1).map(|(m, f)| format!("{} deals of {m}", f.len())));
-    hotel.with(|state| {
-        for stay in state.reservations.values().filter(|stay| !stay.financial_account) {
-            let mark = format!("{code}:{}", stay.number);
-            let Some(deal) = deals.get(&mark).and_then(|found| found.first()) else {
-                wrong.push(format!("no deal of {mark}"));
-                continue;
-            };
-            let arrival = deal.text("UF_CRM_FB24_ARRIVAL");
-            if !arrival.starts_with(&stay.arrival.to_string()) {
-                wrong.push(format!("{mark}: arrival {arrival} instead of {}", stay.arrival));
-            }
-            let departure = deal.text("UF_CRM_FB24_DEPARTURE");
-            if !departure.starts_with(&stay.departure.to_string()) {
-                wrong.push(format!("{mark}: departure {departure} instead of {}", stay.departure));
-            }
-            let status = deal.text("UF_CRM_FB24_STATUS");
-            if status != word(stay.status) {
-                wrong.push(format!("{mark}: status {status} instead of {}", word(stay.status)));
-            }
-            if !deal.text("stageId").ends_with(stage(stay.status)) {
-                wrong.push(format!("{mark}: stage {} instead of {}", deal.text("stageId"), stage(stay.status)));
-            }
-        }
-    });
-    wrong
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Offer => "offer",
-        Status::Tentative => "tentative",
-        Status::Waitlisted => "waitlisted",
-        Status::Confirmed => "confirmed",
-        Status::InHouse => "in_house",
-        Status::CheckedOut => "checked_out",
-        Status::Cancelled => "cancelled",
-        Status::NoShow => "no_show",
-    }
-}
-
-/// The contract's stages, written again here so that a slip in the product is seen.
-pub fn stage(status: Status) -> &'static str {
-    match status {
-        Status::Offer => "FB24_OFFER",
-        Status::Tentative => "FB24_TENTATIVE",
-        Status::Waitlisted => "FB24_WAITLIST",
-        Status::Confirmed => "FB24_CONFIRMED",
-        Status::InHouse => "FB24_IN_HOUSE",
-        Status::CheckedOut => "WON",
-        Status::Cancelled => "LOSE",
-        Status::NoShow => "FB24_NO_SHOW",
-    }
+/// What is wrong between the hotel's truth and the portal, where nobody edits anything; empty when all is well.
+pub fn differences(portal: &Portal, hotel: &Hotel, code: &str) -> Vec<Difference> {
+    compare(portal, hotel, code, &Hands::default())
 }
