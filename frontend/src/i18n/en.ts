@@ -450,7 +450,7 @@ export const en = {
   'import.eta': 'about {time} left',
   'import.eta.unknown': 'how long it takes is known once all is read',
   'import.paused': 'Nothing is read or sent. It will go on from the same place.',
-  'import.what': 'Arrivals: {from} to {to}. Started {time}.',
+  'import.what': 'Arrivals: {from} to {to} · started {time}',
   'import.rejected_of': '{n} rejected',
   'import.pause': 'Pause',
   'import.resume': 'Continue',

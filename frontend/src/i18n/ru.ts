@@ -456,7 +456,7 @@ export const ru: Catalogue = {
   'import.eta': 'осталось примерно {time}',
   'import.eta.unknown': 'сколько осталось, станет ясно, когда всё будет прочитано',
   'import.paused': 'Ничего не читается и не передаётся. Продолжится с того же места.',
-  'import.what': 'Заезды: {from} — {to}. Начат {time}.',
+  'import.what': 'Заезды: {from} — {to} · начат {time}',
   'import.rejected_of': 'отклонено {n}',
   'import.pause': 'Приостановить',
   'import.resume': 'Продолжить',
