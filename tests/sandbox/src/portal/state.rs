@@ -1,6 +1,7 @@
 //! Everything a portal knows, behind one lock.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
@@ -115,6 +116,10 @@ pub struct State {
     pub notices: Vec<Notice>,
     /// Limits.
     pub limits: Limits,
+    /// What a row costs a method, by the portal's own clock.
+    pub row_costs: BTreeMap<String, std::time::Duration>,
+    /// Moments (ms) that requests under way wait for.
+    pub awaited: BTreeMap<i64, usize>,
     /// Planned failures.
     pub faults: Faults,
     /// What was seen.
@@ -166,6 +171,8 @@ impl State {
             tasks: Tasks::default(),
             notices: Vec::new(),
             limits: Limits::default(),
+            row_costs: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             faults: Faults::default(),
             log: RequestLog::default(),
             late: Late::default(),
@@ -209,6 +216,8 @@ pub struct Shared {
     state: Mutex<State>,
     /// Rung when events wait or the clock moved.
     pub bell: Notify,
+    /// Requests being worked on; those that wait for the portal's clock are not.
+    pub at_work: AtomicUsize,
     /// The box got a certificate of another authority.
     pub renewed: watch::Sender<bool>,
 }
@@ -216,7 +225,7 @@ pub struct Shared {
 impl Shared {
     /// Wraps a state.
     pub fn new(state: State) -> Self {
-        Self { state: Mutex::new(state), bell: Notify::new(), renewed: watch::Sender::new(false) }
+        Self { state: Mutex::new(state), bell: Notify::new(), at_work: AtomicUsize::new(0), renewed: watch::Sender::new(false) }
     }
 
     /// The state, locked; never held across an await.

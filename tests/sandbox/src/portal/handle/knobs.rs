@@ -22,6 +22,30 @@ impl Portal {
         self.shared.lock().options.cost = cost;
     }
 
+    /// A row costs this method so much, on its operating counter and on the portal's own clock.
+    pub fn set_row_cost(&self, method: &str, cost: Duration) {
+        self.shared.lock().row_costs.insert(method.to_ascii_lowercase(), cost);
+    }
+
+    /// The method has worked evenly for ten minutes, as much as it may.
+    pub fn exhaust_operating(&self, method: &str) {
+        let mut state = self.shared.lock();
+        let now = state.clock.now_ms();
+        let tenth = u64::try_from(state.options.limits.operating.as_millis()).unwrap_or(u64::MAX) / 10;
+        for minute in (0..10).rev() {
+            state.limits.charge(&format!("app:{}", method.to_ascii_lowercase()), tenth, now - minute * 60_000);
+        }
+    }
+
+    /// Whether every request under way waits for the portal's clock, and the moment (ms) that the first one waits for.
+    pub fn at_rest(&self) -> (bool, Option<i64>) {
+        let state = self.shared.lock();
+        let at_work = self.shared.at_work.load(std::sync::atomic::Ordering::SeqCst);
+        let due = state.awaited.first_key_value().map(|(due, _)| *due);
+        // One whose moment has come is at work again, though it may not know yet.
+        (at_work == 0 && due.is_none_or(|due| due > state.clock.now_ms()), due)
+    }
+
     /// Every HTTP request waits this long (wall time).
     pub fn set_latency(&self, latency: Duration) {
         self.shared.lock().options.cost.latency_per_request = latency;

@@ -16,13 +16,22 @@ use crate::portal::options::Edition;
 use crate::portal::php::{self, Params};
 use crate::portal::state::State;
 
+/// How long a command takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Took {
+    /// Waited by wall time.
+    pub wall: Duration,
+    /// By the portal's own clock.
+    pub own: Duration,
+}
+
 /// One command under the lock: scope, operating limit, the method, its price.
 pub fn run_command(
     state: &mut State,
     caller: &Caller,
     method: &str,
     params: &Params,
-) -> (RestResult<Answer>, Value, Duration) {
+) -> (RestResult<Answer>, Value, Took) {
     let start_ms = state.clock.now_ms();
     let started = Instant::now();
     let key = format!("{}:{method}", if caller.app { "app" } else { "hook" });
@@ -38,11 +47,12 @@ pub fn run_command(
         })
     };
     let rows = u32::try_from(result.as_ref().map_or(0, |answer| answer.rows)).unwrap_or(u32::MAX);
-    let charged = cost.operating_per_call + cost.operating_per_row * rows;
+    let own = state.row_costs.get(method).copied().unwrap_or_default() * rows;
+    let charged = cost.operating_per_call + cost.operating_per_row * rows + own;
     let spent = if charged.is_zero() { started.elapsed() } else { charged };
     let operating = state.limits.charge(&key, u64::try_from(spent.as_millis()).unwrap_or(u64::MAX), start_ms);
-    let time = time_block(start_ms, started.elapsed(), (edition != Edition::Box).then_some(operating));
-    (result, time, cost.latency_per_call + cost.latency_per_row * rows)
+    let time = time_block(start_ms, started.elapsed() + own, (edition != Edition::Box).then_some(operating));
+    (result, time, Took { wall: cost.latency_per_call + cost.latency_per_row * rows, own })
 }
 
 /// The `time` member.
@@ -86,8 +96,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// One command of a batch; returns the wait it costs.
-    pub fn step(&mut self, state: &mut State, caller: &Caller, at: usize, key: &str, command: &str) -> Duration {
+    /// One command of a batch; returns how long it takes.
+    pub fn step(&mut self, state: &mut State, caller: &Caller, at: usize, key: &str, command: &str) -> Took {
         let (method, query) = batch::split(command);
         let planned = state.faults.for_command(&method);
         let injected = planned.as_ref().and_then(Fault::rest_error);
@@ -96,13 +106,13 @@ impl Run {
             (
                 Err(RestError::bad("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")),
                 Value::Null,
-                Duration::ZERO,
+                Took::default(),
             )
         } else if matches!(method.as_str(), "batch" | "download" | "upload") {
             let text = "Method is not allowed for batch usage";
-            (Err(RestError::new(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", text)), Value::Null, Duration::ZERO)
+            (Err(RestError::new(405, "ERROR_BATCH_METHOD_NOT_ALLOWED", text)), Value::Null, Took::default())
         } else if let Some(error) = injected.clone().filter(|_| before) {
-            (Err(error), Value::Null, Duration::ZERO)
+            (Err(error), Value::Null, Took::default())
         } else {
             let params = batch::params(query, &self.results);
             run_command(state, caller, &method, &params)

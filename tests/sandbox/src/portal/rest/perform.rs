@@ -1,15 +1,17 @@
 //! Running a request: limits, faults, the method or the batch, the price, the answer.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::call::{Answer, Caller};
-use super::commands::{envelope, listed_commands, new_run, run_command, time_block};
+use super::commands::{Took, envelope, listed_commands, new_run, run_command, time_block};
 use super::incoming::Incoming;
 use super::late::Late;
 use super::{auth, v3};
+use crate::portal::clock::PortalClock;
 use crate::portal::error::RestError;
 use crate::portal::faults::{Fault, FaultAnswer, FaultWhen};
 use crate::portal::options::Edition;
@@ -66,7 +68,9 @@ const KEPT_PARAMS: usize = 64 << 10;
 /// A request from arrival to answer, logged.
 pub async fn serve(shared: Arc<Shared>, incoming: Incoming) -> Reply {
     let started = Instant::now();
+    shared.at_work.fetch_add(1, Ordering::SeqCst);
     let outcome = handle(&shared, &incoming, started).await;
+    shared.at_work.fetch_sub(1, Ordering::SeqCst);
     let status = match &outcome.reply {
         Reply::Json(status, ..) | Reply::Html(status) => *status,
         Reply::Half(_) | Reply::Empty => 200,
@@ -211,15 +215,77 @@ fn run_v3(state: &mut State, caller: &Caller, incoming: &Incoming) -> Outcome {
     Outcome { reply: Reply::Json(status, body, headers), word, errors: Vec::new(), user: caller.user }
 }
 
-async fn run_one(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, started: Instant) -> Outcome {
-    let (result, time, latency) = run_command(&mut shared.lock(), caller, &incoming.method, &incoming.params);
-    shared.bell.notify_waiters();
-    let cap = shared.lock().options.limits.request_cap;
-    if !latency.is_zero() {
-        tokio::time::sleep(latency.min(cap.saturating_sub(started.elapsed()))).await;
-        if started.elapsed() >= cap {
-            return Outcome::plain(Reply::Html(504), "cap");
+/// The time a request takes, on both clocks, until the cap ends it.
+struct Course {
+    cap: Duration,
+    started: Instant,
+    ends_ms: i64,
+    due_ms: i64,
+}
+
+impl Course {
+    fn new(state: &State, started: Instant) -> Self {
+        let (cap, now) = (state.options.limits.request_cap, state.clock.now_ms());
+        let ends_ms = now.saturating_add(i64::try_from(cap.as_millis()).unwrap_or(i64::MAX));
+        Self { cap, started, ends_ms, due_ms: now }
+    }
+
+    /// `false`: the cap has ended the request.
+    fn goes_on(&self) -> bool {
+        self.started.elapsed() < self.cap && self.due_ms < self.ends_ms
+    }
+
+    async fn pass(&mut self, shared: &Shared, took: Took) {
+        if !took.wall.is_zero() {
+            tokio::time::sleep(took.wall.min(self.cap.saturating_sub(self.started.elapsed()))).await;
         }
+        if !took.own.is_zero() {
+            let own = i64::try_from(took.own.as_millis()).unwrap_or(i64::MAX);
+            self.due_ms = self.due_ms.saturating_add(own).min(self.ends_ms);
+            until(shared, self.due_ms).await;
+        }
+    }
+}
+
+/// Waits for a moment of the portal's clock.
+async fn until(shared: &Shared, due_ms: i64) {
+    let stands = {
+        let mut state = shared.lock();
+        *state.awaited.entry(due_ms).or_default() += 1;
+        matches!(state.clock, PortalClock::Fixed { .. })
+    };
+    shared.at_work.fetch_sub(1, Ordering::SeqCst);
+    loop {
+        let rung = shared.bell.notified();
+        tokio::pin!(rung);
+        rung.as_mut().enable();
+        let left = due_ms - shared.lock().clock.now_ms();
+        if left <= 0 {
+            break;
+        }
+        if stands {
+            rung.await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await;
+        }
+    }
+    shared.at_work.fetch_add(1, Ordering::SeqCst);
+    let mut state = shared.lock();
+    if let Some(count) = state.awaited.get_mut(&due_ms) {
+        *count -= 1;
+        if *count == 0 {
+            state.awaited.remove(&due_ms);
+        }
+    }
+}
+
+async fn run_one(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, started: Instant) -> Outcome {
+    let mut course = Course::new(&shared.lock(), started);
+    let (result, time, took) = run_command(&mut shared.lock(), caller, &incoming.method, &incoming.params);
+    shared.bell.notify_waiters();
+    course.pass(shared, took).await;
+    if !course.goes_on() {
+        return Outcome::plain(Reply::Html(504), "cap");
     }
     match result {
         Ok(answer) => Outcome {
@@ -233,9 +299,9 @@ async fn run_one(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, sta
 }
 
 async fn run_batch(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, started: Instant) -> Outcome {
-    let (start_ms, cap) = {
+    let (start_ms, mut course) = {
         let state = shared.lock();
-        (state.clock.now_ms(), state.options.limits.request_cap)
+        (state.clock.now_ms(), Course::new(&state, started))
     };
     let mut run = new_run(incoming);
     for (at, (key, command)) in listed_commands(incoming).iter().enumerate() {
@@ -243,14 +309,15 @@ async fn run_batch(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, s
             break;
         }
         // What ran before the cap stays; the rest never runs.
-        if started.elapsed() >= cap {
-            return Outcome { user: caller.user, ..Outcome::plain(Reply::Html(504), "cap") };
+        if !course.goes_on() {
+            break;
         }
-        let wait = run.step(&mut shared.lock(), caller, at, key, command);
+        let took = run.step(&mut shared.lock(), caller, at, key, command);
         shared.bell.notify_waiters();
-        if !wait.is_zero() {
-            tokio::time::sleep(wait.min(cap)).await;
-        }
+        course.pass(shared, took).await;
+    }
+    if !course.goes_on() {
+        return Outcome { user: caller.user, ..Outcome::plain(Reply::Html(504), "cap") };
     }
     let edition = shared.lock().options.edition;
     let reset = start_ms.div_euclid(60_000) * 60 + 600;

@@ -208,3 +208,36 @@ async fn a_box_may_have_a_certificate_of_its_own_authority() {
     assert_eq!(answer["result"]["ID"], "1");
     assert_eq!(portal.frame_form(1, "DEFAULT", &json!([])).field("PROTOCOL"), Some("1"));
 }
+
+#[tokio::test]
+async fn rows_take_time_by_the_portals_own_clock_until_the_cap() {
+    let portal = started(PortalOptions { clock: PortalClock::Fixed { at_ms: 600_000 }, ..PortalOptions::default() });
+    portal.set_row_cost("crm.item.batchImport", Duration::from_millis(300));
+    let client = Client::new(&portal, 1);
+    let passing = async |step: Duration| {
+        loop {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            if let (true, Some(_)) = portal.at_rest() {
+                portal.advance(step);
+            }
+        }
+    };
+    let row = json!({"title": "x"});
+    let import = client.raw("crm.item.batchImport", json!({"entityTypeId": 2, "data": vec![row; 20]}));
+    let (status, answer) = tokio::select! {
+        answer = import => answer.unwrap(),
+        () = passing(Duration::from_secs(1)) => unreachable!(),
+    };
+    assert_eq!((status, portal.now(), portal.count(Entity::Deal)), (200, 606, 20));
+    assert_eq!(answer["time"]["operating"], 6.0);
+    assert!(answer["time"]["duration"].as_f64().unwrap() >= 6.0);
+    let command = format!("crm.item.batchImport?entityTypeId=2{}", "&data[][title]=x".repeat(20));
+    let batch = client.raw("batch", json!({"cmd": vec![command; 11]}));
+    let (status, _) = tokio::select! {
+        answer = batch => answer.unwrap(),
+        () = passing(Duration::from_secs(6)) => unreachable!(),
+    };
+    assert_eq!((status, portal.now(), portal.count(Entity::Deal)), (504, 666, 220), "what ran before the cap stays");
+    let (_, answer) = client.raw("crm.item.add", json!({"entityTypeId": 2, "fields": {"title": "y"}})).await.unwrap();
+    assert!(answer["time"]["operating"].as_f64().unwrap() < 1.0, "each method has its own");
+}
