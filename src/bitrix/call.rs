@@ -24,11 +24,18 @@ pub struct Call {
     pub method: String,
     /// A JSON object.
     pub params: Value,
+    /// Records it writes or reads.
+    pub rows: usize,
 }
 
 impl Call {
     pub fn new(method: impl Into<String>, params: Value) -> Self {
-        Self { method: method.into(), params }
+        Self { method: method.into(), params, rows: 1 }
+    }
+
+    /// What it takes of which method's limit, in rows.
+    pub fn load(&self) -> (&str, usize) {
+        (&self.method, self.rows)
     }
 }
 

@@ -6,14 +6,15 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::Value;
 use url::Url;
 
 use super::batch;
 use super::call::{Answer, Api, Call, Priority};
 use super::error::Error;
-use super::limits::{Permit, Queue};
+use super::forecast::Forecast;
+use super::limits::{Permit, Queue, Reservation};
 use super::list::{Listing, Pager};
+use super::methods::Pace;
 use super::oauth::OAuthHosts;
 use super::ports::{AllowanceStore, RequestLog, TokenSource};
 use super::send::Request;
@@ -203,11 +204,13 @@ impl PortalClient {
     }
 
     async fn one(&self, priority: Priority, call: &Call, api: Api, key: Option<&str>) -> Result<Answer, Error> {
-        self.0.queue.load(&self.0.allowance).await?;
-        self.admit(&method_key(api, &call.method), 0)?;
+        self.recall().await?;
+        let method = method_key(api, &call.method);
+        self.admit(&method, 0, call.rows)?;
         let request = Request { api, method: &call.method, params: call.params.clone(), key, calls: vec![call] };
+        let held = self.reserve([(method.as_str(), call.rows)].into_iter());
         let answer = wire::answer(self.exchange(priority, &request).await?);
-        self.learn(vec![(method_key(api, &call.method), answer.timing)]).await;
+        self.learn(&[(&method, call.rows, answer.timing)], &held).await;
         Ok(answer)
     }
 
@@ -217,7 +220,7 @@ impl PortalClient {
     ///
     /// After a request that failed as a whole the later commands are not sent ([`super::ErrorKind::NotRun`]).
     pub async fn batch(&self, priority: Priority, calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
-        self.0.queue.load(&self.0.allowance).await?;
+        self.recall().await?;
         let mut results: Vec<Option<Result<Answer, Error>>> = calls.iter().map(|_| None).collect();
         let mut done = 0;
         while done < calls.len() {
@@ -228,8 +231,9 @@ impl PortalClient {
                 continue;
             }
             let request = batch::request(&chosen);
+            let held = self.reserve(chosen.iter().map(|(_, call)| call.load()));
             match self.exchange(priority, &request).await {
-                Ok(json) => self.fill(&chosen, json, &mut results).await,
+                Ok(json) => self.fill(&chosen, json, &mut results, &held).await,
                 Err(error) if results.iter().all(Option::is_none) && done == calls.len() => return Err(error),
                 Err(error) => {
                     for (i, _) in &chosen {
@@ -242,16 +246,36 @@ impl PortalClient {
         Ok(results.into_iter().map(|result| result.unwrap_or_else(|| Err(Error::not_run()))).collect())
     }
 
-    /// Sends one request under a permit taken before, and exactly one: whoever recorded "sent" knows that nothing
-    /// leaves later. Commands that do not fit in it, and all of them when the token had to be renewed or the portal
-    /// had moved, come back as not carried out, to be sent again at once ([`Error::retry_after`] zero).
-    pub async fn batch_with(&self, permit: Permit, calls: &[Call]) -> Result<Vec<Result<Answer, Error>>, Error> {
-        self.0.queue.load(&self.0.allowance).await?;
+    /// Sends one request under a permit and a reservation taken before, and exactly one: whoever recorded "sent" knows
+    /// that nothing leaves later. Commands that do not fit in it or whose method is paused, and all of them when the token
+    /// had to be renewed or the portal had moved, come back as not carried out, to be sent again
+    /// ([`Error::retry_after`]).
+    pub async fn batch_with(
+        &self,
+        permit: Permit,
+        held: &Reservation,
+        calls: &[Call],
+    ) -> Result<Vec<Result<Answer, Error>>, Error> {
+        self.recall().await?;
         let mut results: Vec<Option<Result<Answer, Error>>> = calls.iter().map(|_| None).collect();
-        let chosen = self.choose(calls, batch::group(calls, 0), &mut results);
+        let mut chosen = Vec::new();
+        for (i, call) in calls.iter().enumerate().take(batch::group(calls, 0).end) {
+            match self.method_blocked_until(&call.method) {
+                Some(until) => set(&mut results, i, Err(self.not_before(until))),
+                None => chosen.push((i, call)),
+            }
+        }
         if !chosen.is_empty() {
-            let json = self.exchange_once(permit, &batch::request(&chosen)).await?;
-            self.fill(&chosen, json, &mut results).await;
+            let begun = self.0.clock.now_ms();
+            match self.exchange_once(permit, &batch::request(&chosen)).await {
+                Ok(json) => self.fill(&chosen, json, &mut results, held).await,
+                Err(error) => {
+                    if error.outcome_unknown {
+                        self.unanswered(&chosen, begun);
+                    }
+                    return Err(error);
+                }
+            }
         }
         Ok(results.into_iter().map(|result| result.unwrap_or_else(|| Err(Error::not_run()))).collect())
     }
@@ -260,7 +284,7 @@ impl PortalClient {
     /// that must record "sent" first takes it before, and sends with [`Self::batch_with`].
     pub async fn permit(&self, priority: Priority) -> Result<Permit, Error> {
         let Inner { queue, allowance, clock, address, .. } = &*self.0;
-        queue.load(allowance).await?;
+        self.recall().await?;
         queue.permit(priority, allowance, clock, address.burst, address.per_second).await
     }
 
@@ -269,16 +293,43 @@ impl PortalClient {
         self.0.queue.methods(|methods| methods.blocked_until(method, self.0.clock.now_ms()))
     }
 
+    /// Reads once what other processes, or this one before a restart, knew of methods.
+    pub async fn recall(&self) -> Result<(), Error> {
+        self.0.queue.load(&self.0.allowance, self.0.clock.now_ms()).await
+    }
+
+    /// What is known of a method; `share`: of its usable limit, how much whoever asks may use up.
+    pub fn pace(&self, method: &str, share: f64) -> Pace {
+        let now = self.0.clock.now_ms();
+        self.0.queue.methods(|methods| methods.pace(method, share, now))
+    }
+
+    /// Takes what so many rows by method need of their limits, until it is dropped.
+    pub fn reserve<'a>(&self, rows: impl Iterator<Item = (&'a str, usize)>) -> Reservation {
+        let mut by_method: HashMap<&str, usize> = HashMap::new();
+        rows.for_each(|(method, rows)| *by_method.entry(method).or_default() += rows);
+        Reservation::of(&self.0.queue, &by_method)
+    }
+
+    /// In how many milliseconds so many rows more will have been written by a method.
+    pub fn forecast(&self, method: &str, rows: f64, terms: &Forecast) -> i64 {
+        let now = self.0.clock.now_ms();
+        self.0.queue.methods(|methods| methods.done_at(method, rows, terms, now)) - now
+    }
+
     /// Reads a whole list by ascending id, a request's worth of rows at a time (facts §3.4, fast scan).
     pub fn list_all(&self, priority: Priority, listing: Listing) -> Pager {
         Pager::new(self.clone(), priority, listing)
     }
 
-    pub(super) fn admit(&self, method: &str, already: u32) -> Result<(), Error> {
+    pub(super) fn admit(&self, method: &str, already: usize, rows: usize) -> Result<(), Error> {
         let now = self.0.clock.now_ms();
-        self.0.queue.methods(|methods| methods.admit(method, already, now)).map_err(|until| {
-            Error::allowance(Duration::from_millis(u64::try_from(until.saturating_sub(now)).unwrap_or_default()))
-        })
+        self.0.queue.methods(|methods| methods.admit(method, already, rows, now)).map_err(|until| self.not_before(until))
+    }
+
+    fn not_before(&self, until: i64) -> Error {
+        let left = until.saturating_sub(self.0.clock.now_ms());
+        Error::allowance(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
     }
 
     /// The commands of a group that their methods' limits let go now; the others are answered here.
@@ -288,13 +339,13 @@ impl PortalClient {
         group: std::ops::Range<usize>,
         results: &mut [Option<Result<Answer, Error>>],
     ) -> Vec<(usize, &'a Call)> {
-        let mut planned: HashMap<&str, u32> = HashMap::new();
+        let mut planned: HashMap<&str, usize> = HashMap::new();
         let mut chosen = Vec::new();
         for (i, call) in calls.iter().enumerate().take(group.end).skip(group.start) {
             let already = planned.entry(call.method.as_str()).or_default();
-            match self.admit(&call.method, *already) {
+            match self.admit(&call.method, *already, call.rows) {
                 Ok(()) => {
-                    *already += 1;
+                    *already += call.rows;
                     chosen.push((i, call));
                 }
                 Err(error) => set(results, i, Err(error)),
@@ -302,27 +353,9 @@ impl PortalClient {
         }
         chosen
     }
-
-    /// Hands out a request's answers to its commands, and learns what each took.
-    async fn fill(&self, chosen: &[(usize, &Call)], json: Value, results: &mut [Option<Result<Answer, Error>>]) {
-        let mut answers = batch::answers(chosen.len(), json);
-        let timings = chosen.iter().zip(&answers);
-        let timings =
-            timings.filter_map(|((_, call), result)| Some((call.method.clone(), result.as_ref().ok()?.timing)));
-        // What the successful ones took says when a ban among them ends.
-        self.learn(timings.collect()).await;
-        for ((_, call), result) in chosen.iter().zip(&mut answers) {
-            if let Err(error) = result {
-                self.if_banned(&call.method, error).await;
-            }
-        }
-        for ((i, _), result) in chosen.iter().zip(answers) {
-            set(results, *i, result);
-        }
-    }
 }
 
-fn set<T>(results: &mut [Option<T>], i: usize, result: T) {
+pub(super) fn set<T>(results: &mut [Option<T>], i: usize, result: T) {
     if let Some(place) = results.get_mut(i) {
         *place = Some(result);
     }

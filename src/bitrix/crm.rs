@@ -109,7 +109,7 @@ pub fn items(entity: Entity, select: &[&str], filter: Map<String, Value>) -> Lis
 /// Up to [`IMPORT_ROWS`] new records without robots. `createdTime` must not be among the fields: the portal refuses
 /// dates older than its newest records (facts §7.8).
 pub fn batch_import(entity: Entity, rows: &[Map<String, Value>]) -> Call {
-    item("batchImport", entity, json!({ "data": rows }))
+    Call { rows: rows.len(), ..item("batchImport", entity, json!({ "data": rows })) }
 }
 
 /// The ids that an import made, row by row, or why a row was refused.

@@ -2,7 +2,7 @@
 //! each (product §2.4). Its head alone asks the shared bucket; the others wait for the head to move. A portal that does
 //! not answer is paused for growing times, and nobody waits for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 
 use super::call::Priority;
 use super::error::Error;
-use super::methods::{Changed, Methods};
-use super::ports::{AllowanceStore, Take};
+use super::methods::{Methods, Share};
+use super::ports::{AllowanceStore, MethodState, Take};
 use crate::clock::Clock;
 
 const FIRST_PAUSE_MS: i64 = 2_000;
@@ -38,6 +38,33 @@ impl Permit {
     #[must_use]
     pub fn leaving_by(self, at: i64) -> Self {
         Self { leaving_by: Some(at), ..self }
+    }
+}
+
+/// What one request will take of its methods' limits: nobody else plans with it until this is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    queue: Arc<Queue>,
+    shares: Vec<Share>,
+}
+
+impl Reservation {
+    /// So many rows by method.
+    pub(super) fn of(queue: &Arc<Queue>, rows: &HashMap<&str, usize>) -> Self {
+        let reserve = |methods: &mut Methods| rows.iter().map(|(method, rows)| methods.reserve(method, *rows)).collect();
+        Self { queue: queue.clone(), shares: queue.methods(reserve) }
+    }
+
+    /// Whether no other request was counted for the method meanwhile.
+    pub(super) fn alone(&self, method: &str) -> bool {
+        let share = self.shares.iter().find(|share| share.is_of(method));
+        share.is_some_and(|share| self.queue.methods(|methods| methods.alone(share)))
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.queue.methods(|methods| self.shares.iter().for_each(|share| methods.release(share)));
     }
 }
 
@@ -156,14 +183,14 @@ impl Queue {
     }
 
     /// Reads once what is known of methods from before.
-    pub(super) async fn load(&self, allowance: &Arc<dyn AllowanceStore>) -> Result<(), Error> {
+    pub(super) async fn load(&self, allowance: &Arc<dyn AllowanceStore>, now: i64) -> Result<(), Error> {
         if self.lock().loaded {
             return Ok(());
         }
         let rows = allowance.methods().await?;
         let mut state = self.lock();
         if !state.loaded {
-            state.methods.load(rows);
+            state.methods.load(rows, now);
             state.loaded = true;
         }
         Ok(())
@@ -173,9 +200,9 @@ impl Queue {
         read(&mut self.lock().methods)
     }
 
-    pub(super) async fn save(&self, allowance: &Arc<dyn AllowanceStore>, changed: Vec<Changed>) {
+    pub(super) async fn save(&self, allowance: &Arc<dyn AllowanceStore>, changed: Vec<MethodState>) {
         for one in changed {
-            let saved = allowance.save_method(&one.method, one.operating, one.reset_at, one.blocked_until).await;
+            let saved = allowance.save_method(&one).await;
             if let Err(error) = saved {
                 // This process knows it all the same; the next change is written again.
                 tracing::warn!(method = %one.method, %error, "the state of a method could not be saved");
@@ -246,10 +273,10 @@ mod tests {
         async fn drain(&self, _: i64, _: u32, _: u32) -> Result<(), Error> {
             Ok(())
         }
-        async fn methods(&self) -> Result<Vec<(String, f64, i64, i64)>, Error> {
+        async fn methods(&self) -> Result<Vec<MethodState>, Error> {
             Ok(vec![])
         }
-        async fn save_method(&self, _: &str, _: f64, _: i64, _: i64) -> Result<(), Error> {
+        async fn save_method(&self, _: &MethodState) -> Result<(), Error> {
             Ok(())
         }
     }

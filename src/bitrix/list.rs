@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::batch::{COMMANDS, answers, key};
-use super::call::{Api, Call, Priority};
+use super::call::{Api, Call, Priority, Timing};
 use super::client::PortalClient;
 use super::de;
 use super::encode::{command, travels_alone};
@@ -61,27 +61,29 @@ impl Pager {
         if self.done {
             return Ok(None);
         }
-        self.client.0.queue.load(&self.client.0.allowance).await?;
+        self.client.recall().await?;
         let pages = self.affordable()?;
         let commands: Vec<Call> = (0..pages).map(|i| self.page(i)).collect();
         let request = self.request(&commands);
+        let held = self.client.reserve(commands.iter().map(Call::load));
         let json = self.client.exchange(self.priority, &request).await?;
         let answers = answers(pages, json);
         let mut rows = vec![];
-        let mut learned = vec![];
+        let method = self.listing.method.clone();
+        let mut learned: Vec<(&str, usize, Timing)> = vec![];
         for (i, answer) in answers.into_iter().enumerate() {
             let answer = match answer {
                 Ok(answer) => answer,
                 Err(mut error) => {
-                    self.client.learn(std::mem::take(&mut learned)).await;
-                    self.client.if_banned(&self.listing.method, &mut error).await;
+                    self.client.learn(&std::mem::take(&mut learned), &held).await;
+                    self.client.if_banned(&method, &mut error).await;
                     if i == 0 {
                         return Err(error);
                     }
                     break;
                 }
             };
-            learned.push((self.listing.method.clone(), answer.timing));
+            learned.push((&method, 1, answer.timing));
             let page = self.rows(answer.result)?;
             let Some((first, last)) = self.bounds(&page)? else {
                 self.done = true;
@@ -101,7 +103,7 @@ impl Pager {
                 break;
             }
         }
-        self.client.learn(learned).await;
+        self.client.learn(&learned, &held).await;
         self.pages = match pages {
             1 => 10,
             _ => COMMANDS,
@@ -111,13 +113,13 @@ impl Pager {
 
     /// As many pages as are worth asking for at once and fit under the method's limit.
     fn affordable(&self) -> Result<usize, Error> {
-        self.client.admit(&self.listing.method, 0)?;
+        self.client.admit(&self.listing.method, 0, 1)?;
         let wanted = match travels_alone(&self.page(0)) {
             true => 1,
             false => self.pages,
         };
-        let fit = (1_u32..).take(wanted.saturating_sub(1));
-        Ok(1 + fit.take_while(|n| self.client.admit(&self.listing.method, *n).is_ok()).count())
+        let fit = (1_usize..).take(wanted.saturating_sub(1));
+        Ok(1 + fit.take_while(|n| self.client.admit(&self.listing.method, *n, 1).is_ok()).count())
     }
 
     fn page(&self, i: usize) -> Call {

@@ -27,6 +27,20 @@ pub enum Take {
     NotBefore(i64),
 }
 
+/// What other nodes, and this one after a restart, must know of a method.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MethodState {
+    pub method: String,
+    /// Seconds counted by the portal.
+    pub operating: f64,
+    /// Milliseconds; 0: unknown.
+    pub reset_at: i64,
+    pub blocked_until: i64,
+    /// Seconds that a row takes, and that it adds to the counter; 0: unknown.
+    pub row: f64,
+    pub cost: f64,
+}
+
 /// The allowance of one portal, kept where every node sees it.
 #[async_trait]
 pub trait AllowanceStore: Send + Sync {
@@ -34,9 +48,9 @@ pub trait AllowanceStore: Send + Sync {
     async fn take_request(&self, now: i64, burst: u32, per_second: u32) -> Result<Take, Error>;
     /// The bucket rejected us although we thought we had tokens: consider it used up now.
     async fn drain(&self, now: i64, burst: u32, per_second: u32) -> Result<(), Error>;
-    /// What is known of methods: `(method, operating seconds, reset at ms, blocked until ms)`.
-    async fn methods(&self) -> Result<Vec<(String, f64, i64, i64)>, Error>;
-    async fn save_method(&self, method: &str, operating: f64, reset_at: i64, blocked_until: i64) -> Result<(), Error>;
+    /// What is known of methods.
+    async fn methods(&self) -> Result<Vec<MethodState>, Error>;
+    async fn save_method(&self, state: &MethodState) -> Result<(), Error>;
 }
 
 /// One HTTP request and its answer, already masked: no token, no guest's data.

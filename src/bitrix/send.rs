@@ -1,16 +1,17 @@
 //! One HTTP request to a portal, what it may need to be sent again, and its row in the log.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::call::{Api, Call, Priority, Timing};
-use super::client::{PortalClient, method_key};
+use super::call::{Answer, Api, Call, Priority, Timing};
+use super::client::{PortalClient, method_key, set};
 use super::codes::At;
 use super::error::{Class, Error, ErrorKind};
-use super::limits::Permit;
+use super::limits::{Permit, Reservation};
 use super::ports::LogEntry;
 use super::{batch, masking, wire};
 use crate::telemetry::metrics as names;
@@ -212,21 +213,58 @@ impl PortalClient {
         self.0.queue.save(&self.0.allowance, vec![changed]).await;
     }
 
-    /// Learns what commands took of their methods' limits. The highest value of a request is its latest.
-    pub(super) async fn learn(&self, answers: Vec<(String, Timing)>) {
-        let now = self.0.clock.now_ms();
-        let mut changed: Vec<super::methods::Changed> = vec![];
+    /// Hands out a request's answers to its commands, and learns what each took.
+    pub(super) async fn fill(
+        &self,
+        chosen: &[(usize, &Call)],
+        json: Value,
+        results: &mut [Option<Result<Answer, Error>>],
+        held: &Reservation,
+    ) {
+        let mut answers = batch::answers(chosen.len(), json);
+        let timings = chosen.iter().zip(&answers);
+        let timings: Vec<(&str, usize, Timing)> = timings
+            .filter_map(|((_, call), result)| Some((call.method.as_str(), call.rows, result.as_ref().ok()?.timing)))
+            .collect();
+        // What the successful ones took says when a ban among them ends.
+        self.learn(&timings, held).await;
+        for ((_, call), result) in chosen.iter().zip(&mut answers) {
+            if let Err(error) = result {
+                self.if_banned(&call.method, error).await;
+            }
+        }
+        for ((i, _), result) in chosen.iter().zip(answers) {
+            set(results, *i, result);
+        }
+    }
+
+    /// A request that nobody answered was too large, as far as anybody knows.
+    pub(super) fn unanswered(&self, chosen: &[(usize, &Call)], begun: i64) {
+        let waited = u64::try_from(self.0.clock.now_ms().saturating_sub(begun)).unwrap_or_default();
+        let seconds = Duration::from_millis(waited).as_secs_f64();
+        let rows = chosen.iter().map(|(_, call)| call.rows).sum();
         self.0.queue.methods(|methods| {
-            for (method, timing) in &answers {
-                if let Some(operating) = timing.operating {
-                    metrics::gauge!(names::OPERATING_SECONDS, "method" => method.clone()).set(operating);
-                }
-                if let Some(one) = methods.answered(method, timing, now) {
-                    changed.retain(|other| other.method != one.method);
-                    changed.push(one);
-                }
+            for (_, call) in chosen {
+                methods.silent(&call.method, rows, seconds);
             }
         });
+    }
+
+    /// Learns what commands took: method, rows and time of each, in order.
+    pub(super) async fn learn(&self, answers: &[(&str, usize, Timing)], held: &Reservation) {
+        let now = self.0.clock.now_ms();
+        let mut by_method: BTreeMap<&str, Vec<(usize, Timing)>> = BTreeMap::new();
+        for (method, rows, timing) in answers {
+            if let Some(operating) = timing.operating {
+                metrics::gauge!(names::OPERATING_SECONDS, "method" => (*method).to_owned()).set(operating);
+            }
+            by_method.entry(method).or_default().push((*rows, *timing));
+        }
+        let mut changed = vec![];
+        for (method, answers) in by_method {
+            let alone = held.alone(method);
+            changed.extend(self.0.queue.methods(|methods| methods.answered(method, &answers, alone, now)));
+        }
         self.0.queue.save(&self.0.allowance, changed).await;
     }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::bitrix::{AllowanceStore, Error, LogEntry, RequestLog, Take};
+use crate::bitrix::{AllowanceStore, Error, LogEntry, MethodState, RequestLog, Take};
 use crate::crypto::Keyring;
 use crate::domain::PortalId;
-use crate::store::limits::{self, MethodRow, Taken};
+use crate::store::limits::{self, Taken};
 use crate::store::{Db, StoreError, request_log};
 use crate::telemetry::metrics as names;
 
@@ -41,14 +41,12 @@ impl AllowanceStore for PortalAllowance {
         limits::drain(&self.db, self.portal, now, burst, per_second).await.map_err(failed)
     }
 
-    async fn methods(&self) -> Result<Vec<(String, f64, i64, i64)>, Error> {
-        let rows = limits::methods(&self.db, self.portal).await.map_err(failed)?;
-        Ok(rows.into_iter().map(|row| (row.method, row.operating, row.reset_at, row.blocked_until)).collect())
+    async fn methods(&self) -> Result<Vec<MethodState>, Error> {
+        limits::methods(&self.db, self.portal).await.map_err(failed)
     }
 
-    async fn save_method(&self, method: &str, operating: f64, reset_at: i64, blocked_until: i64) -> Result<(), Error> {
-        let row = MethodRow { method: method.to_owned(), operating, reset_at, blocked_until };
-        limits::save_method(&self.db, self.portal, &row).await.map_err(failed)
+    async fn save_method(&self, state: &MethodState) -> Result<(), Error> {
+        limits::save_method(&self.db, self.portal, state).await.map_err(failed)
     }
 }
 

@@ -13,7 +13,7 @@ use super::settings::PortalSettings;
 use super::tokens::{SystemTokens, UserToken};
 use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::{
-    AllowanceStore, AppInfo, BOX_OPERATING_SECONDS, Error, LogEntry, OPERATING_SECONDS, PortalAddress, PortalClient,
+    AllowanceStore, AppInfo, BOX_OPERATING_SECONDS, Error, LogEntry, MethodState, OPERATING_SECONDS, PortalAddress, PortalClient,
     RequestLog, Take, TokenSource,
 };
 use crate::domain::PortalId;
@@ -136,11 +136,11 @@ impl AllowanceStore for Stranger {
         Ok(())
     }
 
-    async fn methods(&self) -> Result<Vec<(String, f64, i64, i64)>, Error> {
+    async fn methods(&self) -> Result<Vec<MethodState>, Error> {
         Ok(Vec::new())
     }
 
-    async fn save_method(&self, _: &str, _: f64, _: i64, _: i64) -> Result<(), Error> {
+    async fn save_method(&self, _: &MethodState) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -135,11 +135,10 @@ pub async fn list(
     db.rows(&sql, values).await?.iter().map(read).collect()
 }
 
-/// Which of "running" and "paused" the portal's jobs of a kind are.
-pub async fn states(db: &Db, portal: PortalId, kind: JobKind) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT DISTINCT state FROM job WHERE portal_id = $1 AND kind = $2
-         AND state IN ('running', 'paused')";
-    db.rows(sql, args![portal.0, kind.word()]).await?.iter().map(|row| row.get("state")).collect()
+/// Hotels whose job of a kind is paused.
+pub async fn paused(db: &Db, portal: PortalId, kind: JobKind) -> Result<Vec<HotelId>, StoreError> {
+    let sql = "SELECT DISTINCT hotel_id FROM job WHERE portal_id = $1 AND kind = $2 AND state = 'paused'";
+    db.rows(sql, args![portal.0, kind.word()]).await?.iter().map(|row| Ok(HotelId(row.get("hotel_id")?))).collect()
 }
 
 /// Jobs that want to go on, the oldest first.

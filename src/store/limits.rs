@@ -5,6 +5,7 @@
 //! of nodes can never together take more than `burst + rate × time`.
 
 use super::{Db, StoreError, args};
+use crate::bitrix::MethodState;
 use crate::domain::PortalId;
 
 /// Beyond this, a bucket that drains later than any burst allows was written under a wrong clock.
@@ -67,42 +68,46 @@ pub async fn drain(db: &Db, portal: PortalId, now: i64, burst: u32, per_second: 
     Ok(())
 }
 
-/// What is known of one method's operating limit.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MethodRow {
-    pub method: String,
-    pub operating: f64,
-    pub reset_at: i64,
-    pub blocked_until: i64,
-}
-
-pub async fn methods(db: &Db, portal: PortalId) -> Result<Vec<MethodRow>, StoreError> {
+pub async fn methods(db: &Db, portal: PortalId) -> Result<Vec<MethodState>, StoreError> {
     db.rows(
-        "SELECT method, operating, reset_at, blocked_until FROM portal_method WHERE portal_id = $1 ORDER BY method",
+        "SELECT method, operating, reset_at, blocked_until, row_seconds, row_cost FROM portal_method
+         WHERE portal_id = $1 ORDER BY method",
         args![portal.0],
     )
     .await?
     .iter()
     .map(|row| {
-        Ok(MethodRow {
+        Ok(MethodState {
             method: row.get("method")?,
             operating: row.get("operating")?,
             reset_at: row.get("reset_at")?,
             blocked_until: row.get("blocked_until")?,
+            row: row.get("row_seconds")?,
+            cost: row.get("row_cost")?,
         })
     })
     .collect()
 }
 
 /// The latest word on a method. A ban is never shortened by a node that has not heard of it.
-pub async fn save_method(db: &Db, portal: PortalId, row: &MethodRow) -> Result<(), StoreError> {
+pub async fn save_method(db: &Db, portal: PortalId, state: &MethodState) -> Result<(), StoreError> {
     db.execute(
-        "INSERT INTO portal_method (portal_id, method, operating, reset_at, blocked_until) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO portal_method (portal_id, method, operating, reset_at, blocked_until, row_seconds, row_cost)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (portal_id, method) DO UPDATE SET
             operating = excluded.operating, reset_at = excluded.reset_at,
+            row_seconds = excluded.row_seconds, row_cost = excluded.row_cost,
             blocked_until = CASE WHEN excluded.blocked_until > portal_method.blocked_until
                 THEN excluded.blocked_until ELSE portal_method.blocked_until END",
-        args![portal.0, row.method.as_str(), row.operating, row.reset_at, row.blocked_until],
+        args![
+            portal.0,
+            state.method.as_str(),
+            state.operating,
+            state.reset_at,
+            state.blocked_until,
+            state.row,
+            state.cost
+        ],
     )
     .await?;
     Ok(())

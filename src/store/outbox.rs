@@ -168,20 +168,32 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
     Ok(())
 }
 
-/// What is due of priorities `from..=to`, the most urgent first, records before those that name them.
+/// What is due of priorities `from..=to`, the most urgent first, records before those that name them. `but`: hotels whose
+/// stays and profiles are left out.
 pub async fn due(
     db: &Db,
     portal: PortalId,
     priorities: (i32, i32),
+    but: &[HotelId],
     now: i64,
     limit: i64,
 ) -> Result<Vec<OutboxRow>, StoreError> {
+    let mut values = args![portal.0, priorities.0, priorities.1, now, limit];
+    let mut left_out = String::new();
+    for hotel in but {
+        left_out.push_str(&format!(
+            " AND subject NOT LIKE ${} AND subject NOT LIKE ${}",
+            values.len() + 1,
+            values.len() + 2
+        ));
+        values.extend(args![format!("stay:{hotel}:%"), format!("profile:{hotel}:%")]);
+    }
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox
-         WHERE portal_id = $1 AND state = 0 AND priority BETWEEN $2 AND $3 AND not_before <= $4
+         WHERE portal_id = $1 AND state = 0 AND priority BETWEEN $2 AND $3 AND not_before <= $4{left_out}
          ORDER BY priority, rank, id LIMIT $5"
     );
-    db.rows(&sql, args![portal.0, priorities.0, priorities.1, now, limit]).await?.iter().map(read).collect()
+    db.rows(&sql, values).await?.iter().map(read).collect()
 }
 
 /// Records that an open write goes to: `(entity, id)`.

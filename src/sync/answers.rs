@@ -117,10 +117,6 @@ impl Delivery {
             }
         };
         for (command, answer) in commands.iter().zip(answers) {
-            if let Ok(answer) = &answer {
-                let speeds = &self.engine.0.speeds;
-                speeds.answered(self.portal, command.kind, command.writes.len(), &answer.timing);
-            }
             match (command.kind, answer) {
                 (CommandKind::Update | CommandKind::Delete | CommandKind::Note, Ok(_)) => {
                     for at in &command.writes {

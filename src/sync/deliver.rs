@@ -10,12 +10,14 @@ use super::error::SyncError;
 use super::jobs::{Ended, Finished, Jobs};
 use super::lanes::Delivery;
 use super::lease::HeldLease;
+use super::pack::Packed;
 use super::plan::{Plan, Planned};
 use super::reread::READ_MOST;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::multifield::Way;
 use crate::bitrix::{COMMANDS, Class, Priority};
 use crate::domain::{CrmEntity, PortalId};
+use crate::store::jobs::{self, JobKind};
 use crate::store::outbox::OutboxRow;
 use crate::store::{inbox, outbox};
 
@@ -25,6 +27,9 @@ const IN_FLIGHT: usize = 4;
 const LOOK_MS: u64 = 250;
 /// How long an import that does not fill a request waits for more of it to come in.
 const LINGER_MS: i64 = 3_000;
+
+/// How often the next rows of an import are looked at when all before them wait for a method's limit: others may go.
+const LOOK_AHEAD: usize = 3;
 
 /// Priorities, rows looked at together, requests these priorities may have in flight.
 const LANES: [((i32, i32), usize, usize); 3] =
@@ -140,9 +145,11 @@ impl Delivery {
     async fn start(self: &Arc<Self>, jobs: &mut Jobs, lanes: &[((i32, i32), usize, usize)]) -> Result<bool, SyncError> {
         let mut moved = false;
         for (priorities, want, room) in lanes.iter().copied() {
-            if priorities.0 == super::lane(Priority::Import) && self.engine.import_paused(self.portal).await? {
+            let importing = priorities.0 == super::lane(Priority::Import);
+            if importing && self.engine.0.lulls.is_on(self.portal, self.now()) {
                 continue;
             }
+            let mut ahead = 0;
             while jobs.busy() < room {
                 let rows = self.take(priorities, want).await?;
                 if rows.is_empty() {
@@ -156,9 +163,15 @@ impl Delivery {
                     + plan.links.len()
                     + plan.unlinked.len();
                 let before = jobs.busy();
-                self.spawn(plan, jobs, priorities.0, room).await?;
-                moved |= settled > 0 || jobs.busy() > before;
-                if settled == 0 && jobs.busy() == before {
+                let nothing_before = self.spawn(plan, jobs, priorities.0, room).await?;
+                moved |= settled > 0 || jobs.busy() > before || nothing_before.is_some();
+                if let Some(until) = nothing_before {
+                    ahead += 1;
+                    if importing && ahead >= LOOK_AHEAD {
+                        self.engine.0.lulls.begin(self.portal, until);
+                        break;
+                    }
+                } else if settled == 0 && jobs.busy() == before {
                     break;
                 }
             }
@@ -173,7 +186,12 @@ impl Delivery {
         };
         // Some of what is due waits for guests in flight: look a little further.
         let limit = i64::try_from(want + want / 10 + taken).unwrap_or(5_000);
-        let rows = outbox::due(self.db(), self.portal, priorities, self.now(), limit).await?;
+        // A paused import sends nothing more either.
+        let paused = match priorities.0 == super::lane(Priority::Import) {
+            true => jobs::paused(self.db(), self.portal, JobKind::Import).await?,
+            false => Vec::new(),
+        };
+        let rows = outbox::due(self.db(), self.portal, priorities, &paused, self.now(), limit).await?;
         let rows = self.known(rows).await?;
         let lanes = self.lanes();
         Ok(rows
@@ -182,36 +200,75 @@ impl Delivery {
             .collect())
     }
 
-    async fn spawn(self: &Arc<Self>, plan: Plan, jobs: &mut Jobs, lane: i32, room: usize) -> Result<(), SyncError> {
+    /// Answers until when nothing of the plan's writes has room, if that is so of all of them.
+    async fn spawn(
+        self: &Arc<Self>,
+        plan: Plan,
+        jobs: &mut Jobs,
+        lane: i32,
+        room: usize,
+    ) -> Result<Option<i64>, SyncError> {
         let priority = super::priority(lane);
         if !plan.reads.is_empty() || !plan.rereads.is_empty() {
             self.spawn_read(&plan, jobs, priority);
         }
         let mut writes = plan.writes;
+        let mut held: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let before = jobs.busy();
         while !writes.is_empty() && jobs.busy() < room {
-            let taken = self.fill(&writes);
-            let partial = !self.is_full(&writes, taken);
-            if lane == super::lane(Priority::Import) && partial && self.more_to_come(jobs, &writes).await? {
+            let packed = self.pack(&writes, lane);
+            if lane == super::lane(Priority::Import) && !packed.full && self.more_to_come(jobs, &writes).await? {
                 break;
             }
-            let rest = writes.split_off(taken);
-            let job = std::mem::replace(&mut writes, rest);
+            let (job, rest) = self.part(writes, &packed, &mut held);
+            writes = rest;
+            if job.is_empty() {
+                break;
+            }
+            let share = self.client.reserve(job.iter().map(|write| (self.kind(write).method(), 1)));
             self.lanes().flight.begin(&job);
             let delivery = self.clone();
             jobs.spawn(async move {
-                let result = delivery.send(priority, &job).await;
+                let result = delivery.send(priority, &job, share).await;
                 let mut lanes = delivery.lanes();
                 lanes.flight.end(&job);
                 job.iter().for_each(|write| lanes.births.sent(write.row));
                 result
             });
         }
-        // What found no room is planned anew.
-        let mut lanes = self.lanes();
-        for write in writes {
-            lanes.births.remove(write.row);
+        {
+            // What found no room is planned anew.
+            let mut lanes = self.lanes();
+            let left = writes.iter().map(|write| write.row).chain(held.values().flatten().copied());
+            left.for_each(|row| lanes.births.remove(row));
         }
-        Ok(())
+        for (until, rows) in &held {
+            outbox::postpone(self.db(), self.portal, rows, *until).await?;
+        }
+        let idle = writes.is_empty() && jobs.busy() == before;
+        Ok(held.first_key_value().map(|(until, _)| *until).filter(|_| idle))
+    }
+
+    /// Takes what was packed out of the writes, and what must wait for its method's limit.
+    fn part(
+        &self,
+        writes: Vec<Planned>,
+        packed: &Packed,
+        held: &mut BTreeMap<i64, Vec<i64>>,
+    ) -> (Vec<Planned>, Vec<Planned>) {
+        let now = self.now();
+        let (mut job, mut rest) = (Vec::with_capacity(packed.taken.len()), Vec::new());
+        let (mut taken, mut waits) = (packed.taken.iter().peekable(), packed.held.iter().peekable());
+        for (at, write) in writes.into_iter().enumerate() {
+            if taken.next_if(|next| **next == at).is_some() {
+                job.push(write);
+            } else if let Some((_, until)) = waits.next_if(|next| next.0 == at).filter(|(_, until)| *until > now) {
+                held.entry(*until).or_default().push(write.row);
+            } else {
+                rest.push(write);
+            }
+        }
+        (job, rest)
     }
 
     /// An import's request is worth waiting for until it is full, while more of it is under way.

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::error::SyncError;
+use super::lull::Lulls;
 use super::ports::{Portals, SourceFactory, StepObserver};
-use super::speed::Speeds;
 use crate::clock::Clock;
 use crate::store::{Db, StoreError, leases};
 use crate::telemetry::Pulse;
@@ -40,8 +40,8 @@ pub(super) struct Inner {
     /// This process among all nodes; new at each start, so that a restarted one knows it has forgotten.
     pub node: String,
     pub wake: Notify,
-    /// What is known of the portals' speed.
-    pub speeds: Speeds,
+    /// Imports that have nothing to do for a while.
+    pub lulls: Lulls,
     pub pulse: Pulse,
     stopping: CancellationToken,
     /// One task of this process at a time works on each of these; other processes are kept off by leases.
@@ -55,7 +55,7 @@ impl Engine {
             deps,
             node: uuid::Uuid::new_v4().to_string(),
             wake: Notify::new(),
-            speeds: Speeds::default(),
+            lulls: Lulls::default(),
             pulse,
             stopping: CancellationToken::new(),
             turns: Mutex::default(),

@@ -160,6 +160,7 @@ impl Engine {
             (cursor.failures, cursor.not_before) = (0, 0);
             cursor.window += 1;
             let now = deps.clock.now_ms();
+            cursor.read_at = now;
             let goes_on = jobs::advance(&deps.db, portal, &job.id, &json!(cursor), None, now).await?;
             // Windows that brought nothing need no step of their own; what was brought may be decided meanwhile.
             if !goes_on || intake.taken > 0 || now - begun >= EMPTY_FOR_MS || lease.lost() || self.stopping() {
@@ -240,6 +241,7 @@ impl Engine {
             imports::count_met(db, portal, &job.id, companies).await?,
             deps.portals.terms(portal).await.map(|terms| terms.can_import).unwrap_or(true),
         );
+        let estimate = estimate.await;
         let now = deps.clock.now_ms();
         jobs::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
         jobs::step(db, portal, &job.id, &["running"], "completed", now).await?;
@@ -257,12 +259,12 @@ impl Engine {
             let guests = imports::tally_profiles(db, portal, job.hotel, range, "guest").await?.total;
             let companies = imports::tally_profiles(db, portal, job.hotel, range, "company").await?.total;
             let can_import = deps.portals.terms(portal).await?.can_import;
-            let estimate = self.estimate(portal, stays, guests, companies, can_import);
+            let estimate = self.estimate(portal, stays, guests, companies, can_import).await;
             jobs::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
         }
         let lane = super::lane(Self::import_priority());
-        if imports::on_their_way(db, portal, job.hotel, lane).await? == 0 {
-            let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        if imports::on_their_way(db, portal, job.hotel, lane, cursor.read_at).await? == 0 {
             let cursor = Cursor { ended: Some(self.ended(portal, job).await?), ..cursor };
             jobs::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
             jobs::step(db, portal, &job.id, &["running"], "completed", now).await?;

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::engine::Engine;
 use super::error::SyncError;
 use super::reconcile::Course;
-use super::writes::CommandKind;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::{COMMANDS, Priority};
 use crate::domain::{HotelId, PortalId};
@@ -101,6 +100,8 @@ pub(super) struct Cursor {
     pub today: Option<NaiveDate>,
     /// Windows read so far.
     pub window: usize,
+    /// When the last of them was: what was seen until then is the job's own.
+    pub read_at: i64,
     pub failures: u32,
     pub not_before: i64,
     pub failure: String,
@@ -145,11 +146,6 @@ pub(super) fn requests(counts: [i64; 3], can_import: bool) -> i64 {
         counts.into_iter().map(|count| count.max(0).div_euclid(rows) + i64::from(count % rows > 0)).sum();
     let most = i64::try_from(COMMANDS).unwrap_or(50);
     commands.div_euclid(most) + i64::from(commands % most > 0) + 1
-}
-
-fn whole(seconds: f64) -> i64 {
-    let duration = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    i64::try_from(duration.as_secs()).unwrap_or_default()
 }
 
 impl Engine {
@@ -240,14 +236,6 @@ impl Engine {
         Ok(())
     }
 
-    /// A paused import sends nothing more either, unless another one of the portal runs. What only counts neither sends
-    /// nor keeps from sending.
-    pub(super) async fn import_paused(&self, portal: PortalId) -> Result<bool, SyncError> {
-        let states = jobs::states(&self.0.deps.db, portal, JobKind::Import).await?;
-        let any = |wanted: &str| states.iter().any(|state| state == wanted);
-        Ok(any("paused") && !any("running"))
-    }
-
     /// What stands of the job's range in the store and in the portal.
     async fn progress(&self, portal: PortalId, job: &JobRow) -> Result<Progress, SyncError> {
         let (db, range) = (&self.0.deps.db, (job.from, job.to));
@@ -286,9 +274,10 @@ impl Engine {
         let rate = float(done) / seconds;
         // While it is being read nobody knows how much there is.
         let read = cursor.window >= windows(job.from, job.to, cursor.today.unwrap_or(job.from)).len();
-        let by_portal = self.0.speeds.seconds(portal, CommandKind::Import, left);
-        let left_seconds = by_portal.or((rate > 0.0).then(|| float(left) / rate));
-        let eta = left_seconds.filter(|_| read && state == ImportState::Running).map(|seconds| whole(seconds.ceil()));
+        let eta = match read && state == ImportState::Running {
+            true => self.forecast(portal, left).await,
+            false => None,
+        };
         Ok(ImportView {
             id: job.id,
             hotel: job.hotel,
@@ -305,9 +294,8 @@ impl Engine {
         })
     }
 
-    /// What it costs: requests at two a second (the portal's allowance once its burst is used), rows at what they took
-    /// this portal so far, else at what they take most.
-    pub(super) fn estimate(
+    /// What it costs: requests by the least, time by what the portal showed of its rows and by both of its limits.
+    pub(super) async fn estimate(
         &self,
         portal: PortalId,
         stays: i64,
@@ -316,10 +304,8 @@ impl Engine {
         can_import: bool,
     ) -> Estimate {
         let requests = requests([stays, guests, companies], can_import);
-        let kind = if can_import { CommandKind::Import } else { CommandKind::Add };
-        let rows = stays + guests + companies;
-        let working = self.0.speeds.seconds(portal, kind, rows).map_or(rows / 40, whole);
-        Estimate { stays, guests, companies, requests, seconds: (requests / 2).max(working) + 1 }
+        let seconds = self.forecast(portal, stays + guests + companies).await;
+        Estimate { stays, guests, companies, requests, seconds: seconds.unwrap_or(requests / 2) + 1 }
     }
 
     pub(super) const fn import_priority() -> Priority {

@@ -93,7 +93,7 @@ impl Delivery {
         Ok(self.now() - begun >= TURN_MS
             || self.lease.lost()
             || self.engine.stopping()
-            || !outbox::due(self.db(), self.portal, live, self.now(), 1).await?.is_empty())
+            || !outbox::due(self.db(), self.portal, live, &[], self.now(), 1).await?.is_empty())
     }
 
     /// A mark that stands on one record again is no problem any more.

@@ -1,7 +1,6 @@
 //! One request of a delivery: permit, "sent" on disk, the request itself, its answer on disk.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::answers::{Outcome, ms, of_portal};
 use super::error::SyncError;
@@ -10,7 +9,7 @@ use super::lanes::Delivery;
 use super::notes::NOTE;
 use super::plan::Planned;
 use super::strangers::REINSTALLED;
-use crate::bitrix::{Class, Priority};
+use crate::bitrix::{Class, Priority, Reservation};
 use crate::store::outbox::{self, Sending};
 use crate::store::source_reading;
 
@@ -20,7 +19,8 @@ const CAP_MARGIN_MS: i64 = 5_000;
 const LEAVES_WITHIN_MS: i64 = 4_000;
 
 impl Delivery {
-    pub(super) async fn send(&self, priority: Priority, job: &[Planned]) -> Finished {
+    /// `held`: what the job was found to need of its methods' limits.
+    pub(super) async fn send(&self, priority: Priority, job: &[Planned], held: Reservation) -> Finished {
         let permit = match self.client.permit(priority).await {
             Ok(permit) => permit,
             Err(error) => return Ok(Ended::Refused(error)),
@@ -33,8 +33,8 @@ impl Delivery {
         }
         let commands = self.commands(&writes);
         let calls: Vec<_> = commands.iter().map(|command| command.call.clone()).collect();
-        let leaves_at = self.now();
-        let answers = self.client.batch_with(permit.leaving_by(marked_at + LEAVES_WITHIN_MS), &calls).await;
+        let answers = self.client.batch_with(permit.leaving_by(marked_at + LEAVES_WITHIN_MS), &held, &calls).await;
+        drop(held);
         self.engine.step("deliver.answered")?;
         let answers = match answers {
             // What the portal says to a command that travels as a request of its own, it says of that command.
@@ -48,11 +48,6 @@ impl Delivery {
                 (self.outcomes(&writes, &commands, answers), refused)
             }
             Err(error) => {
-                if error.outcome_unknown {
-                    let kinds: Vec<_> = commands.iter().map(|command| command.kind).collect();
-                    let waited = Duration::from_millis(u64::try_from(self.now() - leaves_at).unwrap_or_default());
-                    self.engine.0.speeds.unanswered(self.portal, &kinds, writes.len(), waited.as_secs_f64());
-                }
                 let outcome =
                     if error.outcome_unknown { Outcome::Unknown } else { Outcome::Again { after_ms: ms(&error) } };
                 (writes.iter().map(|_| outcome.clone()).collect(), Some(error))

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::lanes::Delivery;
+use super::pack::{Item, OF_CAP, Packed, pack};
 use super::plan::Planned;
 use crate::bitrix::crm::{IMPORT_ROWS, batch_import, comment_add, item_add, item_delete, item_update};
 use crate::bitrix::multifield::{self, Edit, Kind, Stored, Way};
-use crate::bitrix::{COMMANDS, Call};
+use crate::bitrix::{Call, Pace, Priority};
 use crate::domain::change_set::{CommStep, bare};
 use crate::domain::crm::Comm;
 use crate::domain::{CrmEntity, CrmValue, Fields};
@@ -30,8 +31,21 @@ pub(super) enum CommandKind {
     Note,
 }
 
-/// How much of a request's longest duration is aimed at: the portal ends a request at its cap.
-const OF_CAP: f64 = 0.5;
+/// Of a method that people's changes need as well, history leaves them a part.
+const OF_HISTORY: f64 = 0.9;
+
+impl CommandKind {
+    /// The method whose limit it draws from.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Add => "crm.item.add",
+            Self::Import => "crm.item.batchImport",
+            Self::Update => "crm.item.update",
+            Self::Delete => "crm.item.delete",
+            Self::Note => "crm.timeline.comment.add",
+        }
+    }
+}
 
 fn kind_of(field: &str) -> Option<Kind> {
     match field {
@@ -51,49 +65,53 @@ fn synced_at(now: i64) -> (String, Value) {
 }
 
 impl Delivery {
-    /// How many of these writes, in order, fit one request.
+    /// What of these writes goes into one request now.
+    pub(super) fn pack(&self, writes: &[Planned], lane: i32) -> Packed {
+        pack(&self.items(writes), self.aim(), |kind| self.pace(kind, lane))
+    }
+
+    /// How many of them, in order, one request would take if no method's limit stood in the way: for a preview.
     pub(super) fn fill(&self, writes: &[Planned]) -> usize {
-        let lanes = self.lanes();
-        let cap = self.ground.terms.request_cap.as_secs_f64() * OF_CAP;
-        let (mut commands, mut seconds) = (0_usize, 0.0_f64);
-        let mut open: std::collections::HashMap<CrmEntity, usize> = std::collections::HashMap::new();
-        for (count, write) in writes.iter().enumerate() {
-            let importing = lanes.imports.take(write);
-            let kind = match write.target {
-                _ if importing => CommandKind::Import,
-                0 => CommandKind::Add,
-                _ if write.deletes => CommandKind::Delete,
-                _ if write.note.is_some() => CommandKind::Note,
-                _ => CommandKind::Update,
-            };
-            let needs = if importing {
-                let rows = open.entry(write.entity).or_default();
-                let new = rows.is_multiple_of(IMPORT_ROWS);
-                *rows += 1;
-                usize::from(new)
-            } else if write.comms.is_empty() || lanes.phones.way != Way::Old || write.target == 0 {
-                1
-            } else {
-                2
-            };
-            seconds += self.engine.0.speeds.row(self.portal, kind);
-            if commands + needs > COMMANDS || (count > 0 && seconds > cap) {
-                return count;
-            }
-            commands += needs;
+        let free = |kind: CommandKind| Pace { left: f64::INFINITY, ..self.client.pace(kind.method(), 1.0) };
+        pack(&self.items(writes), self.aim(), free).taken.len()
+    }
+
+    fn items(&self, writes: &[Planned]) -> Vec<Item> {
+        let old_way = self.lanes().phones.way == Way::Old;
+        writes
+            .iter()
+            .map(|write| {
+                let twice = old_way && !write.comms.is_empty() && write.target != 0;
+                Item { kind: self.kind(write), entity: write.entity, commands: if twice { 2 } else { 1 } }
+            })
+            .collect()
+    }
+
+    /// Seconds that a request should take at most.
+    fn aim(&self) -> f64 {
+        self.ground.terms.request_cap.as_secs_f64() * OF_CAP
+    }
+
+    pub(super) fn kind(&self, write: &Planned) -> CommandKind {
+        match write.target {
+            _ if self.lanes().imports.take(write) => CommandKind::Import,
+            0 => CommandKind::Add,
+            _ if write.deletes => CommandKind::Delete,
+            _ if write.note.is_some() => CommandKind::Note,
+            _ => CommandKind::Update,
         }
-        writes.len()
     }
 
-    /// Whether this many commands leave no room for more.
-    pub(super) fn is_full(&self, writes: &[Planned], taken: usize) -> bool {
-        taken < writes.len() || self.commands(writes).len() >= COMMANDS && self.rows_full(writes)
-    }
-
-    fn rows_full(&self, writes: &[Planned]) -> bool {
-        let lanes = self.lanes();
-        let rows = writes.iter().filter(|write| lanes.imports.take(write)).count();
-        rows.is_multiple_of(IMPORT_ROWS)
+    /// What the portal shows of this kind of write, as far as whoever sends in this lane may use it.
+    fn pace(&self, kind: CommandKind, lane: i32) -> Pace {
+        let history = lane >= super::lane(Priority::Import);
+        let share = if history && kind != CommandKind::Import { OF_HISTORY } else { 1.0 };
+        let pace = self.client.pace(kind.method(), share);
+        // One probe of history is enough: with the next request it is known what a row takes.
+        match pace.row {
+            None if history && pace.under_way > 0 => Pace { left: 0.0, ready_at: self.now(), ..pace },
+            _ => pace,
+        }
     }
 
     pub(super) fn commands(&self, writes: &[Planned]) -> Vec<Command> {

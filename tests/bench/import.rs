@@ -24,7 +24,7 @@ fn rest_requests(portal: &Portal) -> usize {
 }
 
 /// The product in this process, its engine not yet running.
-async fn build(settings: &Settings) -> App {
+pub async fn build(settings: &Settings, clock: Clock) -> App {
     let listen = || format!("127.0.0.1:{}", free_port());
     let settings = settings
         .clone()
@@ -32,11 +32,11 @@ async fn build(settings: &Settings) -> App {
         .with("ops.listen", &listen())
         .with("http.public_url", "http://127.0.0.1:1");
     let config = config::load_from(None, settings.pairs().iter().cloned()).expect("settings");
-    App::build(config, Clock::system(), None).await.expect("the product")
+    App::build(config, clock, None).await.expect("the product")
 }
 
 /// Reads the hotel and decides, so that only sending is left.
-async fn take_in(app: &App, hotel: &Hotel, portal: PortalId, id: HotelId) -> String {
+pub async fn take_in(app: &App, hotel: &Hotel, portal: PortalId, id: HotelId) -> String {
     let from = chrono::Utc::now().date_naive() - chrono::Days::new(90);
     let job = app.engine.create_import(portal, id, Some(from), None, false, 1).await.expect("a job");
     loop {
@@ -68,7 +68,7 @@ pub async fn run(table: &mut Table, full: bool) {
     portal.events_settled().await;
     product.terminate();
 
-    let app = build(&settings).await;
+    let app = build(&settings, Clock::system()).await;
     let id = app.directory.by_member(&portal.member_id()).await.expect("a look-up").expect("known").id;
     let hotel_id = hotels::list(&app.db, id).await.expect("hotels").first().expect("one").id;
     let begin = Instant::now();

@@ -2,7 +2,7 @@
 //! one run, next to the goal. Nothing here passes or fails but `crash`, which runs only when it is asked for; traffic stays
 //! on loopback and ends by itself.
 //!
-//! `cargo bench --bench bench -- [import|change|events|memory|crash]…`; `FB24_BENCH_FULL=1` takes the full sizes.
+//! `cargo bench --bench bench -- [import|paces|change|events|memory|crash]…`; `FB24_BENCH_FULL=1` takes the full sizes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 #![allow(clippy::as_conversions, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -15,6 +15,7 @@ mod events;
 mod import;
 mod load;
 mod memory;
+mod paces;
 mod proc;
 mod support;
 mod table;
@@ -45,6 +46,9 @@ fn main() {
         }
         if is_wanted("import") {
             import::run(&mut table, full).await;
+        }
+        if is_wanted("paces") {
+            paces::run(&mut table, full).await;
         }
         if wanted.iter().any(|asked| asked == "crash") {
             clean = Box::pin(crash::run(&mut table)).await;

@@ -8,6 +8,8 @@ pub mod crash;
 pub mod load;
 #[path = "../it/support/process.rs"]
 pub mod process;
+#[path = "../it/support/still.rs"]
+pub mod still;
 #[path = "../it/support/truth.rs"]
 pub mod truth;
 #[path = "../it/support/wants.rs"]

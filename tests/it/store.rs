@@ -49,20 +49,20 @@ on_both_engines! {
     s1_a_refusal_of_what_was_sent_does_not_bury_what_changed_since(db) {
         let db = db.db;
         change(&db).await;
-        let sent = outbox::due(&db, PORTAL, (0, 9), 10, 10).await.unwrap();
+        let sent = outbox::due(&db, PORTAL, (0, 9), &[], 10, 10).await.unwrap();
         let tx = db.begin().await.unwrap();
         let sending = Sending { id: sent[0].id, seq: sent[0].seq, entity: 2, target: 7, kind: "update", write: vec![1] };
         assert_eq!(outbox::mark_sent(&tx, PORTAL, 1, 10, 75, vec![sending]).await.unwrap(), [sent[0].id]);
         tx.commit().await.unwrap();
 
         change(&db).await;
-        assert!(outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap().is_empty(), "its outcome is still open");
+        assert!(outbox::due(&db, PORTAL, (0, 9), &[], 20, 10).await.unwrap().is_empty(), "its outcome is still open");
         let tx = db.begin().await.unwrap();
         let refused = Setback { id: sent[0].id, seq: sent[0].seq, state: 2, not_before: 20, counts: true };
         outbox::set_back(&tx, PORTAL, 1, &[refused]).await.unwrap();
         tx.commit().await.unwrap();
 
-        let waiting = outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap();
+        let waiting = outbox::due(&db, PORTAL, (0, 9), &[], 20, 10).await.unwrap();
         assert_eq!(waiting.len(), 1, "the newer change goes out");
         assert_eq!((waiting[0].attempts, waiting[0].target), (0, 0));
     }
@@ -70,7 +70,7 @@ on_both_engines! {
     s1_a_newer_change_is_tried_at_once_whatever_the_older_one_waited_for(db) {
         let db = db.db;
         change(&db).await;
-        let first = outbox::due(&db, PORTAL, (0, 9), 10, 10).await.unwrap().remove(0);
+        let first = outbox::due(&db, PORTAL, (0, 9), &[], 10, 10).await.unwrap().remove(0);
         let six_hours = 6 * 3_600_000;
         let tx = db.begin().await.unwrap();
         let sending =
@@ -79,10 +79,10 @@ on_both_engines! {
         let failed = Setback { id: first.id, seq: first.seq, state: 0, not_before: six_hours, counts: true };
         outbox::set_back(&tx, PORTAL, 1, &[failed]).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap().is_empty(), "tried again by the schedule");
+        assert!(outbox::due(&db, PORTAL, (0, 9), &[], 20, 10).await.unwrap().is_empty(), "tried again by the schedule");
 
         change(&db).await;
-        let due = outbox::due(&db, PORTAL, (0, 9), 20, 10).await.unwrap();
+        let due = outbox::due(&db, PORTAL, (0, 9), &[], 20, 10).await.unwrap();
         assert_eq!(due.len(), 1, "the newer change does not wait for the older one's schedule");
         assert_eq!(due[0].attempts, 1, "and gets no further tries by it");
 
@@ -92,7 +92,7 @@ on_both_engines! {
         outbox::mark_sent(&tx, PORTAL, 1, 20, 85, vec![sending]).await.unwrap();
         tx.commit().await.unwrap();
         change(&db).await;
-        assert!(outbox::due(&db, PORTAL, (0, 9), 84, 10).await.unwrap().is_empty());
+        assert!(outbox::due(&db, PORTAL, (0, 9), &[], 84, 10).await.unwrap().is_empty());
         assert_eq!(outbox::to_settle(&db, PORTAL, 85, 10).await.unwrap().len(), 1);
     }
 }

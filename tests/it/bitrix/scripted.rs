@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fidelio_bitrix24::bitrix::{
-    AllowanceStore, Client, Error, LogEntry, OAuthHosts, PortalAddress, PortalClient, RequestLog, Take, TokenSource,
+    AllowanceStore, Client, Error, LogEntry, MethodState, OAuthHosts, PortalAddress, PortalClient, RequestLog, Take, TokenSource,
 };
 use fidelio_bitrix24::clock::Clock;
 use fidelio_bitrix24::net::Guard;
@@ -179,7 +179,7 @@ impl TokenSource for Tokens {
 pub struct Counter {
     pub taken: AtomicI64,
     pub drained: AtomicI64,
-    pub methods: Mutex<Vec<(String, f64, i64, i64)>>,
+    pub methods: Mutex<Vec<MethodState>>,
 }
 
 #[async_trait]
@@ -192,11 +192,11 @@ impl AllowanceStore for Counter {
         self.drained.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
-    async fn methods(&self) -> Result<Vec<(String, f64, i64, i64)>, Error> {
+    async fn methods(&self) -> Result<Vec<MethodState>, Error> {
         Ok(vec![])
     }
-    async fn save_method(&self, method: &str, operating: f64, reset_at: i64, blocked_until: i64) -> Result<(), Error> {
-        self.methods.lock().expect("methods").push((method.into(), operating, reset_at, blocked_until));
+    async fn save_method(&self, state: &MethodState) -> Result<(), Error> {
+        self.methods.lock().expect("methods").push(state.clone());
         Ok(())
     }
 }

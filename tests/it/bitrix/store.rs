@@ -1,9 +1,9 @@
 //! The shared allowance and the request log, on both engines.
 
-use fidelio_bitrix24::bitrix::LogEntry;
+use fidelio_bitrix24::bitrix::{LogEntry, MethodState};
 use fidelio_bitrix24::crypto::Keyring;
 use fidelio_bitrix24::domain::PortalId;
-use fidelio_bitrix24::store::limits::{self, MethodRow, Taken};
+use fidelio_bitrix24::store::limits::{self, Taken};
 use fidelio_bitrix24::store::{Db, request_log};
 use rand::RngExt;
 use serde_json::json;
@@ -103,7 +103,7 @@ on_both_engines! {
 
     s48_what_one_node_knows_of_a_method_another_knows_too(db) {
         let db = db.db;
-        let row = |operating, blocked_until| MethodRow { method: "crm.item.add".into(), operating, reset_at: 7, blocked_until };
+        let row = |operating, blocked_until| MethodState { method: "crm.item.add".into(), operating, reset_at: 7, blocked_until, row: 0.2, cost: 0.3 };
         limits::save_method(&db, P, &row(470.5, 900)).await.unwrap();
         limits::save_method(&db, P, &row(12.0, 0)).await.unwrap();
         assert_eq!(limits::methods(&db, P).await.unwrap(), [row(12.0, 900)], "a ban is not forgotten by a node that missed it");

@@ -4,6 +4,7 @@ pub mod db;
 pub mod load;
 pub mod portal;
 pub mod process;
+pub mod still;
 pub mod town;
 pub mod truth;
 pub mod wants;

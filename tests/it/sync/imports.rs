@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
-use fidelio_bitrix24::domain::{Known, ProfileNumber};
+use fidelio_bitrix24::domain::{Currency, HotelCode, HotelId, Known, ProfileNumber};
 use fidelio_bitrix24::fidelio::Read;
+use fidelio_bitrix24::store::hotels::{self, HotelFacts};
+use fidelio_bitrix24::store::sources::{self, Dialect, SourceConfig};
 use fidelio_bitrix24::sync::SyncError;
 use fidelio_bitrix24::sync::imports::{ImportState, ImportView};
 use serde_json::json;
@@ -41,6 +43,28 @@ async fn step(world: &World) {
 
 async fn view(world: &World, id: &str) -> ImportView {
     world.engine().import(world.id, id).await.unwrap().unwrap()
+}
+
+/// A second hotel of the portal, with the same truth.
+async fn another_hotel(world: &World) -> HotelId {
+    let facts = HotelFacts {
+        name: "Sea".into(),
+        timezone: "Europe/Moscow".into(),
+        currency: Currency::parse("RUB").unwrap(),
+    };
+    let config = SourceConfig {
+        url: "http://127.0.0.1:1/".parse().unwrap(),
+        username: "u".into(),
+        password: "p".to_owned().into(),
+        vendor: None,
+        dialect: Dialect::default(),
+    };
+    let tx = world.db.begin().await.unwrap();
+    let code = HotelCode::parse("SEA").unwrap();
+    let hotel = hotels::create(&tx, world.id, &code, &facts, 0).await.unwrap().unwrap();
+    sources::add(&tx, world.id, &world.key, hotel, "suite8_xml", "direct", Some(&config)).await.unwrap();
+    tx.commit().await.unwrap();
+    hotel
 }
 
 on_both_engines! {
@@ -244,5 +268,64 @@ on_both_engines! {
         assert_eq!((world.portal.count(Kind::Deal), world.portal.count(Kind::Contact)), (6, 6));
         assert!(world.problems(&world.engine()).await.is_empty());
         assert!(world.deals().iter().all(|deal| deal.fields["contactIds"] != json!([])));
+    }
+
+    s1_a_paused_import_of_one_hotel_holds_up_no_other_hotel_s(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 2);
+        let engine = world.engine();
+        let id = started(&world).await;
+        for _ in 0..40 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        // The same bookings at another hotel of the portal, whose import is paused with all of it read.
+        let other = another_hotel(&world).await;
+        let sea = engine.create_import(world.id, other, None, None, false, 1).await.unwrap();
+        for _ in 0..40 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        engine.decide(world.id).await.unwrap();
+        engine.pause_import(world.id, &sea).await.unwrap();
+        for _ in 0..5 {
+            step(&world).await;
+        }
+        assert_eq!(view(&world, &id).await.state, ImportState::Completed);
+        assert_eq!(world.portal.count(Kind::Deal), 2, "those of the one, none of the other");
+        assert_eq!((view(&world, &sea).await.state, view(&world, &sea).await.progress.stays.done), (ImportState::Paused, 0));
+        // And the other way round: it goes on while the first one's is paused.
+        booked(&world, 4);
+        let again = started(&world).await;
+        for _ in 0..40 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        engine.decide(world.id).await.unwrap();
+        engine.pause_import(world.id, &again).await.unwrap();
+        engine.resume_import(world.id, &sea).await.unwrap();
+        for _ in 0..5 {
+            step(&world).await;
+        }
+        assert_eq!(view(&world, &sea).await.progress.stays.done, 2);
+        assert_eq!((view(&world, &again).await.state, world.portal.count(Kind::Deal)), (ImportState::Paused, 4));
+    }
+
+    s1_an_import_is_not_over_while_something_it_read_has_become_more_urgent_and_waits(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        let id = started(&world).await;
+        for _ in 0..40 {
+            engine.import_step(world.id).await.unwrap();
+        }
+        engine.decide(world.id).await.unwrap();
+        world.pass(Duration::from_secs(5));
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        engine.import_step(world.id).await.unwrap();
+        assert_eq!(view(&world, &id).await.state, ImportState::Running, "neither the guest nor the stay is there");
+        engine.deliver(world.id).await.unwrap();
+        engine.import_step(world.id).await.unwrap();
+        let end = view(&world, &id).await;
+        assert_eq!((end.state, end.progress.stays.done, end.progress.guests.done), (ImportState::Completed, 1, 1));
     }
 }

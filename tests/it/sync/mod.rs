@@ -17,6 +17,7 @@ mod mappings;
 mod moments;
 mod notes;
 mod owned;
+mod pace;
 mod partners;
 mod people;
 mod putbacks;
