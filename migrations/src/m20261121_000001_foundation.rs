@@ -337,6 +337,7 @@ const TABLES: &[&str] = &[
         subject TEXT NOT NULL,
         intent TEXT NOT NULL,
         priority INTEGER NOT NULL,
+        came_with INTEGER NOT NULL DEFAULT 0,
         rank INTEGER NOT NULL DEFAULT 0,
         seq BIGINT NOT NULL DEFAULT 1,
         state INTEGER NOT NULL DEFAULT 0,

@@ -324,7 +324,10 @@ impl PortalClient {
 
     pub(super) fn admit(&self, method: &str, already: usize, rows: usize) -> Result<(), Error> {
         let now = self.0.clock.now_ms();
-        self.0.queue.methods(|methods| methods.admit(method, already, rows, now)).map_err(|until| self.not_before(until))
+        self.0
+            .queue
+            .methods(|methods| methods.admit(method, already, rows, now))
+            .map_err(|until| self.not_before(until))
     }
 
     fn not_before(&self, until: i64) -> Error {

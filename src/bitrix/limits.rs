@@ -51,7 +51,8 @@ pub struct Reservation {
 impl Reservation {
     /// So many rows by method.
     pub(super) fn of(queue: &Arc<Queue>, rows: &HashMap<&str, usize>) -> Self {
-        let reserve = |methods: &mut Methods| rows.iter().map(|(method, rows)| methods.reserve(method, *rows)).collect();
+        let reserve =
+            |methods: &mut Methods| rows.iter().map(|(method, rows)| methods.reserve(method, *rows)).collect();
         Self { queue: queue.clone(), shares: queue.methods(reserve) }
     }
 

@@ -338,7 +338,10 @@ mod tests {
         told(&mut methods, "import", timing(446.0, 600, 0.1), 0);
         assert_eq!((0..50).take_while(|n| methods.admit("import", *n, 1, 0).is_ok()).count(), 5, "446 + 5 × 2 ≤ 456");
         assert_eq!(methods.admit("import", 6, 1, 0), Err(600_000));
-        assert!((0..50).take_while(|n| methods.admit("import", *n, 1, 600_000).is_ok()).count() >= 27, "it is forgotten");
+        assert!(
+            (0..50).take_while(|n| methods.admit("import", *n, 1, 600_000).is_ok()).count() >= 27,
+            "it is forgotten"
+        );
     }
 
     #[test]
@@ -386,7 +389,14 @@ mod tests {
         assert_eq!(methods.banned("a", 1_000).blocked_until, 100_000);
         assert_eq!(methods.banned("a", 99_000).blocked_until, 109_000, "never less than ten seconds");
         let mut other = Methods::new(480.0);
-        let state = MethodState { method: "a".into(), operating: 300.0, reset_at: 100_000, blocked_until: 109_000, row: 0.2, cost: 0.3 };
+        let state = MethodState {
+            method: "a".into(),
+            operating: 300.0,
+            reset_at: 100_000,
+            blocked_until: 109_000,
+            row: 0.2,
+            cost: 0.3,
+        };
         other.load(vec![state], 50_000);
         assert_eq!(other.blocked_until("a", 100_000), Some(109_000), "another node knows");
         let pace = other.pace("a", 1.0, 109_000);

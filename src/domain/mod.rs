@@ -29,6 +29,7 @@ pub mod status;
 pub mod stay;
 pub mod subject;
 pub mod totals;
+pub mod turn;
 
 pub use change::{Change, Entity, Observed};
 pub use crm::{CrmEntity, CrmValue, Fields};
@@ -46,3 +47,4 @@ pub use status::{StayStatus, Transition};
 pub use stay::Stay;
 pub use subject::Subject;
 pub use totals::GuestTotals;
+pub use turn::Turn;

@@ -13,8 +13,8 @@ use super::settings::PortalSettings;
 use super::tokens::{SystemTokens, UserToken};
 use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::{
-    AllowanceStore, AppInfo, BOX_OPERATING_SECONDS, Error, LogEntry, MethodState, OPERATING_SECONDS, PortalAddress, PortalClient,
-    RequestLog, Take, TokenSource,
+    AllowanceStore, AppInfo, BOX_OPERATING_SECONDS, Error, LogEntry, MethodState, OPERATING_SECONDS, PortalAddress,
+    PortalClient, RequestLog, Take, TokenSource,
 };
 use crate::domain::PortalId;
 use crate::store::portals::{self, PortalRow};

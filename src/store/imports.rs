@@ -64,22 +64,14 @@ fn tally(row: Option<&Row>) -> Result<Tally, StoreError> {
     Ok(Tally { total: row.get("total")?, done: row.get("done")?, rejected: row.get("rejected")? })
 }
 
-/// How many of the hotel's records an import still has on their way: those of its priority, and those seen until its last
-/// window was read, whatever has made them more urgent since.
-pub async fn on_their_way(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    priority: i32,
-    read_at: i64,
-) -> Result<i64, StoreError> {
+/// How many of the hotel's records an import still has on their way, whatever has made them more urgent since.
+pub async fn on_their_way(db: &Db, portal: PortalId, hotel: HotelId, priority: i32) -> Result<i64, StoreError> {
     let rows = db
         .rows(
-            "SELECT (SELECT COUNT(*) FROM inbox WHERE portal_id = $1 AND hotel_id = $2 AND state = 0
-                    AND (priority = $3 OR received_at <= $6))
-                + (SELECT COUNT(*) FROM outbox WHERE portal_id = $1 AND state IN (0, 1)
-                    AND (priority = $3 OR seen_at <= $6) AND (subject LIKE $4 OR subject LIKE $5)) AS n",
-            args![portal.0, hotel.0, priority, format!("stay:{hotel}:%"), format!("profile:{hotel}:%"), read_at],
+            "SELECT (SELECT COUNT(*) FROM inbox WHERE portal_id = $1 AND hotel_id = $2 AND state = 0 AND priority = $3)
+                + (SELECT COUNT(*) FROM outbox WHERE portal_id = $1 AND state IN (0, 1) AND came_with >= $3
+                    AND (subject LIKE $4 OR subject LIKE $5)) AS n",
+            args![portal.0, hotel.0, priority, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
         )
         .await?;
     rows.first().map_or(Ok(0), |row| row.get("n"))

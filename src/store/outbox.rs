@@ -39,7 +39,8 @@ pub struct NewIntent {
     pub subject: String,
     pub intent: Intent,
     pub priority: i32,
-    /// Records before those that name them: 0 re-reads, 1 companies, 2 contacts, 3 deals.
+    /// Records before those that name them: 0 re-reads, 1 companies, 2 contacts, 3 deals; in an import four more for each
+    /// turn.
     pub rank: i32,
     pub not_before: i64,
     /// When the change behind it was seen.
@@ -117,7 +118,7 @@ pub(super) fn read(row: &Row) -> Result<OutboxRow, StoreError> {
 
 /// Adds intents; one that waits already becomes as urgent as the more urgent of the two and is due when the new one is,
 /// whatever it waited for, and a rejected or failed one gets a new chance because something changed. What was sent and
-/// not heard of stays held.
+/// not heard of stays held. `came_with` keeps the least urgent priority of all: an import knows its own by it.
 pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(), StoreError> {
     // One statement cannot touch a row twice: of several for one subject the most urgent stays.
     let mut once: std::collections::BTreeMap<String, NewIntent> = std::collections::BTreeMap::new();
@@ -126,6 +127,7 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
         match once.get_mut(&intent.subject) {
             Some(held) => {
                 held.priority = held.priority.min(intent.priority);
+                held.rank = held.rank.min(intent.rank);
                 held.seen_at = held.seen_at.min(intent.seen_at);
                 held.not_before = held.not_before.min(intent.not_before);
             }
@@ -144,6 +146,7 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
                 new.subject.as_str(),
                 new.intent.word(),
                 new.priority,
+                new.priority,
                 new.rank,
                 new.not_before,
                 new.seen_at
@@ -153,11 +156,12 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
     insert(
         tx,
         "outbox",
-        &["portal_id", "subject", "intent", "priority", "rank", "not_before", "seen_at"],
+        &["portal_id", "subject", "intent", "priority", "came_with", "rank", "not_before", "seen_at"],
         rows,
         "ON CONFLICT (portal_id, subject) DO UPDATE SET
             priority = CASE WHEN excluded.priority < outbox.priority THEN excluded.priority ELSE outbox.priority END,
-            rank = excluded.rank,
+            came_with = CASE WHEN excluded.came_with > outbox.came_with THEN excluded.came_with ELSE outbox.came_with END,
+            rank = CASE WHEN excluded.rank < outbox.rank THEN excluded.rank ELSE outbox.rank END,
             seq = outbox.seq + 1,
             attempts = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.attempts END,
             seen_at = CASE WHEN outbox.state IN (2, 3) THEN excluded.seen_at ELSE outbox.seen_at END,

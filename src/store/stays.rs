@@ -300,6 +300,32 @@ pub async fn naming(
     Ok(found)
 }
 
+/// When the stays that name these profiles begin and end.
+pub async fn days_of(
+    tx: &Tx,
+    portal: PortalId,
+    profiles: &[(HotelId, ProfileNumber)],
+) -> Result<Vec<(HotelId, ProfileNumber, Option<NaiveDate>, Option<NaiveDate>)>, StoreError> {
+    let mut found = Vec::new();
+    for (hotel, numbers) in by_hotel(profiles.iter().map(|(hotel, number)| (*hotel, number))) {
+        for chunk in numbers.chunks(chunk_of(1)) {
+            let sql = format!(
+                "SELECT sp.profile, s.arrival, s.departure FROM stay_profile sp
+                 JOIN stay s ON s.portal_id = sp.portal_id AND s.hotel_id = sp.hotel_id AND s.number = sp.stay
+                 WHERE sp.portal_id = $1 AND sp.hotel_id = $2 AND sp.profile IN ({})",
+                list(2, chunk.len())
+            );
+            for row in tx.rows(&sql, keyed(portal, hotel, chunk)).await? {
+                let profile = ProfileNumber::parse(&row.get::<String>("profile")?)
+                    .map_err(|_| StoreError::Corrupt("stay_profile.profile"))?;
+                let day = |name| Ok::<_, StoreError>(row.get::<String>(name)?.parse().ok());
+                found.push((hotel, profile, day("arrival")?, day("departure")?));
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Finished stays of these guests, by the profile that slept: what a guest's totals are made of.
 pub async fn finished_of(
     via: impl Into<Via<'_>>,

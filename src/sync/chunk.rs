@@ -7,17 +7,18 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::attach::Binding;
-use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
+use super::decide::{Days, RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
 use super::erase::allowed;
 use super::events::{CrmEvent, PAYLOAD};
+use super::touched::{Touched, intent, touch};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::decision::{Held, Reading, Verdict, decide_profile, decide_stay};
 use crate::domain::{
-    Change, Entity, HotelId, PortalId, ProfileNumber, StayNumber, StayStatus, Subject, erasure, history,
+    Change, Entity, HotelId, PortalId, ProfileNumber, Stay, StayNumber, StayStatus, Subject, Turn, erasure, history,
 };
 use crate::store::inbox::{InboxKind, InboxRow};
-use crate::store::outbox::{Intent, NewIntent};
+use crate::store::outbox::NewIntent;
 use crate::store::problems::NewProblem;
 use crate::store::profiles::ProfileRow;
 use crate::store::stay_steps::StepRow;
@@ -31,6 +32,7 @@ pub(super) struct Chunk<'a> {
     pub(super) portal: PortalId,
     pub(super) key: &'a TenantKey,
     pub(super) now: i64,
+    days: &'a Days,
     changes: Vec<(InboxRow, Change)>,
     pub(super) events: Vec<(InboxRow, CrmEvent)>,
     bindings: Vec<(InboxRow, Binding)>,
@@ -47,23 +49,13 @@ pub(super) struct Chunk<'a> {
     left: BTreeMap<(HotelId, ProfileNumber), Touched>,
 }
 
-/// What became of a record in this chunk.
-#[derive(Clone, Copy, Default)]
-struct Touched {
-    priority: i32,
-    seen_at: i64,
-    /// The facts differ from before.
-    changed: bool,
-    /// A profile's name (in deals' titles), or a finished stay's figures (in guests' totals), differ.
-    others: bool,
-}
-
 impl<'a> Chunk<'a> {
-    pub fn new(portal: PortalId, key: &'a TenantKey, now: i64) -> Self {
+    pub fn new(portal: PortalId, key: &'a TenantKey, now: i64, days: &'a Days) -> Self {
         Self {
             portal,
             key,
             now,
+            days,
             changes: Vec::new(),
             events: Vec::new(),
             bindings: Vec::new(),
@@ -140,13 +132,7 @@ impl<'a> Chunk<'a> {
         Ok(())
     }
 
-    fn take_stay(
-        &mut self,
-        row: &InboxRow,
-        stay: crate::domain::Stay,
-        observed: &crate::domain::Observed,
-        reading: Reading,
-    ) {
+    fn take_stay(&mut self, row: &InboxRow, stay: Stay, observed: &crate::domain::Observed, reading: Reading) {
         let key = (row.hotel, stay.number.clone());
         let before = self.stays.get(&key);
         let held = before.map(|row| Held {
@@ -183,7 +169,8 @@ impl<'a> Chunk<'a> {
             .filter(|before| finished(before.facts.status.get()) && before.facts.main_guest != facts.main_guest)
             .and_then(|before| before.facts.main_guest.get().cloned());
         if let Some(guest) = left {
-            touch(&mut self.left, (row.hotel, guest), row, true, true);
+            let turn = self.turn(row, None);
+            touch(&mut self.left, (row.hotel, guest), Touched::by(row, turn, true, true));
         }
         self.stays.insert(
             key.clone(),
@@ -197,7 +184,8 @@ impl<'a> Chunk<'a> {
                 updated_at: self.now,
             },
         );
-        touch(&mut self.touched_stays, key, row, changed, others);
+        let turn = self.turn(row, self.stays.get(&key).map(|stay| &stay.facts));
+        touch(&mut self.touched_stays, key, Touched::by(row, turn, changed, others));
     }
 
     fn take_profile(
@@ -229,7 +217,36 @@ impl<'a> Chunk<'a> {
                 updated_at: self.now,
             },
         );
-        touch(&mut self.touched_profiles, key, row, changed, renamed);
+        let turn = self.turn(row, None);
+        touch(&mut self.touched_profiles, key, Touched::by(row, turn, changed, renamed));
+    }
+
+    /// Profiles of an import come with the first of the stays that name them.
+    async fn turns(
+        &self,
+        tx: &Tx,
+        profiles: &[(HotelId, ProfileNumber)],
+    ) -> Result<HashMap<(HotelId, ProfileNumber), Turn>, StoreError> {
+        let import = |key: &&(HotelId, ProfileNumber)| {
+            self.touched_profiles.get(*key).is_some_and(|touched| touched.priority >= super::lane(Priority::Import))
+        };
+        let imported: Vec<(HotelId, ProfileNumber)> = profiles.iter().filter(import).cloned().collect();
+        let mut turns = HashMap::new();
+        for (hotel, profile, arrival, departure) in stays::days_of(tx, self.portal, &imported).await? {
+            let Some(today) = self.days.get(&hotel) else { continue };
+            let turn = Turn::between(arrival, departure, *today);
+            turns.entry((hotel, profile)).and_modify(|held: &mut Turn| *held = turn.min(*held)).or_insert(turn);
+        }
+        Ok(turns)
+    }
+
+    /// A profile that no stay of an import needs sooner comes with history.
+    fn turn(&self, row: &InboxRow, stay: Option<&Stay>) -> Turn {
+        if row.priority < super::lane(Priority::Import) {
+            return Turn::Arriving;
+        }
+        let today = self.days.get(&row.hotel).copied();
+        stay.zip(today).map_or(Turn::History, |(stay, today)| Turn::of(stay, today))
     }
 
     pub async fn write(&mut self, tx: &Tx) -> Result<(), StoreError> {
@@ -264,6 +281,7 @@ impl<'a> Chunk<'a> {
                 let rank = if role.is_person() { RANK_CONTACT } else { RANK_COMPANY };
                 let totals = touched.others && role == Role::Guest;
                 let entry = named.entry(Subject::Profile(stay.hotel, profile)).or_insert((*touched, rank, false));
+                entry.0.turn = entry.0.turn.min(touched.turn);
                 entry.2 |= totals;
             }
         }
@@ -312,6 +330,7 @@ impl<'a> Chunk<'a> {
             changed.iter().map(|(hotel, number)| Subject::Profile(*hotel, number.clone()).to_string()).collect();
         let linked = links::of_subjects(tx, self.portal, &subjects).await?;
         let naming = stays::naming(tx, self.portal, &changed).await?;
+        let turns = self.turns(tx, &changed).await?;
         let mut roles: HashMap<(HotelId, ProfileNumber), Role> = HashMap::new();
         let mut intents = Vec::new();
         let mut retitled: Vec<(Subject, Touched)> = Vec::new();
@@ -331,7 +350,8 @@ impl<'a> Chunk<'a> {
             }
             let rank = if role.is_none_or(|role| role.is_person()) { RANK_CONTACT } else { RANK_COMPANY };
             if let Some(touched) = self.touched_profiles.get(&key) {
-                intents.push(intent(&subject, *touched, rank));
+                let turn = turns.get(&key).copied().unwrap_or(touched.turn);
+                intents.push(intent(&subject, Touched { turn, ..*touched }, rank));
             }
         }
         let stays: Vec<String> = retitled.iter().map(|(subject, _)| subject.to_string()).collect();
@@ -351,27 +371,4 @@ impl<'a> Chunk<'a> {
 fn take<T: DeserializeOwned>(plain: &[u8], row: &InboxRow, into: &mut Vec<(InboxRow, T)>) -> bool {
     let read = serde_json::from_slice(plain);
     read.map(|said| into.push((row.clone(), said))).is_ok()
-}
-
-fn touch<K: Ord>(map: &mut BTreeMap<K, Touched>, key: K, row: &InboxRow, changed: bool, others: bool) {
-    let new = Touched { priority: row.priority, seen_at: row.received_at, changed, others };
-    map.entry(key)
-        .and_modify(|held| {
-            held.priority = held.priority.min(new.priority);
-            held.seen_at = held.seen_at.min(new.seen_at);
-            held.changed |= changed;
-            held.others |= others;
-        })
-        .or_insert(new);
-}
-
-fn intent(subject: &Subject, touched: Touched, rank: i32) -> NewIntent {
-    NewIntent {
-        subject: subject.to_string(),
-        intent: Intent::Sync,
-        priority: touched.priority,
-        rank,
-        not_before: 0,
-        seen_at: touched.seen_at,
-    }
 }

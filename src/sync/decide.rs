@@ -1,15 +1,22 @@
 //! Inbox → state and outbox, one transaction a chunk. The deciding itself is `domain::decision`.
 
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
 use serde_json::json;
 
 use super::chunk::Chunk;
 use super::engine::Engine;
 use super::error::SyncError;
 use super::lease::HeldLease;
+use crate::clock::wall_of;
 use crate::crypto::TenantKey;
-use crate::domain::PortalId;
+use crate::domain::{HotelId, PortalId, Turn};
 use crate::store::problems::NewProblem;
-use crate::store::{StoreError, inbox, problems};
+use crate::store::{StoreError, hotels, inbox, problems};
+
+/// Each hotel's own day.
+pub(super) type Days = HashMap<HotelId, NaiveDate>;
 
 /// Rows in one transaction.
 const CHUNK: i64 = 500;
@@ -21,6 +28,17 @@ pub(super) const RANK_REREAD: i32 = 0;
 pub(super) const RANK_COMPANY: i32 = 1;
 pub(super) const RANK_CONTACT: i32 = 2;
 pub(super) const RANK_DEAL: i32 = 3;
+
+/// Within an import whose turn it is comes first: tomorrow's arrivals do not wait for the guests of last month.
+pub(super) fn rank_in(turn: Turn, rank: i32) -> i32 {
+    let turns = match turn {
+        Turn::Arriving => 0,
+        Turn::InHouse => 1,
+        Turn::Future => 2,
+        Turn::History => 3,
+    };
+    turns * (RANK_DEAL + 1) + rank
+}
 
 impl Engine {
     /// Decides what waits in the inbox of a portal; answers how many rows.
@@ -45,12 +63,15 @@ impl Engine {
     }
 
     async fn decide_all(&self, portal: PortalId, key: &TenantKey, lease: &HeldLease) -> Result<usize, SyncError> {
+        let now = self.0.deps.clock.now_ms();
+        let hotels = hotels::list(&self.0.deps.db, portal).await?;
+        let days = hotels.into_iter().map(|hotel| (hotel.id, wall_of(now, &hotel.timezone).date())).collect();
         let mut decided = 0;
         loop {
-            let count = match self.decide_chunk(portal, key, lease, CHUNK).await {
+            let count = match self.decide_chunk(portal, key, lease, &days, CHUNK).await {
                 Ok(count) => count,
                 Err(SyncError::Store(error)) if !error.is_transient() => {
-                    self.decide_singly(portal, key, lease, error).await?
+                    self.decide_singly(portal, key, lease, &days, error).await?
                 }
                 Err(error) => return Err(error),
             };
@@ -68,6 +89,7 @@ impl Engine {
         portal: PortalId,
         key: &TenantKey,
         lease: &HeldLease,
+        days: &Days,
         limit: i64,
     ) -> Result<usize, SyncError> {
         let deps = &self.0.deps;
@@ -81,7 +103,7 @@ impl Engine {
             return Ok(0);
         }
         let count = rows.len();
-        let mut work = Chunk::new(portal, key, now);
+        let mut work = Chunk::new(portal, key, now, days);
         work.read(rows);
         work.decide(&tx).await?;
         self.step("decide.decided")?;
@@ -98,12 +120,13 @@ impl Engine {
         portal: PortalId,
         key: &TenantKey,
         lease: &HeldLease,
+        days: &Days,
         cause: StoreError,
     ) -> Result<usize, SyncError> {
         tracing::warn!(%portal, error = %cause, "a chunk of the inbox could not be decided; its rows are tried one by one");
         let mut decided = 0;
         for _ in 0..CHUNK {
-            match self.decide_chunk(portal, key, lease, 1).await {
+            match self.decide_chunk(portal, key, lease, days, 1).await {
                 Ok(0) => break,
                 Ok(count) => decided += count,
                 Err(SyncError::Store(error)) if !error.is_transient() => {

@@ -1,6 +1,6 @@
 //! Outbox → portal: a few requests in flight, live changes before imports, each write recorded as sent before it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -156,7 +156,9 @@ impl Delivery {
                     break;
                 }
                 self.index_first().await?;
-                let plan = self.plan(rows).await?;
+                let order: HashMap<i64, usize> = rows.iter().enumerate().map(|(at, row)| (row.id, at)).collect();
+                let mut plan = self.plan(rows).await?;
+                plan.writes.sort_by_key(|write| order.get(&write.row).copied());
                 let settled = plan.dropped.len()
                     + plan.rejected.len()
                     + plan.later.len()

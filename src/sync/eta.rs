@@ -1,7 +1,7 @@
 //! How long so many records will take a portal, by what it showed so far.
 
 use super::engine::Engine;
-use super::pack::OF_CAP;
+use super::pack::aim;
 use super::writes::CommandKind;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::{COMMANDS, Forecast};
@@ -30,7 +30,7 @@ impl Engine {
             abreast: ABREAST,
             per_second: f64::from(client.address().per_second),
             most: number(most),
-            seconds: terms.request_cap.as_secs_f64() * OF_CAP,
+            seconds: aim(terms.request_cap),
             unknown: USUAL_ROW,
         };
         let rows = f64::from(i32::try_from(rows.max(0)).unwrap_or(i32::MAX));

@@ -89,21 +89,23 @@ impl Engine {
                 continue;
             }
             match self.import_window(portal, &job, cursor).await {
-                Err(SyncError::Elsewhere(_)) => continue,
-                result => return result.map(|()| true),
+                // What is read and waits to be sent keeps no other hotel from being read.
+                Err(SyncError::Elsewhere(_)) | Ok(false) => continue,
+                result => return result,
             }
         }
         Ok(false)
     }
 
-    async fn import_window(&self, portal: PortalId, job: &JobRow, cursor: Cursor) -> Result<(), SyncError> {
+    /// `false`: there was nothing to do for it now.
+    async fn import_window(&self, portal: PortalId, job: &JobRow, cursor: Cursor) -> Result<bool, SyncError> {
         let windows = windows(job.from, job.to, cursor.today.unwrap_or(job.from));
         if cursor.window >= windows.len() {
             return match job.kind {
                 JobKind::Import => self.finish_import(portal, job).await,
-                JobKind::Estimate => self.finish_estimate(portal, job).await,
+                JobKind::Estimate => self.finish_estimate(portal, job).await.map(|()| true),
                 // Boxed, here and below: the step of an import need not have room for it.
-                JobKind::Reconciliation => Box::pin(self.compare_portal(portal, job, cursor)).await,
+                JobKind::Reconciliation => Box::pin(self.compare_portal(portal, job, cursor)).await.map(|()| true),
             };
         }
         let turn = self.turn(format!("hotel:{}", job.hotel));
@@ -113,7 +115,7 @@ impl Engine {
         let result = self.unless_stopping(work).await.unwrap_or(Ok(()));
         lease.ended(&result).await;
         self.wake();
-        result
+        result.map(|()| true)
     }
 
     async fn import_under(
@@ -160,7 +162,6 @@ impl Engine {
             (cursor.failures, cursor.not_before) = (0, 0);
             cursor.window += 1;
             let now = deps.clock.now_ms();
-            cursor.read_at = now;
             let goes_on = jobs::advance(&deps.db, portal, &job.id, &json!(cursor), None, now).await?;
             // Windows that brought nothing need no step of their own; what was brought may be decided meanwhile.
             if !goes_on || intake.taken > 0 || now - begun >= EMPTY_FOR_MS || lease.lost() || self.stopping() {
@@ -250,7 +251,7 @@ impl Engine {
     }
 
     /// All is read: what it was is known now; it is over when all of it was sent.
-    async fn finish_import(&self, portal: PortalId, job: &JobRow) -> Result<(), SyncError> {
+    async fn finish_import(&self, portal: PortalId, job: &JobRow) -> Result<bool, SyncError> {
         let deps = &self.0.deps;
         let (db, now) = (&deps.db, deps.clock.now_ms());
         if job.estimate.is_none() {
@@ -264,12 +265,12 @@ impl Engine {
         }
         let lane = super::lane(Self::import_priority());
         let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
-        if imports::on_their_way(db, portal, job.hotel, lane, cursor.read_at).await? == 0 {
+        if imports::on_their_way(db, portal, job.hotel, lane).await? == 0 {
             let cursor = Cursor { ended: Some(self.ended(portal, job).await?), ..cursor };
             jobs::advance(db, portal, &job.id, &json!(cursor), None, now).await?;
-            jobs::step(db, portal, &job.id, &["running"], "completed", now).await?;
+            return Ok(jobs::step(db, portal, &job.id, &["running"], "completed", now).await?);
         }
-        Ok(())
+        Ok(false)
     }
 
     pub(super) async fn fail_import(

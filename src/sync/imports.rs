@@ -100,8 +100,6 @@ pub(super) struct Cursor {
     pub today: Option<NaiveDate>,
     /// Windows read so far.
     pub window: usize,
-    /// When the last of them was: what was seen until then is the job's own.
-    pub read_at: i64,
     pub failures: u32,
     pub not_before: i64,
     pub failure: String,

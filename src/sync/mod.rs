@@ -57,6 +57,7 @@ mod scan;
 mod send;
 mod settle;
 mod strangers;
+mod touched;
 pub mod views;
 mod writes;
 

@@ -2,16 +2,21 @@
 //! portal's cap, and no more than each method may still work (product §2.4). Pure.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::writes::CommandKind;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::{COMMANDS, Pace};
 use crate::domain::CrmEntity;
 
-/// How much of a request's longest duration is aimed at: the portal ends a request at its cap, and rows may become slower.
-pub(super) const OF_CAP: f64 = 0.5;
+/// Seconds that a request aims at, and at most so much of the portal's cap: rows may become slower, and what is not
+/// answered holds its records. A portal whose rows are slow is bound by its operating limit, not by requests.
+const AIM: f64 = 10.0;
+const OF_CAP: f64 = 0.5;
 /// Seconds that a row is taken to need while nothing is known: what is sent then is a probe.
-const UNKNOWN_ROW: f64 = 0.6;
+const UNKNOWN_ROW: f64 = 0.2;
+/// A request that works so long is not worth waiting for more to go with it.
+const WORTH: f64 = 2.0;
 
 /// Seconds are told with a few digits.
 const NEARLY: f64 = 0.01;
@@ -67,6 +72,11 @@ fn number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// Seconds that a request should take at most.
+pub(super) fn aim(request_cap: Duration) -> f64 {
+    AIM.min(request_cap.as_secs_f64() * OF_CAP)
+}
+
 /// `aim`: seconds that the request should take at most; one write goes whatever it takes.
 pub(super) fn pack(items: &[Item], aim: f64, pace: impl Fn(CommandKind) -> Pace) -> Packed {
     let mut packed = Packed::default();
@@ -85,7 +95,7 @@ pub(super) fn pack(items: &[Item], aim: f64, pace: impl Fn(CommandKind) -> Pace)
             CommandKind::Import => usize::from(rows.is_multiple_of(IMPORT_ROWS)),
             _ => item.commands,
         };
-        if commands + needs > COMMANDS || (!packed.taken.is_empty() && seconds + room.row > aim) {
+        if commands + needs > COMMANDS || (!packed.taken.is_empty() && seconds + room.row > aim + NEARLY) {
             packed.full = true;
             break;
         }
@@ -98,7 +108,7 @@ pub(super) fn pack(items: &[Item], aim: f64, pace: impl Fn(CommandKind) -> Pace)
         packed.taken.push(at);
     }
     let whole = commands == COMMANDS && open.values().all(|rows| rows.is_multiple_of(IMPORT_ROWS));
-    packed.full |= whole || !packed.held.is_empty();
+    packed.full |= whole || !packed.held.is_empty() || seconds >= WORTH;
     packed
 }
 
@@ -137,7 +147,12 @@ mod tests {
         assert_eq!((packed.taken.len(), packed.held.len(), packed.full), (1_000, 0, true));
         let packed = pack(&imports(999), 30.0, |_| FREE);
         assert_eq!((packed.taken.len(), packed.full), (999, false), "one more would fit");
-        let mixed = [rows(CommandKind::Import, CrmEntity::Contact, 10), imports(980), rows(CommandKind::Add, CrmEntity::Deal, 3)].concat();
+        let mixed = [
+            rows(CommandKind::Import, CrmEntity::Contact, 10),
+            imports(980),
+            rows(CommandKind::Add, CrmEntity::Deal, 3),
+        ]
+        .concat();
         assert_eq!(pack(&mixed, 30.0, |_| FREE).taken.len(), 990, "a command of ten and 49 of twenty");
     }
 
@@ -146,7 +161,8 @@ mod tests {
         let slow = Pace { row: Some(0.3), cost: 0.3, portion: 6.0, ..FREE };
         assert_eq!(pack(&imports(1_000), 30.0, |_| slow).taken.len(), 100);
         let unknown = Pace { row: None, cost: 0.0, ..FREE };
-        assert_eq!(pack(&imports(1_000), 30.0, |_| unknown).taken.len(), 50);
+        assert_eq!(pack(&imports(1_000), aim(Duration::from_secs(60)), |_| unknown).taken.len(), 50);
+        assert!(aim(Duration::from_secs(8)) < 4.1, "a portal may end requests sooner");
         let endless = Pace { row: Some(90.0), cost: 900.0, portion: 200.0, ..FREE };
         assert_eq!(pack(&imports(1_000), 30.0, |_| endless).taken.len(), 1, "one goes whatever it takes");
     }
@@ -189,7 +205,7 @@ mod tests {
                 prop_assert!(count <= 1.0 || count * pace(kind).cost <= pace(kind).left + 2.0 * NEARLY);
                 seconds += count * pace(kind).row.unwrap_or(UNKNOWN_ROW);
             }
-            prop_assert!(packed.taken.len() <= 1 || seconds <= aim + 1e-6);
+            prop_assert!(packed.taken.len() <= 1 || seconds <= aim + 2.0 * NEARLY);
             // Nothing is both, the order holds, and who is first and has room goes.
             let mut seen: Vec<usize> = packed.taken.iter().copied().chain(packed.held.iter().map(|(at, _)| *at)).collect();
             prop_assert!(packed.taken.is_sorted());

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::lanes::Delivery;
-use super::pack::{Item, OF_CAP, Packed, pack};
+use super::pack::{Item, Packed, aim, pack};
 use super::plan::Planned;
 use crate::bitrix::crm::{IMPORT_ROWS, batch_import, comment_add, item_add, item_delete, item_update};
 use crate::bitrix::multifield::{self, Edit, Kind, Stored, Way};
@@ -89,7 +89,7 @@ impl Delivery {
 
     /// Seconds that a request should take at most.
     fn aim(&self) -> f64 {
-        self.ground.terms.request_cap.as_secs_f64() * OF_CAP
+        aim(self.ground.terms.request_cap)
     }
 
     pub(super) fn kind(&self, write: &Planned) -> CommandKind {

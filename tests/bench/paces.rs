@@ -22,7 +22,8 @@ const IMPORT: &str = "crm.item.batchImport";
 const MINUTE: f64 = 48.0;
 
 /// Milliseconds a row, and stays; the full size works for ten minutes.
-const CASES: [(u64, usize, usize); 4] = [(0, 5_000, 50_000), (5, 15_000, 50_000), (50, 3_000, 6_000), (300, 600, 1_200)];
+const CASES: [(u64, usize, usize); 4] =
+    [(0, 5_000, 50_000), (5, 15_000, 50_000), (50, 3_000, 6_000), (300, 600, 1_200)];
 
 pub async fn run(table: &mut Table, full: bool) {
     for (row_ms, some, all) in CASES {

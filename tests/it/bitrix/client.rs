@@ -101,15 +101,31 @@ async fn s48_under_a_permit_exactly_one_request_leaves() {
     let bench = Bench::to(&server);
     let calls = [add("a"), add("b")];
     let permit = bench.client.permit(LIVE).await.expect("a permit");
-    let error = bench.client.batch_with(permit, &bench.client.reserve(calls.iter().map(Call::load)), &calls).await.expect_err("to be sent again");
+    let error = bench
+        .client
+        .batch_with(permit, &bench.client.reserve(calls.iter().map(Call::load)), &calls)
+        .await
+        .expect_err("to be sent again");
     assert_eq!((error.retry_after(), error.outcome_unknown, server.seen().len()), (Some(Duration::ZERO), false, 1));
     let permit = bench.client.permit(LIVE).await.expect("a permit");
-    assert!(bench.client.batch_with(permit, &bench.client.reserve(calls.iter().map(Call::load)), &calls).await.expect("results").iter().all(Result::is_ok));
+    assert!(
+        bench
+            .client
+            .batch_with(permit, &bench.client.reserve(calls.iter().map(Call::load)), &calls)
+            .await
+            .expect("results")
+            .iter()
+            .all(Result::is_ok)
+    );
 
     let permit = bench.client.permit(LIVE).await.expect("a permit");
     let mixed = [add("a"), add("$total[x]"), add("b")];
     let before = server.seen().len();
-    let results = bench.client.batch_with(permit, &bench.client.reserve(mixed.iter().map(Call::load)), &mixed).await.expect("results");
+    let results = bench
+        .client
+        .batch_with(permit, &bench.client.reserve(mixed.iter().map(Call::load)), &mixed)
+        .await
+        .expect("results");
     assert_eq!(server.seen().len(), before + 1);
     assert!(results[0].is_ok());
     for result in &results[1..] {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fidelio_bitrix24::bitrix::{
-    AllowanceStore, Client, Error, LogEntry, MethodState, OAuthHosts, PortalAddress, PortalClient, RequestLog, Take, TokenSource,
+    AllowanceStore, Client, Error, LogEntry, MethodState, OAuthHosts, PortalAddress, PortalClient, RequestLog, Take,
+    TokenSource,
 };
 use fidelio_bitrix24::clock::Clock;
 use fidelio_bitrix24::net::Guard;

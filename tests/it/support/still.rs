@@ -6,14 +6,16 @@ use fb24_sandbox::portal::Portal;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// A database may be silent for so long and yet be at work.
-const SILENCE: Duration = Duration::from_millis(5);
+const SILENCE: Duration = Duration::from_millis(8);
 
 /// Returns when nothing moves: no task of this runtime, and no request that is not waiting for the portal's clock.
 pub async fn still(portal: &Portal) {
     let metrics = Handle::current().metrics();
     let alone = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
     let turns = || (0..metrics.num_workers()).map(|worker| metrics.worker_park_unpark_count(worker)).sum::<u64>();
-    let working = || !alone && (0..metrics.num_workers()).any(|worker| metrics.worker_park_unpark_count(worker) % 2 == 0);
+    let working = || {
+        !alone && (0..metrics.num_workers()).any(|worker| metrics.worker_park_unpark_count(worker).is_multiple_of(2))
+    };
     loop {
         let before = turns();
         tokio::time::sleep(SILENCE).await;
@@ -30,7 +32,7 @@ pub async fn still(portal: &Portal) {
 
 /// How far time may go at once: to what a request waits for, but not so far that a look at what is live is missed.
 pub fn step(portal: &Portal, now_ms: i64) -> Duration {
-    let most = Duration::from_millis(250);
     let due = portal.at_rest().1.and_then(|due| u64::try_from(due - now_ms).ok());
-    due.map_or(most, |left| Duration::from_millis(left.max(1)).min(most))
+    // Without a request under way it is our own work that is awaited, or the next permit.
+    due.map_or(Duration::from_millis(50), |left| Duration::from_millis(left.clamp(1, 100)))
 }

@@ -47,11 +47,8 @@ async fn view(world: &World, id: &str) -> ImportView {
 
 /// A second hotel of the portal, with the same truth.
 async fn another_hotel(world: &World) -> HotelId {
-    let facts = HotelFacts {
-        name: "Sea".into(),
-        timezone: "Europe/Moscow".into(),
-        currency: Currency::parse("RUB").unwrap(),
-    };
+    let facts =
+        HotelFacts { name: "Sea".into(), timezone: "Europe/Moscow".into(), currency: Currency::parse("RUB").unwrap() };
     let config = SourceConfig {
         url: "http://127.0.0.1:1/".parse().unwrap(),
         username: "u".into(),

@@ -9,6 +9,7 @@ mod ground;
 mod guests;
 mod history;
 mod hotel;
+mod import_kills;
 mod imports;
 mod late;
 mod looks;

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
+use fidelio_bitrix24::bitrix::MethodState;
 use fidelio_bitrix24::domain::{Known, ProfileNumber};
+use fidelio_bitrix24::store::limits;
 use fidelio_bitrix24::sync::Engine;
 use fidelio_bitrix24::sync::imports::{ImportState, ImportView};
 
@@ -82,10 +84,14 @@ async fn sent(world: &World, engine: &Engine, rows: usize, mut look: impl AsyncF
 async fn measured(row_ms: u64, stays: usize) {
     let world = World::new(support::db::sqlite().await, PortalOptions::default()).await;
     booked(&world, stays);
-    let engine = world.engine();
-    let id = taken_in(&world, &engine).await;
     world.portal.set_row_cost(IMPORT, Duration::from_millis(row_ms));
     world.portal.exhaust_operating(IMPORT);
+    // As it was left by whoever worked before.
+    let reset_at = world.clock.now_ms() + 60_000;
+    let known = MethodState { method: IMPORT.into(), operating: 480.0, reset_at, ..MethodState::default() };
+    limits::save_method(&world.db, world.id, &known).await.unwrap();
+    let engine = world.engine();
+    let id = taken_in(&world, &engine).await;
     let rows = stays * 2;
     let mut told = Vec::new();
     let took = sent(&world, &engine, rows, async |now| {
@@ -116,12 +122,12 @@ async fn measured(row_ms: u64, stays: usize) {
 
 #[tokio::test]
 async fn s1_an_import_uses_up_what_a_portal_with_300_ms_a_row_gives() {
-    measured(300, 590).await;
+    measured(300, 270).await;
 }
 
 #[tokio::test]
 async fn s1_an_import_uses_up_what_a_portal_with_50_ms_a_row_gives() {
-    measured(50, 1_600).await;
+    measured(50, 1_140).await;
 }
 
 on_both_engines! {
@@ -163,5 +169,43 @@ on_both_engines! {
         assert_eq!((world.portal.count(Kind::Deal), world.portal.count(Kind::Contact)), (31, 31));
         let adds = world.portal.requests().iter().flat_map(|request| request.commands.clone()).filter(|method| method == "crm.item.add").count();
         assert!(adds + world.portal.requests_of("crm.item.add").len() <= 2, "{adds}");
+    }
+
+    s1_tomorrow_s_arrivals_are_there_before_the_guests_of_last_month(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 120);
+        {
+            let mut truth = world.hotel.truth.lock().unwrap();
+            for (number, arrival, departure) in [("500", "2026-11-22", "2026-11-23"), ("501", "2026-11-20", "2026-11-23")] {
+                let mut stay = new_stay(number);
+                (stay.arrival, stay.departure) = (Known::Is(arrival.parse().unwrap()), Known::Is(departure.parse().unwrap()));
+                stay.main_guest = Known::Is(ProfileNumber::parse("7").unwrap());
+                truth.stays.insert(number.to_owned(), stay);
+            }
+            // All others have left, and one of them comes again.
+            for (number, stay) in &mut truth.stays {
+                if number.len() < 3 || number.starts_with('1') {
+                    (stay.arrival, stay.departure) = (Known::Is("2026-11-01".parse().unwrap()), Known::Is("2026-11-02".parse().unwrap()));
+                }
+            }
+        }
+        let engine = world.engine();
+        taken_in(&world, &engine).await;
+        world.portal.set_row_cost(IMPORT, Duration::from_millis(800));
+        let (mut arriving, mut contacts) = (0, 0);
+        while arriving < 2 {
+            let mut work = std::pin::pin!(engine.deliver(world.id));
+            while arriving < 2 {
+                tokio::select! {
+                    biased;
+                    ended = &mut work => { ended.unwrap(); break; }
+                    () = still(&world.portal) => world.pass(step(&world.portal, world.clock.now_ms())),
+                }
+                let there = world.deals().iter().filter(|deal| ["500", "501"].contains(&deal.text("UF_CRM_FB24_RESERVATION").as_str())).count();
+                (arriving, contacts) = (there.max(arriving), world.contacts().len());
+            }
+        }
+        assert!(contacts < 120, "{contacts} of 120 guests were there before");
+        assert_eq!(world.deals().len(), 2, "and no deal of those who left");
     }
 }

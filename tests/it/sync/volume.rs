@@ -47,7 +47,8 @@ on_both_engines! {
         assert_eq!((view.progress.stays.done, view.progress.guests.done), (5_000, 4_000));
         assert_eq!((world.deals().len(), world.contacts().len()), (STAYS, GUESTS));
         let requests = world.requests();
-        assert!(requests <= 11, "{requests} requests, the least is 10");
+        // A probe, and what each turn leaves unfilled.
+        assert!(requests <= 15, "{requests} requests, the least is 10");
         let limits = world.portal.limits();
         assert_eq!(limits.bucket_rejections + limits.operating_rejections, 0, "{limits:?}");
         assert_eq!(world.portal.robot_runs(), 0);

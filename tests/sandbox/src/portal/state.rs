@@ -225,7 +225,12 @@ pub struct Shared {
 impl Shared {
     /// Wraps a state.
     pub fn new(state: State) -> Self {
-        Self { state: Mutex::new(state), bell: Notify::new(), at_work: AtomicUsize::new(0), renewed: watch::Sender::new(false) }
+        Self {
+            state: Mutex::new(state),
+            bell: Notify::new(),
+            at_work: AtomicUsize::new(0),
+            renewed: watch::Sender::new(false),
+        }
     }
 
     /// The state, locked; never held across an await.
