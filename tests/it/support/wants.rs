@@ -175,7 +175,9 @@ pub fn deal_wants(state: &HotelState, stay: &Reservation, code: &str) -> Wants {
     let text = |text: &str| Want::Text(text.trim().to_owned());
     let children = stay.children.iter().map(|(_, count)| count).sum();
     let comments: Vec<&str> = stay.comments.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
-    let group = state.groups.get(&stay.group).cloned().unwrap_or_default();
+    // Who belongs to no group may belong to a party.
+    let named = |id, names: &BTreeMap<i64, String>| (id != 0).then(|| names.get(&id).cloned().unwrap_or_default());
+    let group = named(stay.group, &state.groups).or_else(|| named(stay.party, &state.parties)).unwrap_or_default();
     vec![
         ("originatorId", text(ORIGINATOR)),
         ("originId", Want::Text(format!("{code}:{}", stay.number))),
