@@ -22,6 +22,11 @@ const USABLE: f64 = 0.95;
 const LEAST_BAN_MS: i64 = 10_000;
 const BLIND_BAN_MS: i64 = 60_000;
 
+/// An answer that is older by this much than one before it was given after the portal's clock was set back.
+const SET_BACK_MS: i64 = 60_000;
+/// Nothing is counted for longer, whatever the portal's clock says.
+const FORGOTTEN_MS: i64 = 600_000;
+
 /// How far `operating` moves before it is written down, and by what share the time of a row.
 const SAVE_STEP: f64 = 10.0;
 const SAVE_SHARE: f64 = 0.25;
@@ -222,12 +227,13 @@ impl Methods {
         for (_, timing) in answers {
             let Some(operating) = timing.operating else { continue };
             let at = timing.started_at.unwrap_or(now);
-            if at < known.told_at {
+            if at < known.told_at && known.told_at - at < SET_BACK_MS {
                 continue;
             }
             known.told_at = at;
             known.operating = operating;
-            let reset_at = timing.operating_reset_at.map(|seconds| seconds.saturating_mul(1000));
+            let reset_at =
+                timing.operating_reset_at.map(|seconds| seconds.saturating_mul(1000).clamp(0, now + FORGOTTEN_MS));
             known.reset_at = reset_at.unwrap_or(known.reset_at);
             known.window.told(now, operating, reset_at);
         }
@@ -329,6 +335,18 @@ mod tests {
         assert_eq!(methods.admit("a", 0, 1, 600_000), Ok(()));
         assert_eq!(methods.admit("b", 49, 1, 1_000), Ok(()));
         assert!(methods.pace("a", 1.0, 1_000).left < 1e-9 && methods.pace("b", 1.0, 1_000).left > 1e9);
+    }
+
+    #[test]
+    fn s48_a_portals_clock_that_is_ahead_or_set_back_holds_no_method_for_longer_than_the_limit_counts() {
+        let mut methods = Methods::new(480.0);
+        let at = |operating, started_at| Timing { started_at: Some(started_at), ..timing(operating, 7_800, 0.1) };
+        let saved = told(&mut methods, "a", at(456.0, 7_200_000), 1_000).expect("saved");
+        assert_eq!((saved.blocked_until, saved.reset_at), (601_000, 601_000));
+        told(&mut methods, "a", at(9.0, 7_199_000), 2_000);
+        assert!(methods.pace("a", 1.0, 601_000).left < 1.0, "an older answer tells nothing");
+        told(&mut methods, "a", at(9.0, 3_000), 3_000);
+        assert!(methods.pace("a", 1.0, 601_000).left > 440.0, "its clock was set right");
     }
 
     #[test]

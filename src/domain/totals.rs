@@ -52,7 +52,7 @@ impl GuestTotals {
     fn earn(&mut self, currency: &Currency, stays: i64, amount: Decimal) {
         let earned = self.revenue.entry(currency.clone()).or_default();
         earned.stays += stays;
-        earned.amount += amount;
+        earned.amount = earned.amount.saturating_add(amount);
     }
 
     /// Every currency by itself.
@@ -80,6 +80,15 @@ mod tests {
         stay.arrival = Known::Is(departure.parse::<NaiveDate>().unwrap() - chrono::Days::new(2));
         stay.total = Known::Is(Money { amount: amount.parse().unwrap(), currency: Currency::parse(currency).unwrap() });
         stay
+    }
+
+    #[test]
+    fn s1_absurd_amounts_end_at_the_largest_one() {
+        let mut totals = GuestTotals::default();
+        for _ in 0..2 {
+            totals.count(&stay(StayStatus::CheckedOut, "2026-11-20", "79228162514264337593543950335 RUB"));
+        }
+        assert_eq!(totals.main_revenue().map(|money| money.amount), Some(Decimal::MAX));
     }
 
     #[test]

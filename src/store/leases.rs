@@ -11,6 +11,9 @@ pub struct Lease {
     pub until: i64,
 }
 
+/// No honest owner holds a lease for so many times its length: one that ends later was taken by a clock that was ahead.
+const BEYOND: i64 = 10;
+
 /// Takes the lease if it is free, has run out, or is already ours (then the fence stays). `None`: another holds it.
 pub async fn acquire(db: &Db, name: &str, owner: &str, now: i64, until: i64) -> Result<Option<Lease>, StoreError> {
     let rows = db
@@ -19,9 +22,9 @@ pub async fn acquire(db: &Db, name: &str, owner: &str, now: i64, until: i64) -> 
              ON CONFLICT (name) DO UPDATE SET
                 fence = CASE WHEN lease.owner = excluded.owner AND lease.until > $4 THEN lease.fence ELSE lease.fence + 1 END,
                 owner = excluded.owner, until = excluded.until
-             WHERE lease.owner = excluded.owner OR lease.until <= $4
+             WHERE lease.owner = excluded.owner OR lease.until <= $4 OR lease.until > $5
              RETURNING fence",
-            args![name, owner, until, now],
+            args![name, owner, until, now, now.saturating_add(until.saturating_sub(now).saturating_mul(BEYOND))],
         )
         .await?;
     rows.first()

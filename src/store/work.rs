@@ -39,13 +39,16 @@ pub async fn to_remap(db: &Db) -> Result<Vec<PortalId>, StoreError> {
     portals(db, "SELECT DISTINCT portal_id FROM mapping_job WHERE phase <> 'done'", args![]).await
 }
 
-/// Whatever was put off beyond `now` is due: the clock by which it was has been set back. Holds stay as they are.
+/// Whatever was put off beyond `now` is due: the clock by which it was has been set back.
+/// What was sent is held for as long as ever, from now on.
 pub async fn bring_forward(db: &Db, now: i64) -> Result<(), StoreError> {
     for sql in [
         "UPDATE source SET next_poll_at = $1 WHERE next_poll_at > $1",
         "UPDATE crm_scan SET next_at = $1 WHERE next_at > $1",
         "UPDATE inbox SET not_before = $1 WHERE not_before > $1 AND state = 0",
         "UPDATE outbox SET not_before = $1 WHERE not_before > $1 AND state = 0",
+        "UPDATE outbox SET hold_until = $1 + hold_until - sent_at, sent_at = $1 WHERE sent_at > $1 AND state = 1",
+        "UPDATE erasure SET due_at = $1 WHERE due_at > $1 AND stage <> 'done'",
     ] {
         db.execute(sql, args![now]).await?;
     }

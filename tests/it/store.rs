@@ -20,6 +20,11 @@ on_both_engines! {
         assert!(!leases::holds(&tx, &renewed, 2_950).await.unwrap());
         assert!(leases::holds(&tx, &taken, 2_950).await.unwrap());
         tx.commit().await.unwrap();
+        // Taken by a node whose clock was a day ahead, which has died since.
+        let day = 86_400_000;
+        leases::acquire(&db, "portal:2", "ahead", day, day + 1_000).await.unwrap().expect("free");
+        let mended = leases::acquire(&db, "portal:2", "b", 5_000, 6_000).await.unwrap().expect("nobody holds for a day");
+        assert_eq!((mended.owner.as_str(), mended.fence), ("b", 2));
     }
 
     s1_what_could_not_be_decided_hides_nothing_once_something_newer_was(db) {

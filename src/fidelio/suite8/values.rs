@@ -17,6 +17,9 @@ pub fn id(text: &str) -> Result<Option<String>, NotANumber> {
 #[error("not a number")]
 pub struct NotANumber;
 
+/// No stay costs as much in any currency; sums of what is less cannot overflow.
+const LARGEST: i64 = 1_000_000_000_000_000;
+
 /// An exact amount: a point, a sign, nothing else. Anything that would have to be guessed (a comma, a thousands
 /// separator, an exponent) is refused.
 pub fn amount(text: &str) -> Result<Option<Decimal>, NotANumber> {
@@ -31,7 +34,8 @@ pub fn amount(text: &str) -> Result<Option<Decimal>, NotANumber> {
         return Err(NotANumber);
     }
     // `from_str_exact` refuses what it cannot hold instead of rounding it.
-    Decimal::from_str_exact(text).map(Some).map_err(|_| NotANumber)
+    let amount = Decimal::from_str_exact(text).map_err(|_| NotANumber)?;
+    if amount.abs() < Decimal::from(LARGEST) { Ok(Some(amount)) } else { Err(NotANumber) }
 }
 
 /// A count.
@@ -90,7 +94,18 @@ mod tests {
         assert_eq!(amount("-7400").ok().flatten().map(|d| d.to_string()).as_deref(), Some("-7400"));
         assert_eq!(amount("0.10").ok().flatten().map(|d| d.to_string()).as_deref(), Some("0.10"));
         assert_eq!(amount(" "), Ok(None));
-        for bad in ["1,5", "1 000", "1e3", "NaN", ".", "-", "1.2.3", "12345678901234567890123456789012345", "0x1"] {
+        for bad in [
+            "1,5",
+            "1 000",
+            "1e3",
+            "NaN",
+            ".",
+            "-",
+            "1.2.3",
+            "12345678901234567890123456789012345",
+            "1000000000000000",
+            "0x1",
+        ] {
             assert_eq!(amount(bad), Err(NotANumber), "{bad}");
         }
     }
