@@ -368,6 +368,18 @@ const TABLES: &[&str] = &[
         last_at BIGINT NOT NULL,
         UNIQUE (portal_id, subject, cause)
     )",
+    // What people said of all problems of a cause (of a hotel; 0: of the portal); goes with the last of them.
+    "CREATE TABLE remedy (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL DEFAULT 0,
+        kind TEXT NOT NULL,
+        cause TEXT NOT NULL,
+        action TEXT NOT NULL,
+        note TEXT NOT NULL,
+        asked_at BIGINT NOT NULL,
+        asked_by BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id, kind, cause)
+    )",
     // What people are told about without having asked: troubles held between looks, who is told, notices on their way.
     "CREATE TABLE alert (
         portal_id BIGINT NOT NULL,
@@ -409,6 +421,18 @@ const TABLES: &[&str] = &[
         updated_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, subject)
     )",
+    // Fields of a stay's deal where people took our write back: theirs until they are released. `written`: the former value
+    // stands there again.
+    "CREATE TABLE pin (
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        field TEXT NOT NULL,
+        value_sealed {blob} NOT NULL,
+        written BOOLEAN NOT NULL,
+        asked_by BIGINT NOT NULL,
+        asked_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, subject, field)
+    )",
     "CREATE TABLE mapping (
         portal_id BIGINT NOT NULL,
         hotel_id BIGINT NOT NULL,
@@ -432,7 +456,7 @@ const TABLES: &[&str] = &[
         started_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, hotel_id)
     )",
-    // `kind`: `import`, `estimate` of one, `reconciliation`.
+    // `kind`: `import`, `estimate` of one, `reconciliation`, `replay`.
     "CREATE TABLE job (
         id TEXT NOT NULL PRIMARY KEY,
         portal_id BIGINT NOT NULL,

@@ -29,6 +29,12 @@ pub enum Reading {
     Reconciled,
     /// A person looked into Fidelio and says that it is so.
     Confirmed,
+    /// It came and was decided before, and is gone through once more; `last`: it is the very word that is held.
+    Replay {
+        last: bool,
+    },
+    /// It could not be decided when it came, and nothing that came after it was.
+    Belated,
 }
 
 /// A status that the hotel's day does not know from where the stay is (product §1: refused and recorded).
@@ -62,15 +68,21 @@ fn is_stale(
 ) -> bool {
     let stamped = observed.pms_time.zip(pms_time).map(|(new, old)| new.cmp(&old));
     let stamped_before = stamped == Some(Ordering::Less);
-    match observed.received_at.cmp(&received_at) {
+    match (reading, observed.received_at.cmp(&received_at)) {
+        // Clocks and stamps had their say when it came, and by now others may be held.
+        (Reading::Replay { last }, _) => !last,
+        // Whatever speaks for its being older counts.
+        (Reading::Belated, Ordering::Less) => true,
+        (Reading::Belated, Ordering::Equal) => stamped != Some(Ordering::Greater),
+        (Reading::Belated, Ordering::Greater) => stamped_before,
         // The clocks of two nodes differ, the PMS has one.
-        Ordering::Less => stamped != Some(Ordering::Greater),
-        Ordering::Equal => stamped_before,
-        Ordering::Greater => match reading {
-            Reading::Live | Reading::Confirmed => false,
-            Reading::Import => stamped_before,
-            Reading::Reconciled => stamped_before && observed.received_at - received_at < OVERTAKEN_WITHIN,
-        },
+        (_, Ordering::Less) => stamped != Some(Ordering::Greater),
+        (_, Ordering::Equal) => stamped_before,
+        (Reading::Live | Reading::Confirmed, Ordering::Greater) => false,
+        (Reading::Import, Ordering::Greater) => stamped_before,
+        (Reading::Reconciled, Ordering::Greater) => {
+            stamped_before && observed.received_at - received_at < OVERTAKEN_WITHIN
+        }
     }
 }
 
@@ -158,6 +170,17 @@ mod tests {
     }
 
     #[test]
+    fn s1_a_belated_word_counts_only_if_every_clock_calls_it_newer() {
+        let now = held(stay(StayStatus::Confirmed, Some("1")), &seen(10, 100));
+        let takes = |pms, received| {
+            let late = stay(StayStatus::Confirmed, Some("2"));
+            decide_stay(Some(&now), late, &seen(pms, received), Reading::Belated) != Verdict::Stale
+        };
+        let told = [takes(11, 101), takes(10, 101), takes(11, 100), takes(10, 100), takes(9, 101), takes(11, 99)];
+        assert_eq!(told, [true, true, true, false, false, false]);
+    }
+
+    #[test]
     fn s1_a_node_whose_clock_is_ahead_hides_no_change_that_another_reads_later() {
         let ahead = held(stay(StayStatus::Confirmed, None), &seen(10, 105));
         let next = stay(StayStatus::InHouse, None);
@@ -182,7 +205,46 @@ mod tests {
         assert_eq!(facts.status, Known::Is(StayStatus::Confirmed), "a person says that it is so");
     }
 
+    /// What came, in this order: when received, how stamped, whether by an import, and what it said.
+    type Came = Vec<(i64, u32, bool, u32)>;
+
+    /// What is held, and which of what came said it last.
+    fn lived(came: &Came) -> (Held<Stay>, usize) {
+        let mut state: Option<(Held<Stay>, usize)> = None;
+        for (at, (received, pms, import, room)) in came.iter().enumerate() {
+            let (observed, reading) = (seen(*pms, *received), if *import { Reading::Import } else { Reading::Live });
+            let change = stay(StayStatus::Confirmed, Some(&room.to_string()));
+            let before = state.as_ref().map(|(held, _)| held);
+            if let Verdict::Takes { facts, .. } = decide_stay(before, change, &observed, reading) {
+                state = Some((held(facts, &observed), at));
+            }
+        }
+        state.unwrap()
+    }
+
     proptest! {
+        /// Clocks of nodes, stamps and imports in whatever disorder: what was held stays held, whichever of what came is
+        /// gone through again, in whatever order and however often.
+        #[test]
+        fn s1_a_replay_never_puts_an_older_value_over_a_newer_one(
+            came in prop::collection::vec((0_i64..5, 0_u32..5, any::<bool>(), 0_u32..4), 1..8),
+            again in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let (before, last) = lived(&came);
+            let mut state = before.clone();
+            for index in again {
+                let at = index.index(came.len());
+                let (received, pms, _, room) = came[at];
+                let change = stay(StayStatus::Confirmed, Some(&room.to_string()));
+                let reading = Reading::Replay { last: came[at] == came[last] };
+                let observed = seen(pms, received);
+                if let Verdict::Takes { facts, .. } = decide_stay(Some(&state), change, &observed, reading) {
+                    state = held(facts, &observed);
+                }
+            }
+            prop_assert_eq!(state, before);
+        }
+
         /// In whatever order and however often reads arrive, the last one received is what is held.
         #[test]
         fn s1_order_and_repeats_do_not_matter(order in Just((0_u32..6).collect::<Vec<_>>()).prop_shuffle(), again in 0_usize..6) {

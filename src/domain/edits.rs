@@ -16,6 +16,8 @@ pub enum Stance {
     UntilNews,
     /// It stays until the hotel has another value that is later than it.
     Newest,
+    /// The field is people's until they release it.
+    Theirs,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,7 @@ impl Edits {
                 Stance::PutBack => false,
                 Stance::UntilNews => alike(want, &edit.over),
                 Stance::Newest => alike(want, &edit.over) || hotel_at <= edit.at,
+                Stance::Theirs => return false,
             };
             if stands {
                 edit.over = want.clone();

@@ -43,6 +43,28 @@ fact_names! {
     Stays = "stays", StayNights = "stay_nights", Revenue = "revenue", LastStay = "last_stay",
 }
 
+impl Fact {
+    /// Whether it may name a guest or tell of him.
+    pub fn tells_of_guests(self) -> bool {
+        matches!(
+            self,
+            Self::Guest
+                | Self::Group
+                | Self::Block
+                | Self::Comments
+                | Self::FirstName
+                | Self::LastName
+                | Self::MiddleName
+                | Self::BirthDate
+                | Self::Phones
+                | Self::Emails
+                | Self::Vip
+                | Self::Language
+                | Self::Nationality
+        )
+    }
+}
+
 /// The longest text a field of the portal is given (a deal's title holds 255 characters).
 const TEXT_MAX: usize = 255;
 

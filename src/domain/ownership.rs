@@ -29,6 +29,11 @@ impl Default for Ownership {
 /// By these a record is known to be ours: nobody's opinion of them counts.
 const IDENTITY: [&str; 3] = ["UF_CRM_FB24_HOTEL", "UF_CRM_FB24_RESERVATION", "UF_CRM_FB24_PROFILE"];
 
+/// Whether a record is known by this field.
+pub fn is_identity(field: &str) -> bool {
+    IDENTITY.contains(&field) || field.starts_with("origin")
+}
+
 impl Ownership {
     pub fn stance(&self, field: &str, owner: Owner) -> Stance {
         match owner {

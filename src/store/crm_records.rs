@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::bulk::{Via, chunk_of, insert, list};
-use super::{StoreError, Tx, args};
+use super::{Engine, StoreError, Tx, args};
 use crate::crypto::TenantKey;
 use crate::domain::edits::Edits;
 use crate::domain::putback::PutBacks;
@@ -52,6 +52,17 @@ impl RecordRow {
             synced_at: now,
         }
     }
+
+    /// If it was gone, it may be there again: nobody says either before it was looked at once more.
+    pub fn doubt(&mut self) {
+        if self.deleted {
+            self.synced_at = 0;
+        }
+    }
+
+    pub fn is_doubted(&self) -> bool {
+        self.deleted && self.synced_at == 0
+    }
 }
 
 /// Most records are nobody's quarrel: nothing is kept for them.
@@ -75,6 +86,17 @@ fn open_or_empty<T: DeserializeOwned + Default>(
 ) -> Result<T, StoreError> {
     let Some(sealed) = sealed else { return Ok(T::default()) };
     serde_json::from_slice(&key.open(what, &sealed)?).map_err(|_| StoreError::Corrupt(what))
+}
+
+/// Until the transaction ends nobody else, of whatever node, takes what is known of the portal's records to change it: what
+/// was read is still so when it is written back. Asked for before anything else in a transaction, it waits for nobody who
+/// waits for it.
+pub async fn hold(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+    // SQLite has one writer anyway.
+    if tx.engine() == Engine::Postgres {
+        tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('crm_record', $1))", args![portal.0]).await?;
+    }
+    Ok(())
 }
 
 pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, records: &[RecordRow]) -> Result<(), StoreError> {

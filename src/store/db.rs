@@ -5,7 +5,7 @@ use std::time::Duration;
 use fb24_migrations::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 
@@ -244,6 +244,10 @@ impl Db {
 }
 
 impl Tx {
+    pub fn engine(&self) -> Engine {
+        if self.0.get_database_backend() == DbBackend::Sqlite { Engine::Sqlite } else { Engine::Postgres }
+    }
+
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.0.commit().await?)
     }

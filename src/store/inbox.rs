@@ -16,6 +16,8 @@ pub enum InboxKind {
     Confirmed,
     /// What a person says of a stay's deal.
     Binding,
+    /// What a person says of a field of a stay's deal.
+    Pin,
 }
 
 impl InboxKind {
@@ -26,11 +28,12 @@ impl InboxKind {
             Self::Event => "event",
             Self::Confirmed => "confirmed",
             Self::Binding => "binding",
+            Self::Pin => "pin",
         }
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        [Self::Stay, Self::Profile, Self::Event, Self::Confirmed, Self::Binding]
+        [Self::Stay, Self::Profile, Self::Event, Self::Confirmed, Self::Binding, Self::Pin]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("inbox.kind"))
@@ -182,6 +185,72 @@ pub async fn of_hotel(
         .collect()
 }
 
+/// Which of a hotel's kept input: of one record or of all, received within `since..before`.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptOf<'a> {
+    pub hotel: HotelId,
+    pub subject: Option<&'a str>,
+    pub since: i64,
+    pub before: i64,
+}
+
+fn kept_of(portal: PortalId, of: &KeptOf<'_>) -> (String, Vec<sea_orm::Value>) {
+    let mut values = args![portal.0, of.hotel.0, of.since, of.before];
+    // What could not be decided is over once something that came later was.
+    let mut sql = "FROM inbox WHERE portal_id = $1 AND hotel_id = $2 AND kind IN ('stay', 'profile')
+         AND received_at >= $3 AND received_at < $4 AND (state = 1 OR state = 2 AND NOT EXISTS (SELECT 1 FROM inbox later
+           WHERE later.portal_id = inbox.portal_id AND later.subject = inbox.subject AND later.state = 1
+             AND later.id > inbox.id))"
+        .to_owned();
+    if let Some(subject) = of.subject {
+        values.push(subject.into());
+        sql.push_str(" AND subject = $5");
+    }
+    (sql, values)
+}
+
+/// How much of it there is, and its last row.
+pub async fn count_kept(db: &Db, portal: PortalId, of: &KeptOf<'_>) -> Result<(i64, i64), StoreError> {
+    let (of, values) = kept_of(portal, of);
+    let rows = db.rows(&format!("SELECT COUNT(*) AS n, COALESCE(MAX(id), 0) AS last {of}"), values).await?;
+    rows.first().map_or(Ok((0, 0)), |row| Ok((row.get("n")?, row.get("last")?)))
+}
+
+/// The next of it after row `after` up to row `upto`, each with whether it could be decided when it came.
+pub async fn kept(
+    db: &Db,
+    portal: PortalId,
+    of: &KeptOf<'_>,
+    (after, upto): (i64, i64),
+    limit: i64,
+) -> Result<Vec<(InboxRow, bool)>, StoreError> {
+    let (of, mut values) = kept_of(portal, of);
+    let next = values.len() + 1;
+    values.extend(args![after, upto, limit]);
+    let sql = format!(
+        "SELECT id, hotel_id, kind, subject, priority, payload_sealed, hash, attempts, received_at, state {of}
+           AND id > ${next} AND id <= ${} ORDER BY id LIMIT ${}",
+        next + 1,
+        next + 2
+    );
+    db.rows(&sql, values).await?.iter().map(|row| Ok((read(row)?, row.get::<i32>("state")? == 1))).collect()
+}
+
+/// Rows that could not be decided when they came have been now.
+pub async fn set_decided(tx: &Tx, portal: PortalId, ids: &[i64]) -> Result<(), StoreError> {
+    set_state(tx, portal, ids, 1).await
+}
+
+async fn set_state(tx: &Tx, portal: PortalId, ids: &[i64], state: i32) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut args = args![portal.0, state];
+        args.extend(chunk.iter().map(|id| sea_orm::Value::from(*id)));
+        let sql = format!("UPDATE inbox SET state = $2 WHERE portal_id = $1 AND id IN ({})", list(2, chunk.len()));
+        tx.execute(&sql, args).await?;
+    }
+    Ok(())
+}
+
 /// Less is known of what waits.
 pub async fn rewrite(tx: &Tx, portal: PortalId, id: i64, payload: Vec<u8>, hash: &str) -> Result<(), StoreError> {
     let sql = "UPDATE inbox SET payload_sealed = $3, hash = $4 WHERE portal_id = $1 AND id = $2";
@@ -201,13 +270,7 @@ pub async fn forget(tx: &Tx, portal: PortalId, ids: &[i64]) -> Result<(), StoreE
 
 /// Keeps rows apart that cannot be decided; a retry or a newer row of the subject goes on.
 pub async fn set_failed(tx: &Tx, portal: PortalId, ids: &[i64]) -> Result<(), StoreError> {
-    for chunk in ids.chunks(chunk_of(1)) {
-        let mut args = args![portal.0];
-        args.extend(chunk.iter().map(|id| sea_orm::Value::from(*id)));
-        let sql = format!("UPDATE inbox SET state = 2 WHERE portal_id = $1 AND id IN ({})", list(1, chunk.len()));
-        tx.execute(&sql, args).await?;
-    }
-    Ok(())
+    set_state(tx, portal, ids, 2).await
 }
 
 /// One row's failed attempt: it waits until `not_before`.

@@ -13,6 +13,8 @@ pub enum JobKind {
     /// Counts what an import would bring.
     Estimate,
     Reconciliation,
+    /// Decides kept input once more.
+    Replay,
 }
 
 /// Jobs of a family: one of them at a time is under way at a hotel.
@@ -20,6 +22,7 @@ pub type Family = &'static [JobKind];
 
 pub const IMPORTS: Family = &[JobKind::Import, JobKind::Estimate];
 pub const RECONCILIATIONS: Family = &[JobKind::Reconciliation];
+pub const REPLAYS: Family = &[JobKind::Replay];
 
 fn words(family: Family) -> String {
     family.iter().map(|kind| format!("'{}'", kind.word())).collect::<Vec<_>>().join(", ")
@@ -27,7 +30,7 @@ fn words(family: Family) -> String {
 
 impl JobKind {
     fn family(self) -> Family {
-        if RECONCILIATIONS.contains(&self) { RECONCILIATIONS } else { IMPORTS }
+        [RECONCILIATIONS, REPLAYS].into_iter().find(|family| family.contains(&self)).unwrap_or(IMPORTS)
     }
 
     fn word(self) -> &'static str {
@@ -35,11 +38,12 @@ impl JobKind {
             Self::Import => "import",
             Self::Estimate => "estimate",
             Self::Reconciliation => "reconciliation",
+            Self::Replay => "replay",
         }
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        [Self::Import, Self::Estimate, Self::Reconciliation]
+        [Self::Import, Self::Estimate, Self::Reconciliation, Self::Replay]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("job.kind"))

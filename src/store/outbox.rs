@@ -301,14 +301,14 @@ pub async fn park(tx: &Tx, portal: PortalId, rows: &[(i64, i64)], state: i32) ->
     Ok(())
 }
 
-/// A rejected, failed or waiting row of the subject is tried at once.
-pub async fn retry(tx: &Tx, portal: PortalId, subject: &str) -> Result<u64, StoreError> {
-    tx.execute(
-        "UPDATE outbox SET state = 0, attempts = 0, not_before = 0, seq = seq + 1, priority = 0
-         WHERE portal_id = $1 AND subject = $2 AND state IN (0, 2, 3)",
-        args![portal.0, subject],
-    )
-    .await
+/// A rejected, failed or waiting row of the subject is due again; before all others, if a person waits for just this one.
+pub async fn retry(tx: &Tx, portal: PortalId, subject: &str, waited_for: bool) -> Result<u64, StoreError> {
+    let priority = if waited_for { "0" } else { "priority" };
+    let sql = format!(
+        "UPDATE outbox SET state = 0, attempts = 0, not_before = 0, seq = seq + 1, priority = {priority}
+         WHERE portal_id = $1 AND subject = $2 AND state IN (0, 2, 3)"
+    );
+    tx.execute(&sql, args![portal.0, subject]).await
 }
 
 /// When the next row becomes due or the next hold ends.

@@ -76,13 +76,14 @@ pub async fn raise(
     Ok(())
 }
 
-/// The subjects' records are confirmed: what stood in their way is over.
+/// The subjects' records are confirmed: what the portal had against them (causes that begin with `crm.`) is over.
 pub async fn settle(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
     for chunk in subjects.chunks(chunk_of(1)) {
         let mut values = args![portal.0];
         values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
         let sql = format!(
-            "DELETE FROM problem WHERE portal_id = $1 AND kind IN ('rejected', 'failed') AND subject IN ({})",
+            "DELETE FROM problem WHERE portal_id = $1 AND kind IN ('rejected', 'failed') AND cause LIKE 'crm.%'
+               AND subject IN ({})",
             list(1, chunk.len())
         );
         tx.execute(&sql, values).await?;
@@ -164,9 +165,10 @@ pub async fn states(
     Ok(found)
 }
 
-const COLUMNS: &str = "id, hotel_id, subject, cause, kind, detail_sealed, count, state, note, first_at, last_at";
+pub(super) const COLUMNS: &str =
+    "id, hotel_id, subject, cause, kind, detail_sealed, count, state, note, first_at, last_at";
 
-fn read(key: &TenantKey, row: &Row) -> Result<ProblemRow, StoreError> {
+pub(super) fn read(key: &TenantKey, row: &Row) -> Result<ProblemRow, StoreError> {
     let detail = key.open(DETAIL, &row.get::<Vec<u8>>("detail_sealed")?)?;
     let hotel: i64 = row.get("hotel_id")?;
     Ok(ProblemRow {
@@ -188,6 +190,7 @@ fn read(key: &TenantKey, row: &Row) -> Result<ProblemRow, StoreError> {
 #[derive(Debug, Clone, Default)]
 pub struct ListOf {
     pub state: Option<String>,
+    pub kind: Option<String>,
     pub cause: Option<String>,
     pub hotel: Option<HotelId>,
     pub before: Option<(i64, i64)>,
@@ -208,6 +211,9 @@ pub async fn page(
     };
     if let Some(state) = &of.state {
         and(" AND state = ?", state.as_str().into(), &mut sql);
+    }
+    if let Some(kind) = &of.kind {
+        and(" AND kind = ?", kind.as_str().into(), &mut sql);
     }
     if let Some(cause) = &of.cause {
         and(" AND cause = ?", cause.as_str().into(), &mut sql);

@@ -19,6 +19,9 @@ pub struct Written {
     /// Of the hotel's mapping.
     pub version: i64,
     pub at: i64,
+    /// What stood there before, as far as that was known.
+    #[serde(default)]
+    pub before: Option<CrmValue>,
 }
 
 /// By field.
@@ -60,6 +63,8 @@ pub async fn forget(
     let mut left = Vec::new();
     for (subject, mut trace) in load(tx, portal, key, subjects).await? {
         trace.retain(|field, _| !fields.contains(field));
+        // What stood there may have been anybody's words.
+        trace.values_mut().for_each(|written| written.before = None);
         tx.execute("DELETE FROM provenance WHERE portal_id = $1 AND subject = $2", args![portal.0, subject.as_str()])
             .await?;
         left.push((subject, trace));

@@ -31,6 +31,8 @@ pub const PURGED: &[&str] = &[
     "alert",
     "alert_settings",
     "notice",
+    "pin",
+    "remedy",
     "merge_hint",
     "provenance",
     "mapping",

@@ -55,6 +55,11 @@ pub async fn bring_forward(db: &Db, now: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Portals where all problems of a cause are to be seen to.
+pub async fn to_remedy(db: &Db) -> Result<Vec<PortalId>, StoreError> {
+    portals(db, "SELECT DISTINCT portal_id FROM remedy", args![]).await
+}
+
 /// Waiting rows and the oldest one's time, over all portals: `(inbox, outbox)`.
 pub async fn backlog(db: &Db) -> Result<((i64, Option<i64>), (i64, Option<i64>)), StoreError> {
     let one = |sql: &'static str| async move {

@@ -11,7 +11,7 @@ use super::plan::Planned;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
 use crate::bitrix::{Answer, Class, Error, ErrorKind};
-use crate::domain::change_set::field_of;
+use crate::domain::change_set::{alike, field_of};
 use crate::domain::{CrmEntity, CrmValue, Fields};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Setback};
@@ -37,15 +37,30 @@ pub(super) struct Written {
     /// Of the mapping that said what to write.
     #[serde(default)]
     pub version: i64,
+    /// The fields that were written, each with what stood there, as far as that was known.
+    #[serde(default)]
+    pub put: BTreeMap<String, Option<CrmValue>>,
 }
 
 impl Written {
     /// What a create that turned out to be carried out put where.
     pub fn trace(&self, at: i64) -> Trace {
         let put = |(name, value): (&String, &CrmValue)| {
-            (name.clone(), provenance::Written { value: value.clone(), version: self.version, at })
+            (name.clone(), provenance::Written { value: value.clone(), version: self.version, at, before: None })
         };
         self.after.iter().filter(|(name, _)| field_of(name) == name.as_str()).map(put).collect()
+    }
+}
+
+impl Written {
+    /// What an update whose answer was lost put where, as far as the record holds it now.
+    pub fn came_true(&self, now: &Fields, at: i64) -> Trace {
+        let put = |(name, before): (&String, &Option<CrmValue>)| {
+            let value = self.after.get(name).filter(|value| now.get(name).is_some_and(|now| alike(now, value)))?;
+            let (value, before) = (value.clone(), before.clone());
+            Some((name.clone(), provenance::Written { value, version: self.version, at, before }))
+        };
+        self.put.iter().filter_map(put).collect()
     }
 }
 
@@ -89,7 +104,9 @@ fn outcome(error: Error) -> Outcome {
 
 impl Delivery {
     pub(super) fn seal_write(&self, write: &Planned) -> Result<Vec<u8>, StoreError> {
-        let written = Written { mark: write.mark.clone(), after: write.after.clone(), version: write.version };
+        let (mark, after, version) = (write.mark.clone(), write.after.clone(), write.version);
+        let put = write.names().map(|name| (name.clone(), write.before.get(name).cloned())).collect();
+        let written = Written { mark, after, version, put };
         let plain = serde_json::to_vec(&written).map_err(|_| StoreError::Corrupt(WRITE))?;
         Ok(self.key.seal(WRITE, &plain)?)
     }
@@ -161,7 +178,6 @@ impl Delivery {
 
     /// Writes down what became of a request's writes; answers how many were confirmed.
     pub(super) async fn record(&self, writes: &[Planned], outcomes: Vec<Outcome>) -> Result<usize, SyncError> {
-        let _recording = self.recording.lock().await;
         let now = self.now();
         let (mut done, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
@@ -205,7 +221,7 @@ impl Delivery {
                 },
             }
         }
-        let tx = self.db().begin().await?;
+        let (_recording, tx) = self.recording().await?;
         let (notes, records): (Vec<_>, Vec<_>) = done.iter().copied().partition(|(write, _)| write.note.is_some());
         let notes: Vec<(i64, i64, i64)> = notes.iter().map(|(write, deal)| (*deal, write.row, write.seq)).collect();
         let (removed, written): (Vec<_>, Vec<_>) = records.into_iter().partition(|(write, _)| write.deletes);

@@ -26,7 +26,7 @@ use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, NewIntent};
 use crate::store::problems::{self, NewProblem};
 use crate::store::stays::StayRow;
-use crate::store::{Db, StoreError, Tx};
+use crate::store::{Db, StoreError, Tx, pins};
 
 /// A deal that was to be attached cannot be.
 pub(super) const REFUSED: &str = "attach.refused";
@@ -179,6 +179,7 @@ impl Chunk<'_> {
                 }
                 Binding::New => links::end(tx, self.portal, &subjects).await?,
             }
+            pins::end(tx, self.portal, &subjects).await?;
             for cause in [DELETED, REFUSED] {
                 problems::over(tx, self.portal, &row.subject, cause).await?;
             }

@@ -10,6 +10,7 @@ use super::attach::Binding;
 use super::decide::{Days, RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
 use super::erase::allowed;
 use super::events::{CrmEvent, PAYLOAD};
+use super::pins::PinWish;
 use super::touched::{Touched, intent, touch};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
@@ -27,17 +28,28 @@ use crate::store::{StoreError, Tx, erasures, inbox, links, outbox, problems, pro
 
 /// A status that no hotel's day knows from where the stay is.
 pub(super) const STATUS_REFUSED: &str = "status.refused";
+/// What came in made its transaction fail, again and again.
+pub(super) const FAILED: &str = "inbox.failed";
+/// What came in cannot be opened, or is not of this release.
+const UNREADABLE: &str = "inbox.unreadable";
 
 pub(super) struct Chunk<'a> {
     pub(super) portal: PortalId,
     pub(super) key: &'a TenantKey,
     pub(super) now: i64,
     days: &'a Days,
+    /// It is a replay.
+    again: bool,
     changes: Vec<(InboxRow, Change)>,
     pub(super) events: Vec<(InboxRow, CrmEvent)>,
     bindings: Vec<(InboxRow, Binding)>,
+    pins: Vec<(InboxRow, PinWish)>,
     failed: Vec<i64>,
+    /// Rows of a replay that could not be decided when they came.
+    recovered: Vec<i64>,
     problems: Vec<NewProblem>,
+    /// Subjects of which the hotel's word could be read and decided.
+    worked_in: Vec<String>,
     /// Stays whose status is in order.
     settled: Vec<String>,
     stays: BTreeMap<(HotelId, StayNumber), StayRow>,
@@ -56,11 +68,15 @@ impl<'a> Chunk<'a> {
             key,
             now,
             days,
+            again: false,
             changes: Vec::new(),
             events: Vec::new(),
             bindings: Vec::new(),
+            pins: Vec::new(),
             failed: Vec::new(),
+            recovered: Vec::new(),
             problems: Vec::new(),
+            worked_in: Vec::new(),
             settled: Vec::new(),
             stays: BTreeMap::new(),
             steps: Vec::new(),
@@ -69,6 +85,31 @@ impl<'a> Chunk<'a> {
             touched_profiles: BTreeMap::new(),
             left: BTreeMap::new(),
         }
+    }
+
+    /// Of input that came before, to be decided once more behind everything else.
+    pub fn again(portal: PortalId, key: &'a TenantKey, now: i64, days: &'a Days) -> Self {
+        Self { again: true, ..Self::new(portal, key, now, days) }
+    }
+
+    /// Each row with whether it could be decided when it came.
+    pub fn read_again(&mut self, rows: Vec<(InboxRow, bool)>) {
+        self.recovered = rows.iter().filter(|(_, decided)| !decided).map(|(row, _)| row.id).collect();
+        let priority = super::lane(Priority::Reconciliation);
+        self.read(rows.into_iter().map(|(row, _)| InboxRow { priority, received_at: self.now, ..row }).collect());
+        self.recovered.retain(|id| !self.failed.contains(id));
+    }
+
+    /// Records that differ from before.
+    pub fn changed(&self) -> i64 {
+        let changed = |touched: &&Touched| touched.changed;
+        let stays = self.touched_stays.values().filter(changed).count();
+        i64::try_from(stays + self.touched_profiles.values().filter(changed).count()).unwrap_or_default()
+    }
+
+    /// Rows that could not be read.
+    pub fn unread(&self) -> i64 {
+        i64::try_from(self.failed.len()).unwrap_or_default()
     }
 
     pub fn read(&mut self, rows: Vec<InboxRow>) {
@@ -83,6 +124,7 @@ impl<'a> Chunk<'a> {
             let readable = match row.kind {
                 InboxKind::Event => take(&plain, &row, &mut self.events),
                 InboxKind::Binding => take(&plain, &row, &mut self.bindings),
+                InboxKind::Pin => take(&plain, &row, &mut self.pins),
                 InboxKind::Stay | InboxKind::Profile | InboxKind::Confirmed => take(&plain, &row, &mut self.changes),
             };
             if !readable {
@@ -93,10 +135,14 @@ impl<'a> Chunk<'a> {
 
     fn unreadable(&mut self, row: InboxRow) {
         self.failed.push(row.id);
+        // It was told when it came.
+        if self.again {
+            return;
+        }
         self.problems.push(NewProblem {
             hotel: (row.hotel.0 != 0).then_some(row.hotel),
             subject: row.subject,
-            cause: "inbox.unreadable".to_owned(),
+            cause: UNREADABLE.to_owned(),
             kind: "failed",
             params: json!({}),
         });
@@ -118,7 +164,12 @@ impl<'a> Chunk<'a> {
         self.stays = stays::load(tx, self.portal, self.key, &stay_keys).await?.into_iter().collect();
         self.profiles = profiles::load(tx, self.portal, self.key, &profile_keys).await?.into_iter().collect();
         for (row, change) in std::mem::take(&mut self.changes) {
+            if !self.again || self.recovered.contains(&row.id) {
+                self.worked_in.push(row.subject.clone());
+            }
             let reading = match row.kind {
+                _ if self.recovered.contains(&row.id) => Reading::Belated,
+                _ if self.again => Reading::Replay { last: self.is_last(&row, &change) },
                 InboxKind::Confirmed => Reading::Confirmed,
                 _ if row.priority >= super::lane(Priority::Reconciliation) => Reading::Reconciled,
                 _ if row.priority >= super::lane(Priority::Import) => Reading::Import,
@@ -132,6 +183,22 @@ impl<'a> Chunk<'a> {
         Ok(())
     }
 
+    /// Whether it is the very word that is held.
+    fn is_last(&self, row: &InboxRow, change: &Change) -> bool {
+        let (received_at, pms_time) = (change.observed.received_at.timestamp_millis(), change.observed.pms_time);
+        let held = match &change.entity {
+            Entity::Stay(stay) => {
+                let held = self.stays.get(&(row.hotel, stay.number.clone()));
+                held.map(|held| (&held.hash, held.received_at, held.pms_time))
+            }
+            Entity::Profile(profile) => {
+                let held = self.profiles.get(&(row.hotel, profile.number.clone()));
+                held.map(|held| (&held.hash, held.received_at, held.pms_time))
+            }
+        };
+        held == Some((&row.hash, received_at, pms_time))
+    }
+
     fn take_stay(&mut self, row: &InboxRow, stay: Stay, observed: &crate::domain::Observed, reading: Reading) {
         let key = (row.hotel, stay.number.clone());
         let before = self.stays.get(&key);
@@ -141,6 +208,9 @@ impl<'a> Chunk<'a> {
             received_at: Utc.timestamp_millis_opt(row.received_at).single().unwrap_or_default(),
         });
         let Verdict::Takes { facts, refused } = decide_stay(held.as_ref(), stay, observed, reading) else { return };
+        if self.again && before.is_some_and(|before| before.facts == facts) {
+            return;
+        }
         self.problems.retain(|told| told.cause != STATUS_REFUSED || told.subject != row.subject);
         match refused {
             Some(step) => self.problems.push(NewProblem {
@@ -203,6 +273,9 @@ impl<'a> Chunk<'a> {
             received_at: Utc.timestamp_millis_opt(row.received_at).single().unwrap_or_default(),
         });
         let Verdict::Takes { facts, .. } = decide_profile(held.as_ref(), profile, observed, reading) else { return };
+        if self.again && before.is_some_and(|before| before.facts == facts) {
+            return;
+        }
         let changed = before.is_none_or(|before| before.facts != facts);
         let renamed = before.is_none_or(|before| before.facts.display_name() != facts.display_name());
         self.profiles.insert(
@@ -261,10 +334,15 @@ impl<'a> Chunk<'a> {
         intents.extend(self.event_intents(tx).await?);
         let (bound, refused) = self.bind(tx, &self.bindings).await?;
         intents.extend(bound);
+        intents.extend(self.pin(tx, &self.pins).await?);
         self.problems.extend(refused);
         outbox::add(tx, self.portal, intents).await?;
         inbox::set_failed(tx, self.portal, &self.failed).await?;
+        inbox::set_decided(tx, self.portal, &self.recovered).await?;
         problems::over_all(tx, self.portal, &self.settled, STATUS_REFUSED).await?;
+        for cause in [FAILED, UNREADABLE] {
+            problems::over_all(tx, self.portal, &self.worked_in, cause).await?;
+        }
         problems::raise(tx, self.portal, self.key, &self.problems, self.now).await
     }
 

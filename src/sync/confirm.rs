@@ -14,7 +14,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::provenance::{self, Trace};
-use crate::store::{Tx, crm_index, problems, stays};
+use crate::store::{Tx, crm_index, pins, problems, stays};
 
 impl Delivery {
     pub(super) async fn confirm(&self, tx: &Tx, done: &[(&Planned, i64)], now: i64) -> Result<(), SyncError> {
@@ -33,7 +33,7 @@ impl Delivery {
         }
         let (mut settled, mut to_tell, mut traces) = (Vec::new(), Vec::new(), Vec::new());
         let mut finished = Vec::new();
-        let (mut again, mut peace) = (Vec::new(), Vec::new());
+        let (mut again, mut peace, mut pinned) = (Vec::new(), Vec::new(), Vec::new());
         for (write, id) in done {
             if write.target == 0 {
                 new_links.push(LinkRow {
@@ -81,6 +81,8 @@ impl Delivery {
             }
             records.push(row);
             traces.push((write.subject.to_string(), trace(write, now)));
+            let back = write.pins.iter().filter(|field| proven.contains_key(*field));
+            pinned.extend(back.map(|field| (write.subject.to_string(), field.clone())));
             self.stale(write.entity, *id);
             settled.push(write.subject.to_string());
             if proven.len() == write.after.len() {
@@ -99,6 +101,7 @@ impl Delivery {
         found_again(tx, self.portal, &new_links).await?;
         crm_records::save(tx, self.portal, &self.key, &records).await?;
         provenance::note(tx, self.portal, &self.key, traces, now).await?;
+        pins::written(tx, self.portal, &pinned).await?;
         for entity in CrmEntity::ALL {
             let of = indexed.iter().filter(|(of, ..)| *of == entity);
             let ids: Vec<i64> = of.map(|(_, id, _)| *id).collect();
@@ -181,10 +184,9 @@ impl Delivery {
 
 /// What a confirmed write put where.
 fn trace(write: &Planned, at: i64) -> Trace {
-    let names = write.fields.keys().chain(write.comms.iter().map(|(name, _)| name));
     let put = |name: &String| {
-        let value = write.after.get(name)?.clone();
-        Some((name.clone(), provenance::Written { value, version: write.version, at }))
+        let (value, before) = (write.after.get(name)?.clone(), write.before.get(name).cloned());
+        Some((name.clone(), provenance::Written { value, version: write.version, at, before }))
     };
-    names.filter_map(put).collect()
+    write.names().filter_map(put).collect()
 }

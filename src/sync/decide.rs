@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::chunk::Chunk;
+use super::chunk::{self, Chunk};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::lease::HeldLease;
@@ -153,7 +153,7 @@ impl Engine {
         let problem = NewProblem {
             hotel: (row.hotel.0 != 0).then_some(row.hotel),
             subject: row.subject,
-            cause: "inbox.failed".to_owned(),
+            cause: chunk::FAILED.to_owned(),
             kind: "failed",
             params: json!({"error": error.to_string()}),
         };

@@ -24,7 +24,7 @@ use crate::store::inbox::{self, Kept};
 use crate::store::links::{self, LinkRow};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::profiles::{self, ProfileRow};
-use crate::store::{StoreError, Tx, Via, crm_records, hotels, mappings, problems, provenance, purge, stays};
+use crate::store::{StoreError, Tx, Via, crm_records, hotels, mappings, pins, problems, provenance, purge, stays};
 
 /// How often it is looked whether the portal has confirmed.
 const LOOK_MS: i64 = 10_000;
@@ -105,6 +105,7 @@ impl Engine {
         let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
         self.step("erase.read")?;
         let tx = deps.db.begin().await?;
+        crm_records::hold(&tx, portal).await?;
         if !lease.holds(&tx).await? {
             return Err(SyncError::Elsewhere(format!("decide:{portal}")));
         }
@@ -141,6 +142,7 @@ impl Engine {
         let mut texts = forget_births(&tx, portal, key, &mapping, deals.values()).await?;
         texts.insert("title".to_owned());
         provenance::forget(&tx, portal, key, &subjects, &texts, now).await?;
+        pins::end(&tx, portal, &subjects).await?;
         // Whatever is on its way for them is looked at anew after it.
         let intent = |subject: &String, rank| NewIntent {
             subject: subject.clone(),
@@ -185,6 +187,7 @@ impl Engine {
         let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
         let code = hotels::by_id(&deps.db, portal, hotel).await?.map(|hotel| hotel.code.to_string());
         let tx = deps.db.begin().await?;
+        crm_records::hold(&tx, portal).await?;
         if !lease.holds(&tx).await? {
             return Err(SyncError::Elsewhere(format!("decide:{portal}")));
         }

@@ -112,6 +112,7 @@ impl Engine {
             trace.into_iter().map(move |(field, written)| {
                 json!({
                     "of": of, "number": number, "field": field, "value": written.value.wire(),
+                    "before": written.before.as_ref().map(|before| before.wire()),
                     "version": written.version, "at": moment(written.at),
                 })
             })

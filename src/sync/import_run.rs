@@ -106,6 +106,8 @@ impl Engine {
                 JobKind::Estimate => self.finish_estimate(portal, job).await.map(|()| true),
                 // Boxed, here and below: the step of an import need not have room for it.
                 JobKind::Reconciliation => Box::pin(self.compare_portal(portal, job, cursor)).await.map(|()| true),
+                // Reads no hotel.
+                JobKind::Replay => Ok(false),
             };
         }
         let turn = self.turn(format!("hotel:{}", job.hotel));
@@ -143,6 +145,7 @@ impl Engine {
         let source = source.as_ref();
         match job.kind {
             JobKind::Import => {}
+            JobKind::Replay => return Ok(()),
             JobKind::Estimate => return self.count(portal, job, cursor, source, lease, windows).await,
             JobKind::Reconciliation => {
                 return Box::pin(self.compare_hotel(portal, job, cursor, &row, &key, source, lease, windows)).await;

@@ -14,7 +14,7 @@ use crate::bitrix::multifield::{Stored, Way};
 use crate::bitrix::{MomentForm, PortalClient, Priority};
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, PortalId};
-use crate::store::outbox;
+use crate::store::{StoreError, Tx, crm_records, outbox};
 
 /// How long a read of a record counts as its present state before a stage is moved or a phone changed.
 const FRESH_MS: i64 = 10_000;
@@ -27,7 +27,7 @@ pub(super) struct Delivery {
     pub ground: Ground,
     pub lease: Arc<HeldLease>,
     /// Results are recorded one after another, so that a deal and its guest never miss each other's news.
-    pub recording: tokio::sync::Mutex<()>,
+    recording: tokio::sync::Mutex<()>,
     lanes: Mutex<Lanes>,
 }
 
@@ -192,6 +192,14 @@ impl Delivery {
         self.lanes().open =
             open.into_iter().filter_map(|(entity, id)| Some((CrmEntity::from_type_id(entity)?, id))).collect();
         Ok(())
+    }
+
+    /// A transaction that records what the portal said, or what was decided of its records.
+    pub async fn recording(&self) -> Result<(tokio::sync::MutexGuard<'_, ()>, Tx), StoreError> {
+        let turn = self.recording.lock().await;
+        let tx = self.db().begin().await?;
+        crm_records::hold(&tx, self.portal).await?;
+        Ok((turn, tx))
     }
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {

@@ -64,6 +64,7 @@ pub(super) fn merge(
             }
             row.edited = true;
             match (quarrel, stance(name)) {
+                (_, Stance::Theirs) => {}
                 (Some(ours), Stance::UntilNews | Stance::Newest) => {
                     row.edits.edited(name, ours, value, edited_at);
                 }

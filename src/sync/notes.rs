@@ -127,7 +127,7 @@ impl Delivery {
                 }
             }
         }
-        let tx = self.db().begin().await?;
+        let (_recording, tx) = self.recording().await?;
         self.told(&tx, &told).await?;
         outbox::wait_again(&tx, self.portal, self.lease.fence(), &again, 0).await?;
         tx.commit().await.map_err(SyncError::from)?;

@@ -18,6 +18,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow};
 use crate::store::merge_hints::{self, NewHint};
 use crate::store::outbox::{self, OutboxRow};
+use crate::store::pins;
 use crate::store::problems::{self, NewProblem};
 
 /// One write of one subject.
@@ -41,6 +42,8 @@ pub(super) struct Planned {
     /// The phones and e-mails as they were read for these steps, with their ids: by the time a permit comes they would
     /// count as old, and a step without an id removes nothing.
     pub stored: Vec<Stored>,
+    /// What stood where this is written, as far as that was known.
+    pub before: Fields,
     /// What the record holds once this is confirmed.
     pub after: Fields,
     /// `originId` of a new record.
@@ -49,6 +52,15 @@ pub(super) struct Planned {
     pub named: Vec<(String, Option<i64>)>,
     /// Of the mapping that said what to write.
     pub version: i64,
+    /// Fields that get back what stood there before our write.
+    pub pins: Vec<String>,
+}
+
+impl Planned {
+    /// The fields that are written.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.fields.keys().chain(self.comms.iter().map(|(name, _)| name))
+    }
 }
 
 /// What came of looking at due rows.
@@ -79,6 +91,8 @@ pub(super) struct Plan {
     pub(super) marks: HashMap<HotelId, Sample>,
     /// Those that are not: nobody stands behind them.
     pub(super) strange: Vec<(CrmEntity, i64)>,
+    /// Fields that hold again what stood there before our write: subject and name.
+    pub(super) pinned: Vec<(String, String)>,
     /// Deals whose timelines have something to be told.
     pub(super) to_tell: Vec<i64>,
     pub(super) hints: Vec<NewHint>,
@@ -235,10 +249,10 @@ impl Delivery {
             && plan.unlinked.is_empty()
             && plan.hints.is_empty()
             && plan.to_tell.is_empty()
+            && plan.pinned.is_empty()
             && plan.known.is_empty();
         if !nothing {
-            let _recording = self.recording.lock().await;
-            let tx = self.db().begin().await?;
+            let (_recording, tx) = self.recording().await?;
             let mut stored = HashMap::new();
             for entity in CrmEntity::ALL {
                 let of_entity = plan.known.iter().filter(|judged| judged.was.entity == entity);
@@ -256,6 +270,8 @@ impl Delivery {
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
             links::end(&tx, self.portal, &plan.unlinked).await?;
             recreated(&tx, self.portal, &plan.recreated, self.now()).await?;
+            pins::end(&tx, self.portal, &plan.recreated).await?;
+            pins::written(&tx, self.portal, &plan.pinned).await?;
             links::add(&tx, self.portal, &plan.links, self.now()).await?;
             found_again(&tx, self.portal, &plan.links).await?;
             self.tell_deals(&tx, &plan.links, self.now()).await?;

@@ -21,6 +21,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::erasures;
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox;
+use crate::store::pins::{self, Pins};
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::stays::{self, Role, StayRow};
 
@@ -38,6 +39,8 @@ struct Around {
     /// Named people who are erased: a deal names them no more.
     erased: HashSet<String>,
     outbox: HashMap<String, (i32, i32, i64)>,
+    /// Fields of their deals that people took to themselves.
+    pins: HashMap<String, Pins>,
 }
 
 /// Whether a deal can be written now.
@@ -70,7 +73,8 @@ impl Delivery {
         let linked = links::of_subjects(self.db(), self.portal, &subjects).await?;
         let ids: Vec<i64> = linked.values().map(|link| link.crm_id).collect();
         let records = crm_records::load(self.db(), self.portal, &self.key, CrmEntity::Deal, &ids).await?;
-        let around = self.around(rows.values()).await?;
+        let mut around = self.around(rows.values()).await?;
+        around.pins = pins::load(self.db(), self.portal, &self.key, &subjects).await?;
         let gone: HashSet<i64> = records.values().filter(|record| record.deleted).map(|record| record.crm_id).collect();
         let stands = |link: &LinkRow| !gone.contains(&link.crm_id);
         let standing: HashSet<&String> =
@@ -101,6 +105,7 @@ impl Delivery {
                 }
                 Some(link) => match records.get(&link.crm_id) {
                     None => plan.read(CrmEntity::Deal, link.crm_id, &due),
+                    Some(record) if record.is_doubted() => plan.read(CrmEntity::Deal, link.crm_id, &due),
                     Some(record) if record.deleted => lost.push((due, link.clone(), record.synced_at)),
                     Some(record) if self.is_refused(plan, &due, link, record, &mark) => {}
                     Some(record) => self.plan_known_deal(plan, &due, link, row, record, &around),
@@ -193,7 +198,7 @@ impl Delivery {
             subjects.into_iter().filter(|subject| known.contains(subject) && !links.contains_key(subject)).collect();
         let outbox = outbox::states(self.db(), self.portal, &open).await?;
         let profiles = profiles::load(self.db(), self.portal, &self.key, &mains).await?;
-        Ok(Around { profiles, known, links, gone, erased, outbox })
+        Ok(Around { profiles, known, links, gone, erased, outbox, pins: HashMap::new() })
     }
 
     fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
@@ -307,9 +312,18 @@ impl Delivery {
             let birth = deal_birth(mapping, &hotel.code, &row.facts, &name, &place, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
+        let pinned = around.pins.get(&due.row.subject);
+        desired.retain(|field, _| !pinned.is_some_and(|pins| pins.contains_key(field)));
         let made_at = made_at(hotel, row.pms_time, row.received_at);
-        let (mut judged, left) = self.left_to_write(&[row.hotel], record, &desired, made_at);
+        let (mut judged, mut left) = self.left_to_write(&[row.hotel], record, &desired, made_at);
+        let back: Vec<String> =
+            pinned.into_iter().flatten().filter(|(_, pin)| !pin.written).map(|(field, _)| field.clone()).collect();
+        left.extend(
+            pinned.into_iter().flatten().filter(|(_, pin)| !pin.written).map(|(f, pin)| (f.clone(), pin.value.clone())),
+        );
         let set = change_set(&left, &record.fields);
+        let stands = back.iter().filter(|field| !set.write.contains_key(*field));
+        plan.pinned.extend(stands.map(|field| (due.row.subject.clone(), field.clone())));
         self.owe(record, &mut judged, &set);
         if set.is_empty() {
             plan.nothing(due, record, judged, &desired, set.after, self.now());
@@ -323,7 +337,15 @@ impl Delivery {
         }
         plan.decided(due, record, judged);
         let mut write = planned(due, CrmEntity::Deal, record.crm_id, set.write, Vec::new(), set.after, String::new());
-        (write.named, write.version) = (named, active.version);
+        (write.named, write.version, write.pins) = (named, active.version, back);
+        // What told of a guest is not kept once it is gone: his erasure looks where he is named now.
+        let stood = |field: &String| Some((field.clone(), record.fields.get(field)?.clone()));
+        write.before = write
+            .fields
+            .keys()
+            .filter(|field| !mapping.tells_of_guests(CrmEntity::Deal, field))
+            .filter_map(stood)
+            .collect();
         plan.writes.push(write);
     }
 

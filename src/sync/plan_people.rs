@@ -91,7 +91,7 @@ impl Delivery {
             let totals = self.totals(&guests).await?;
             let mut taken: HashSet<i64> = HashSet::new();
             for (due, link) in due.iter().filter(|(_, link)| link.entity == entity) {
-                let Some(record) = records.get(&link.crm_id) else {
+                let Some(record) = records.get(&link.crm_id).filter(|record| !record.is_doubted()) else {
                     plan.read(entity, link.crm_id, due);
                     continue;
                 };
@@ -309,9 +309,11 @@ pub(super) fn planned(
         fields,
         comms,
         stored: Vec::new(),
+        before: Fields::new(),
         after,
         mark,
         named: Vec::new(),
         version: 0,
+        pins: Vec::new(),
     }
 }

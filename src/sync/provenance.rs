@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
 use super::error::SyncError;
+use super::pins::former;
 use crate::crypto::TenantKey;
 use crate::domain::change_set::alike;
 use crate::domain::{CrmEntity, CrmValue, HotelId, PortalId};
 use crate::store::crm_records::RecordRow;
-use crate::store::{mappings, provenance};
+use crate::store::{mappings, pins, provenance};
 
 /// One field of a stay's deal.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,10 @@ pub struct FieldOrigin {
     pub changed_by: Option<i64>,
     /// … and what stands there now.
     pub stands: Option<CrmValue>,
+    /// What stood there before can be written back.
+    pub undoable: bool,
+    /// A person took it back: the field is people's until it is released.
+    pub pinned: bool,
 }
 
 impl Engine {
@@ -40,6 +45,7 @@ impl Engine {
         let Some(trace) = provenance::load(db, portal, key, &subjects).await?.remove(subject) else {
             return Ok(Vec::new());
         };
+        let pinned = pins::load(db, portal, key, &subjects).await?.remove(subject).unwrap_or_default();
         let versions: BTreeSet<i64> = trace.values().map(|written| written.version).collect();
         let mut documents = BTreeMap::new();
         for version in versions {
@@ -52,7 +58,10 @@ impl Engine {
         let origin = |(field, written): (String, provenance::Written)| {
             let stands = record.and_then(|record| record.fields.get(&field));
             let foreign = stands.is_some_and(|stands| !alike(stands, &written.value));
+            let pinned = pinned.contains_key(&field);
             FieldOrigin {
+                undoable: !pinned && !foreign && former(&field, &written).is_some(),
+                pinned,
                 fact: fact(written.version, &field),
                 changed_by: record.filter(|_| foreign).map(|record| record.updated_by),
                 stands: stands.filter(|_| foreign).cloned(),

@@ -249,8 +249,7 @@ impl Delivery {
         asked_at: i64,
         mut found: Found,
     ) -> Result<bool, SyncError> {
-        let _recording = self.recording.lock().await;
-        let tx = self.db().begin().await?;
+        let (_recording, tx) = self.recording().await?;
         let Applied { differs, deleted } = self.apply_in(&tx, entity, seen, &gone, asked_at).await?;
         for (cause, records) in [(DIFFERS_IN_CRM, differs), (DELETED_IN_CRM, deleted)] {
             for (id, subjects) in records {

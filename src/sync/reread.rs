@@ -11,9 +11,11 @@ use super::lanes::Delivery;
 use super::lost::DELETED;
 use super::merged::{Merged, merge};
 use super::owned::hotels_of;
+use super::pins;
 use crate::bitrix::crm::{item_find, items_of};
 use crate::bitrix::{Answer, COMMANDS, Call, Error, PAGE, Priority, multifield};
 use crate::domain::crm::{Kind, kind_of, read_id, read_item};
+use crate::domain::edits::Stance;
 use crate::domain::{CrmEntity, CrmValue, Fields, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Intent, NewIntent};
@@ -184,8 +186,7 @@ impl Delivery {
         if seen.is_empty() && gone.is_empty() {
             return Ok(0);
         }
-        let _recording = self.recording.lock().await;
-        let tx = self.db().begin().await?;
+        let (_recording, tx) = self.recording().await?;
         let applied = self.apply_in(&tx, entity, seen, gone, asked_at).await?;
         tx.commit().await?;
         Ok(applied.differs.len())
@@ -221,6 +222,7 @@ impl Delivery {
             linked.entry(link.crm_id).or_default().push(link.subject);
         }
         let held = crm_records::load(tx, self.portal, &self.key, entity, &ids).await?;
+        let pinned = self.pinned(tx, entity, linked.values().flatten()).await?;
         let mut sent: HashMap<i64, Fields> = HashMap::new();
         for (id, sealed) in outbox::open_writes(tx, self.portal, entity.type_id(), &ids).await? {
             sent.entry(id).or_default().extend(self.open_write(&sealed)?.after);
@@ -238,7 +240,8 @@ impl Delivery {
             // undo that.
             let written_since = held.get(&record.id).is_some_and(|row| row.synced_at > asked_at);
             let hotels = hotels_of(subjects);
-            let stance = |field: &str| self.ground.stance(&hotels, entity, field);
+            let theirs = |field: &str| pins::any(&pinned, subjects, field).then_some(Stance::Theirs);
+            let stance = |field: &str| theirs(field).unwrap_or_else(|| self.ground.stance(&hotels, entity, field));
             let merged = merge(held.get(&record.id), sent.get(&record.id), record, stance, now);
             if written_since || self.lanes().flight.records.contains(&(entity, record.id)) {
                 if merged.differs {
@@ -311,7 +314,7 @@ impl Delivery {
                 continue;
             }
             let row = held.get(id).cloned().unwrap_or_else(|| RecordRow::new(entity, *id, Fields::new(), now));
-            if !row.deleted {
+            if !row.deleted || row.is_doubted() {
                 intents.extend(subjects.iter().map(|subject| look_at(entity, subject, now)));
                 crm_index::scan_soon(tx, self.portal).await?;
                 applied.deleted.push((*id, subjects.clone()));

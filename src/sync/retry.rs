@@ -1,4 +1,4 @@
-//! What a person decides about a problem: once more, or leave it.
+//! What a person decides about a problem: once more, or leave it; about one, or about all of a cause, step by step.
 
 use super::chunk::STATUS_REFUSED;
 use super::decide::{RANK_CONTACT, RANK_DEAL};
@@ -10,11 +10,24 @@ use super::reread::PUTBACK_STOPPED;
 use super::strangers;
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
-use crate::domain::{Change, Entity, Known, Observed, PortalId, Stay, StayStatus, Subject};
+use crate::domain::{Change, Entity, HotelId, Known, Observed, PortalId, Stay, StayStatus, Subject};
+use crate::store::crm_records::{self, RecordRow};
 use crate::store::inbox::{InboxKind, NewRow};
 use crate::store::outbox::{Intent, NewIntent};
 use crate::store::problems::ProblemRow;
-use crate::store::{StoreError, Tx, crm_records, inbox, links, outbox, problems, source_reading, stays};
+use crate::store::remedies::{self, Action, CauseRow, RemedyRow};
+use crate::store::{StoreError, Tx, inbox, links, outbox, problems, source_reading, stays};
+
+/// Problems in one transaction.
+const STEP: i64 = 100;
+
+/// Problems with one cause, and what people said of all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CauseView {
+    pub of: CauseRow,
+    /// Under way.
+    pub action: Option<Action>,
+}
 
 impl Engine {
     /// Tries the problem's record again at once.
@@ -23,46 +36,61 @@ impl Engine {
         let key = deps.portals.key(portal).await?;
         let problem = problems::by_id(&deps.db, portal, &key, id).await?.ok_or(SyncError::NotFound)?;
         let tx = deps.db.begin().await?;
-        if problem.cause == PUTBACK_STOPPED {
-            let subjects = std::slice::from_ref(&problem.subject);
-            for link in links::of_subjects(&tx, portal, subjects).await?.into_values() {
-                let records = crm_records::load(&tx, portal, &key, link.entity, &[link.crm_id]).await?;
-                let mut records: Vec<_> = records.into_values().collect();
-                records.iter_mut().for_each(|record| record.putbacks.forgive());
-                crm_records::save(&tx, portal, &key, &records).await?;
-            }
-        }
-        if problem.cause == DELETED {
-            // Somebody may have restored it meanwhile: it is looked at first.
-            for link in links::of_subjects(&tx, portal, std::slice::from_ref(&problem.subject)).await?.into_values() {
-                crm_records::forget(&tx, portal, link.entity, &[link.crm_id]).await?;
+        crm_records::hold(&tx, portal).await?;
+        self.retry_in(&tx, portal, &key, &problem, Priority::Person).await?;
+        tx.commit().await?;
+        self.wake();
+        Ok(())
+    }
+
+    /// `urgency`: of one that a person waits for, or of one among thousands, which keep the lanes they were in.
+    async fn retry_in(
+        &self,
+        tx: &Tx,
+        portal: PortalId,
+        key: &TenantKey,
+        problem: &ProblemRow,
+        urgency: Priority,
+    ) -> Result<(), SyncError> {
+        let subjects = std::slice::from_ref(&problem.subject);
+        if [PUTBACK_STOPPED, DELETED].contains(&problem.cause.as_str()) {
+            for link in links::of_subjects(tx, portal, subjects).await?.into_values() {
+                let held = crm_records::load(tx, portal, key, link.entity, &[link.crm_id]).await?;
+                let mut records: Vec<RecordRow> = held.into_values().collect();
+                for record in &mut records {
+                    if problem.cause == PUTBACK_STOPPED {
+                        record.putbacks.forgive();
+                    } else {
+                        // Somebody may have restored it meanwhile: it is looked at first.
+                        record.doubt();
+                    }
+                }
+                crm_records::save(tx, portal, key, &records).await?;
             }
         }
         if let (strangers::CAUSE, Some(hotel)) = (problem.cause.as_str(), problem.hotel) {
-            source_reading::resume_hotel(&tx, portal, hotel, strangers::REINSTALLED).await?;
-            outbox::release_hotel(&tx, portal, hotel).await?;
+            source_reading::resume_hotel(tx, portal, hotel, strangers::REINSTALLED).await?;
+            outbox::release_hotel(tx, portal, hotel).await?;
         }
         if problem.cause == STATUS_REFUSED {
-            self.confirm_status(&tx, portal, &key, &problem).await?;
+            self.confirm_status(tx, portal, key, problem).await?;
         }
-        inbox::revive(&tx, portal, &problem.subject).await?;
-        if outbox::retry(&tx, portal, &problem.subject).await? == 0
+        inbox::revive(tx, portal, &problem.subject).await?;
+        if outbox::retry(tx, portal, &problem.subject, urgency == Priority::Person).await? == 0
             && let Ok(subject @ (Subject::Stay(..) | Subject::Profile(..))) = problem.subject.parse::<Subject>()
         {
             let rank = if matches!(subject, Subject::Stay(..)) { RANK_DEAL } else { RANK_CONTACT };
             let intent = NewIntent {
                 subject: problem.subject.clone(),
                 intent: Intent::Sync,
-                priority: 0,
+                priority: super::lane(urgency),
                 rank,
                 not_before: 0,
-                seen_at: deps.clock.now_ms(),
+                seen_at: self.0.deps.clock.now_ms(),
             };
-            outbox::add(&tx, portal, vec![intent]).await?;
+            outbox::add(tx, portal, vec![intent]).await?;
         }
-        problems::set_state(&tx, portal, id, "retried", "").await?;
-        tx.commit().await?;
-        self.wake();
+        problems::set_state(tx, portal, problem.id, "retried", "").await?;
         Ok(())
     }
 
@@ -108,5 +136,110 @@ impl Engine {
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Problems by cause, with their numbers.
+    pub async fn problem_causes(
+        &self,
+        portal: PortalId,
+        state: &str,
+        hotel: Option<HotelId>,
+    ) -> Result<Vec<CauseView>, SyncError> {
+        let db = &self.0.deps.db;
+        let asked = remedies::open(db, portal).await?;
+        let causes = remedies::causes(db, portal, state, hotel).await?;
+        let view = |of: CauseRow| {
+            let about = |remedy: &&RemedyRow| {
+                (&remedy.kind, &remedy.cause) == (&of.kind, &of.cause)
+                    && (remedy.hotel.is_none() || remedy.hotel == hotel)
+            };
+            let action = asked.iter().find(about).map(|remedy| remedy.action).filter(|_| state == "open");
+            CauseView { of, action }
+        };
+        Ok(causes.into_iter().map(view).collect())
+    }
+
+    /// All open problems of a cause are tried again or put away; answers how many. It is done in steps, so that thousands
+    /// neither make one long transaction nor stand before what is new.
+    pub async fn remedy(
+        &self,
+        portal: PortalId,
+        hotel: Option<HotelId>,
+        (kind, cause): (&str, &str),
+        (action, note): (Action, &str),
+        by: i64,
+    ) -> Result<i64, SyncError> {
+        let deps = &self.0.deps;
+        let causes = remedies::causes(&deps.db, portal, "open", hotel).await?;
+        let found = causes.into_iter().find(|of| of.kind == kind && of.cause == cause).ok_or(SyncError::NotFound)?;
+        let remedy = RemedyRow {
+            hotel,
+            kind: kind.to_owned(),
+            cause: cause.to_owned(),
+            action,
+            note: note.to_owned(),
+            asked_at: deps.clock.now_ms(),
+        };
+        remedies::ask(&deps.db, portal, &remedy, by).await?;
+        self.wake();
+        Ok(found.records)
+    }
+
+    /// The next step of what was said of all problems of a cause; `false`: nothing was.
+    pub async fn remedy_step(&self, portal: PortalId) -> Result<bool, SyncError> {
+        let deps = &self.0.deps;
+        let Some(remedy) = remedies::open(&deps.db, portal).await?.into_iter().next() else { return Ok(false) };
+        let key = deps.portals.key(portal).await?;
+        let tx = deps.db.begin().await?;
+        crm_records::hold(&tx, portal).await?;
+        if !remedies::take(&tx, portal, &remedy).await? {
+            return Ok(true);
+        }
+        let found = remedies::problems(&tx, portal, &key, &remedy, STEP).await?;
+        match remedy.action {
+            _ if found.is_empty() => remedies::end(&tx, portal, &remedy).await?,
+            Action::Dismiss => {
+                let ids: Vec<i64> = found.iter().map(|problem| problem.id).collect();
+                remedies::dismiss(&tx, portal, &ids, &remedy.note).await?;
+            }
+            Action::Retry => {
+                for problem in &found {
+                    self.retry_in(&tx, portal, &key, problem, Priority::Live).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        self.step("remedy.stepped")?;
+        self.wake();
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answers::RETRY_SECONDS;
+
+    /// The schedule as a person writes it: `10 s, 1 min, 5 min, 30 min, 2 h, 6 h`.
+    fn schedule(names: [&str; 3]) -> String {
+        let [seconds, minutes, hours] = names;
+        let one = |pause: &i64| match *pause {
+            pause if pause % 3_600 == 0 => format!("{} {hours}", pause / 3_600),
+            pause if pause % 60 == 0 => format!("{} {minutes}", pause / 60),
+            pause => format!("{pause} {seconds}"),
+        };
+        RETRY_SECONDS.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn s1_the_published_schedule_of_tries_is_the_one_in_force() {
+        let (en, ru) = (schedule(["s", "min", "h"]), schedule(["с", "мин", "ч"]));
+        for (name, text, schedule) in [
+            ("README.md", include_str!("../../README.md"), &en),
+            ("docs/guide.en.md", include_str!("../../docs/guide.en.md"), &en),
+            ("docs/guide.ru.md", include_str!("../../docs/guide.ru.md"), &ru),
+        ] {
+            let plain = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(plain.contains(schedule.as_str()), "{name} does not say {schedule}");
+        }
     }
 }

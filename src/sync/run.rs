@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::Engine;
 use super::error::SyncError;
 use crate::domain::PortalId;
-use crate::store::jobs::{self, IMPORTS, RECONCILIATIONS};
+use crate::store::jobs::{self, IMPORTS, RECONCILIATIONS, REPLAYS};
 use crate::store::{StoreError, gates, idempotency, inbox, reconciliations, request_log, source_reading, work};
 
 /// How often the loops look when nothing wakes them.
@@ -39,6 +39,8 @@ enum Kind {
     Deliver,
     Import,
     Remap,
+    Remedy,
+    Replay,
     Reconcile,
     Poll,
 }
@@ -174,7 +176,9 @@ impl Loops {
         due.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
         due.extend(of(Kind::Import, jobs::portals(db, IMPORTS).await?));
         due.extend(of(Kind::Reconcile, jobs::portals(db, RECONCILIATIONS).await?));
+        due.extend(of(Kind::Replay, jobs::portals(db, REPLAYS).await?));
         due.extend(of(Kind::Remap, work::to_remap(db).await?));
+        due.extend(of(Kind::Remedy, work::to_remedy(db).await?));
         due.extend(
             source_reading::due(db, now, DUE_MOST).await?.into_iter().map(|due| ((Kind::Poll, due.id), due.portal)),
         );
@@ -198,7 +202,9 @@ impl Loops {
                     Kind::Decide => engine.decide(portal).await.map(|_| true),
                     Kind::Deliver => engine.deliver_due(portal).await.map(|(_, moved)| moved),
                     Kind::Import => engine.import_step(portal).await.map(|_| true),
+                    Kind::Replay => engine.replay_step(portal).await,
                     Kind::Remap => engine.remap_step(portal).await,
+                    Kind::Remedy => engine.remedy_step(portal).await,
                     Kind::Reconcile => engine.reconcile_step(portal).await.map(|_| true),
                     Kind::Poll => engine.poll_source(portal, job.1).await.map(|_| true),
                 }

@@ -65,7 +65,7 @@ impl Delivery {
             } else if row.target == 0 {
                 creates.push(Open { row, entity, written })
             } else {
-                updates.push((entity, row))
+                updates.push(Open { row, entity, written })
             }
         }
         let result = match self.settle_updates(&updates).await {
@@ -95,17 +95,29 @@ impl Delivery {
         }
     }
 
-    async fn settle_updates(&self, updates: &[(CrmEntity, OutboxRow)]) -> Result<(), Failed> {
+    async fn settle_updates(&self, updates: &[Open]) -> Result<(), Failed> {
         if updates.is_empty() {
             return Ok(());
         }
         let mut wanted: BTreeMap<CrmEntity, BTreeSet<i64>> = BTreeMap::new();
-        for (entity, row) in updates {
-            wanted.entry(*entity).or_default().insert(row.target);
+        for open in updates {
+            wanted.entry(open.entity).or_default().insert(open.row.target);
         }
         self.read(Priority::Live, &wanted).await?;
-        let ids: Vec<i64> = updates.iter().map(|(_, row)| row.id).collect();
-        let tx = self.db().begin().await?;
+        let now = self.now();
+        let (_recording, tx) = self.recording().await?;
+        let mut traces = Vec::new();
+        for (entity, ids) in wanted {
+            let ids: Vec<i64> = ids.into_iter().collect();
+            let stands = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
+            for open in updates.iter().filter(|open| open.entity == entity) {
+                let fields = stands.get(&open.row.target).map(|record| &record.fields);
+                let trace = fields.map(|fields| open.written.came_true(fields, now)).unwrap_or_default();
+                traces.extend((!trace.is_empty()).then(|| (open.row.subject.clone(), trace)));
+            }
+        }
+        provenance::note(&tx, self.portal, &self.key, traces, now).await?;
+        let ids: Vec<i64> = updates.iter().map(|open| open.row.id).collect();
         outbox::wait_again(&tx, self.portal, self.lease.fence(), &ids, 0).await?;
         tx.commit().await?;
         Ok(())
@@ -146,7 +158,6 @@ impl Delivery {
         creates: &[Open],
         found: &HashMap<(i32, String), BTreeSet<i64>>,
     ) -> Result<(), SyncError> {
-        let _recording = self.recording.lock().await;
         let now = self.now();
         let (mut made, mut records, mut index, mut traces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut done, mut again, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -187,7 +198,7 @@ impl Delivery {
             }
         }
         let fence = self.lease.fence();
-        let tx = self.db().begin().await?;
+        let (_recording, tx) = self.recording().await?;
         links::add(&tx, self.portal, &made, now).await?;
         found_again(&tx, self.portal, &made).await?;
         crm_records::save(&tx, self.portal, &self.key, &records).await?;

@@ -97,6 +97,7 @@ pub struct ProblemView {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProblemFilter {
     pub state: Option<String>,
+    pub kind: Option<String>,
     pub cause: Option<String>,
     pub hotel: Option<HotelId>,
 }
@@ -270,6 +271,7 @@ impl Engine {
         let limit = limit.clamp(1, 500);
         let of = problems::ListOf {
             state: filter.state.clone(),
+            kind: filter.kind.clone(),
             cause: filter.cause.clone(),
             hotel: filter.hotel,
             before: after

@@ -32,6 +32,9 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/hotels/{code}/reconciliations", "aifv"),
     ("POST", "/api/v1/hotels/{code}/reconciliations", "ai"),
     ("GET", "/api/v1/hotels/{code}/reconciliations/{id}", "aifv"),
+    ("GET", "/api/v1/hotels/{code}/replays", "aifv"),
+    ("POST", "/api/v1/hotels/{code}/replays", "ai"),
+    ("GET", "/api/v1/hotels/{code}/replays/{id}", "aifv"),
     // A grant of its own, which no role brings.
     ("POST", "/api/v1/persons/{person}/export", "a"),
     ("POST", "/api/v1/persons/{person}/erase", "a"),
@@ -44,9 +47,14 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/stays/{stay}", "aifv"),
     ("POST", "/api/v1/stays/{stay}/attach", "af"),
     ("POST", "/api/v1/stays/{stay}/detach", "af"),
+    ("POST", "/api/v1/stays/{stay}/fields/{field}/undo", "af"),
+    ("POST", "/api/v1/stays/{stay}/fields/{field}/release", "af"),
     ("GET", "/api/v1/deals/{id}/stay", "aifv"),
     ("GET", "/api/v1/contacts/{id}/guest", "aifv"),
     ("GET", "/api/v1/problems", "aifv"),
+    ("GET", "/api/v1/problems/causes", "aifv"),
+    ("POST", "/api/v1/problems/causes/{cause}/retry", "aif"),
+    ("POST", "/api/v1/problems/causes/{cause}/dismiss", "aif"),
     ("POST", "/api/v1/problems/{id}/retry", "aif"),
     ("POST", "/api/v1/problems/{id}/dismiss", "aif"),
     ("GET", "/api/v1/log", "ai"),
@@ -78,7 +86,12 @@ async fn everybody(api: &Api, portal: fidelio_bitrix24::domain::PortalId) -> Vec
 }
 
 fn fill(path: &str) -> String {
-    path.replace("{code}", "GRAND").replace("{id}", "7").replace("{stay}", "GRAND:1").replace("{person}", "GRAND:1")
+    path.replace("{code}", "GRAND")
+        .replace("{id}", "7")
+        .replace("{stay}", "GRAND:1")
+        .replace("{person}", "GRAND:1")
+        .replace("{cause}", "crm.failed")
+        .replace("{field}", "title")
 }
 
 #[test]

@@ -249,6 +249,27 @@ on_both_engines! {
         assert_eq!(desk.post("/api/v1/problems/999999/retry", &json!({})).await.status, 404);
     }
 
+    s49_problems_of_a_cause_are_counted_and_handled_together(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        fill(&api, portal, 1).await;
+        let desk = api.with_role(portal, Role::FrontDesk).await;
+        let causes = desk.get("/api/v1/problems/causes?hotel=GRAND").await.body["items"].clone();
+        assert_eq!((causes[0]["cause"].as_str(), causes[0]["kind"].as_str()), (Some("crm.rejected"), Some("rejected")));
+        assert_eq!((&causes[0]["records"], &causes[0]["times"], &causes[0]["action"]), (&json!(1), &json!(1), &Value::Null));
+        assert!(causes[0]["hint"].as_str().is_some_and(|hint| !hint.is_empty()));
+        assert_eq!(desk.get("/api/v1/problems?kind=failed").await.body["items"], json!([]));
+        let (retry, dismiss) = ("/api/v1/problems/causes/crm.rejected/retry", "/api/v1/problems/causes/crm.rejected/dismiss");
+        assert_eq!(desk.post(retry, &json!({})).await.errors(), [("/kind", "required")]);
+        assert_eq!(desk.post(retry, &json!({"kind": "lost"})).await.errors(), [("/kind", "problem_kind")]);
+        assert_eq!(desk.post(retry, &json!({"kind": "failed"})).await.status, 404, "none of that kind");
+        let asked = desk.once(dismiss, "d", &json!({"kind": "rejected", "note": "поле убрано"})).await;
+        assert_eq!((asked.status, &asked.body["records"], &asked.body["action"]), (202, &json!(1), &json!("dismiss")), "{asked:?}");
+        assert_eq!(desk.get("/api/v1/problems/causes").await.body["items"][0]["action"], "dismiss");
+        let stranger = api.portal("m2").await;
+        assert_eq!(api.admin(stranger).await.post(retry, &json!({"kind": "rejected"})).await.status, 404);
+    }
+
     s49_the_lights_say_what_runs(db) {
         let api = Api::start(db).await;
         let portal = api.portal("m1").await;

@@ -1,5 +1,8 @@
 import type { Client } from './client'
 import type { Guest, MergeHint } from './guest'
+import type { ProblemCause } from './problems'
+import type { Replay, ReplayInput } from './replay'
+import type { FieldPin } from './stay'
 import type {
   Alerts,
   AlertsChange,
@@ -19,6 +22,7 @@ import type {
   NewApiKey,
   PortalUser,
   ProblemItem,
+  ProblemKind,
   Reconciliation,
   RoleItem,
   Settings,
@@ -64,19 +68,33 @@ export function createApi(client: Client) {
     reconciliationTable: (hotel: string, id: string) =>
       client.text(`/hotels/${code(hotel)}/reconciliations/${code(id)}`, 'text/csv'),
 
+    replays: (hotel: string) => client.get<List<Replay>>(`/hotels/${code(hotel)}/replays`),
+    replay: (hotel: string, of: ReplayInput) => client.post<{ id: string }>(`/hotels/${code(hotel)}/replays`, of),
+
     stay: (hotel: string, number: string) => client.get<StayView>(`/stays/${code(hotel)}:${code(number)}`),
     stayOfDeal: (deal: string) => client.get<StayView>(`/deals/${code(deal)}/stay`),
     guestOfContact: (contact: string) => client.get<Guest>(`/contacts/${code(contact)}/guest`),
-    mergeHints: (after: string | null) => client.get<List<MergeHint>>('/merge-hints', { after }),
-    dismissHint: (id: number) => client.post<void>(`/merge-hints/${id}/dismiss`),
 
     attach: (stay: string, to: { deal_id: number } | { new: true }) =>
       client.post<{ stay: string; deal_id: number | null }>(`/stays/${code(stay)}/attach`, to),
+    undoField: (stay: string, field: string) =>
+      client.post<FieldPin>(`/stays/${code(stay)}/fields/${code(field)}/undo`),
+    releaseField: (stay: string, field: string) =>
+      client.post<FieldPin>(`/stays/${code(stay)}/fields/${code(field)}/release`),
     detach: (stay: string) => client.post<void>(`/stays/${code(stay)}/detach`),
 
-    problems: (filter: { state?: string; after?: string | null }) => client.get<List<ProblemItem>>('/problems', filter),
+    problems: (filter: { state?: string; kind?: string; cause?: string; after?: string | null }) =>
+      client.get<List<ProblemItem>>('/problems', filter),
+    problemCauses: (filter: { state?: string }) => client.get<List<ProblemCause>>('/problems/causes', filter),
+    retryCause: (cause: string, kind: ProblemKind) =>
+      client.post<void>(`/problems/causes/${code(cause)}/retry`, { kind }),
+    dismissCause: (cause: string, kind: ProblemKind, note: string) =>
+      client.post<void>(`/problems/causes/${code(cause)}/dismiss`, { kind, note }),
     retryProblem: (id: number) => client.post<void>(`/problems/${id}/retry`),
     dismissProblem: (id: number, note: string) => client.post<void>(`/problems/${id}/dismiss`, { note }),
+
+    mergeHints: (after: string | null) => client.get<List<MergeHint>>('/merge-hints', { after }),
+    dismissHint: (id: number) => client.post<void>(`/merge-hints/${id}/dismiss`),
 
     log: (filter: { method?: string; outcome?: string; after?: string | null }) =>
       client.get<List<LogItem>>('/log', filter),

@@ -38,6 +38,10 @@ export interface FieldOrigin {
   changed_by: number | null
   /** What stands there instead. */
   stands: unknown
+  /** What stood there before our write can be written back. */
+  undoable: boolean
+  /** A person took our write back: the field is people's until it is released. */
+  pinned: boolean
 }
 
 export interface StayView {
@@ -71,4 +75,11 @@ export interface StayView {
   /** The latest first. */
   history: StayStep[]
   provenance: FieldOrigin[]
+}
+
+export interface FieldPin {
+  /** `<hotel>:<number>` */
+  stay: string
+  field: string
+  pinned: boolean
 }

@@ -11,7 +11,6 @@ import HotelForm from './settings/HotelForm.vue'
 import ImportPanel from './settings/ImportPanel.vue'
 import MainPage from './settings/MainPage.vue'
 import OverviewPage from './settings/OverviewPage.vue'
-import ProblemsPage from './settings/ProblemsPage.vue'
 import StayPage from './stay/StayPage.vue'
 
 beforeEach(() => {
@@ -485,50 +484,5 @@ describe('import', () => {
     expect(wrapper.text()).toContain('known once all is read')
     expect(wrapper.findAll('tbody tr')).toHaveLength(1)
     expect(wrapper.find('tbody').text()).toContain('Completed')
-  })
-})
-
-describe('problems page', () => {
-  const item = {
-    id: 4,
-    subject: 'stay:GRAND:101',
-    hotel: 'GRAND',
-    cause: 'currency_missing',
-    kind: 'rejected',
-    title: 'The portal has no currency USD',
-    hint: 'Add it in CRM settings',
-    detail: {},
-    count: 2,
-    state: 'open',
-    first_at: '2026-11-21T10:00:00Z',
-    last_at: '2026-11-21T11:00:00Z'
-  }
-
-  test('s1_a_problem_can_be_tried_again_and_dismissed_with_a_note', async () => {
-    const retryProblem = vi.fn(async () => undefined)
-    const dismissProblem = vi.fn(async () => undefined)
-    const api = { problems: async () => ({ items: [item], next: null }), retryProblem, dismissProblem }
-    const { wrapper } = await mountPage(ProblemsPage, { api })
-    expect(wrapper.text()).toContain('Add it in CRM settings')
-    await button(wrapper, 'Show records').trigger('click')
-    await button(wrapper, 'Try again').trigger('click')
-    expect(retryProblem).toHaveBeenCalledWith(4)
-    await flushPromises()
-    await button(wrapper, 'Dismiss').trigger('click')
-    const box = wrapper.find('[role="alertdialog"]')
-    expect(document.activeElement).toBe(box.element)
-    await box.find('input').setValue('known')
-    await box.findAll('button')[0]?.trigger('click')
-    expect(dismissProblem).toHaveBeenCalledWith(4, 'known')
-  })
-
-  test('s1_a_viewer_looks_and_does_not_touch', async () => {
-    const api = { problems: async () => ({ items: [item], next: null }) }
-    const { wrapper } = await mountPage(ProblemsPage, {
-      api,
-      boot: { user: { id: 2, admin: false, roles: ['viewer'] } }
-    })
-    expect(wrapper.text()).toContain('The portal has no currency USD')
-    expect(wrapper.text()).not.toContain('Try all again')
   })
 })

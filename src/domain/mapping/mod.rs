@@ -96,6 +96,14 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Whether what it puts into the field may name a guest or tell of him.
+    pub fn tells_of_guests(&self, entity: CrmEntity, field: &str) -> bool {
+        let guests = |rule: &FieldRule| {
+            rule.transforms.iter().flat_map(Transform::facts).chain([rule.from]).any(Fact::tells_of_guests)
+        };
+        field == "title" || self.rules(entity).any(|rule| rule.field == field && guests(rule))
+    }
+
     pub const FORMAT: u32 = 1;
 
     /// The contract's fields, each from the fact of its name.

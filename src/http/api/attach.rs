@@ -44,7 +44,7 @@ fn read(body: &mut Object) -> Option<(Option<i64>, bool)> {
 }
 
 /// The stay that the path names, for somebody who may join and part.
-async fn stay(state: &HttpState, who: &Principal, name: &str) -> Result<(HotelRow, StayNumber), Problem> {
+pub(super) async fn stay(state: &HttpState, who: &Principal, name: &str) -> Result<(HotelRow, StayNumber), Problem> {
     require(who, Right::Attach)?;
     let (code, number) = name.split_once(':').ok_or_else(not_found)?;
     let code = HotelCode::parse(code).ok().filter(|code| who.sees_hotel(code)).ok_or_else(not_found)?;
@@ -54,7 +54,7 @@ async fn stay(state: &HttpState, who: &Principal, name: &str) -> Result<(HotelRo
     Ok((hotel, number))
 }
 
-async fn his(state: &HttpState, who: &Principal, deal: i64) -> Result<(), Problem> {
+pub(super) async fn his(state: &HttpState, who: &Principal, deal: i64) -> Result<(), Problem> {
     if reads_deal_himself(state, who, deal).await? { Ok(()) } else { Err(Kind::Forbidden.into()) }
 }
 

@@ -19,14 +19,17 @@ mod once;
 mod openapi;
 mod page;
 mod persons;
+mod problem_causes;
 mod problems;
 mod reconciliations;
 mod refuse;
+mod replays;
 mod roles;
 mod settings;
 mod status;
 mod stays;
 mod time;
+mod undo;
 mod users;
 
 use actix_web::dev::HttpServiceFactory;
@@ -99,6 +102,8 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
             vec![get!(reconciliations::of_hotel), post!(reconciliations::create)],
         ))
         .service(path("/v1/hotels/{code}/reconciliations/{id}", vec![get!(reconciliations::get)]))
+        .service(path("/v1/hotels/{code}/replays", vec![get!(replays::of_hotel), post!(replays::create)]))
+        .service(path("/v1/hotels/{code}/replays/{id}", vec![get!(replays::get)]))
         .service(path("/v1/imports/{id}", vec![get!(imports::get)]))
         .service(path("/v1/imports/{id}/pause", vec![post!(imports::pause)]))
         .service(path("/v1/imports/{id}/resume", vec![post!(imports::resume)]))
@@ -107,11 +112,16 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/stays/{stay}", vec![get!(stays::get)]))
         .service(path("/v1/stays/{stay}/attach", vec![post!(attach::attach)]))
         .service(path("/v1/stays/{stay}/detach", vec![post!(attach::detach)]))
+        .service(path("/v1/stays/{stay}/fields/{field}/undo", vec![post!(undo::undo)]))
+        .service(path("/v1/stays/{stay}/fields/{field}/release", vec![post!(undo::release)]))
         .service(path("/v1/persons/{person}/export", vec![post!(persons::export)]))
         .service(path("/v1/persons/{person}/erase", vec![get!(persons::erasure), post!(persons::erase)]))
         .service(path("/v1/deals/{id}/stay", vec![get!(deals::stay)]))
         .service(path("/v1/contacts/{id}/guest", vec![get!(contacts::guest)]))
         .service(path("/v1/problems", vec![get!(problems::list)]))
+        .service(path("/v1/problems/causes", vec![get!(problem_causes::list)]))
+        .service(path("/v1/problems/causes/{cause}/retry", vec![post!(problem_causes::retry)]))
+        .service(path("/v1/problems/causes/{cause}/dismiss", vec![post!(problem_causes::dismiss)]))
         .service(path("/v1/problems/{id}/retry", vec![post!(problems::retry)]))
         .service(path("/v1/problems/{id}/dismiss", vec![post!(problems::dismiss)]))
         .service(path("/v1/log", vec![get!(log::list)]))

@@ -11,8 +11,8 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    alerts, attach, contacts, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problems,
-    reconciliations, roles, settings, status, stays, users,
+    alerts, attach, contacts, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problem_causes,
+    problems, reconciliations, replays, roles, settings, status, stays, undo, users,
 };
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
@@ -106,8 +106,11 @@ struct BootUser {
         hotels::list, hotels::create, hotels::get, hotels::put, hotels::delete, hotels::check::run,
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
         reconciliations::of_hotel, reconciliations::create, reconciliations::get,
-        stays::list, stays::get, attach::attach, attach::detach, deals::stay, contacts::guest, persons::export, persons::erase, persons::erasure,
-        problems::list, problems::retry, problems::dismiss, hints::list, hints::dismiss, log::list, mapping::get, mapping::put,
+        replays::of_hotel, replays::create, replays::get,
+        stays::list, stays::get, attach::attach, attach::detach, undo::undo, undo::release, deals::stay, contacts::guest, persons::export, persons::erase, persons::erasure,
+        problems::list, problems::retry, problems::dismiss,
+        problem_causes::list, problem_causes::retry, problem_causes::dismiss,
+        hints::list, hints::dismiss, log::list, mapping::get, mapping::put,
         mapping::fields::list, mapping::fields::look, mapping::versions, mapping::activate,
         mapping::preview::preview, mapping::apply::get, mapping::apply::begin, renew_session,
         keys::list_all, keys::create, keys::delete,

@@ -58,19 +58,21 @@ pub struct DismissBody {
     note: Option<String>,
 }
 
-const STATES: [&str; 3] = ["open", "retried", "dismissed"];
+pub(super) const STATES: [&str; 3] = ["open", "retried", "dismissed"];
 
 /// Problems, the latest first; open ones unless `state` says otherwise
 #[utoipa::path(get, path = "/api/v1/problems", tag = "problems", operation_id = "listProblems",
-    params(("state" = Option<String>, Query), ("cause" = Option<String>, Query), ("hotel" = Option<String>, Query),
+    params(("state" = Option<String>, Query), ("kind" = Option<String>, Query), ("cause" = Option<String>, Query),
+        ("hotel" = Option<String>, Query),
         ("after" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 1, maximum = 200)),
     responses((status = 200, body = Page<Item>)))]
 pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) -> Result<HttpResponse, Problem> {
     require(&who, Right::SeeProblems)?;
-    let query = Query::read(&request, &["state", "cause", "hotel", "after", "limit"])?;
+    let query = Query::read(&request, &["state", "kind", "cause", "hotel", "after", "limit"])?;
     let word = |text: &str| STATES.contains(&text).then(|| text.to_owned());
     let filter = ProblemFilter {
         state: Some(query.parsed("state", "problem_state", word)?.unwrap_or_else(|| "open".into())),
+        kind: query.get("kind").map(str::to_owned),
         cause: query.get("cause").map(str::to_owned),
         hotel: narrowed(&state, &who, &query).await?,
     };
@@ -108,7 +110,7 @@ fn named(subject: &str, code: Option<&str>) -> String {
 }
 
 /// A key of some hotels acts on no problem: problems are not told apart by hotel here.
-fn whole(who: &Principal) -> Result<(), Problem> {
+pub(super) fn whole(who: &Principal) -> Result<(), Problem> {
     if who.hotels.is_some() { Err(Kind::Forbidden.into()) } else { Ok(()) }
 }
 

@@ -114,6 +114,10 @@ pub struct FieldProvenance {
     /// What stands there instead; `null`: what was written, or nothing.
     #[schema(value_type = Option<Object>)]
     pub stands: Option<Value>,
+    /// What stood there before our write can be written back (`…/fields/{field}/undo`).
+    pub undoable: bool,
+    /// A person took our write back: the field is people's until it is released (`…/fields/{field}/release`).
+    pub pinned: bool,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -224,6 +228,8 @@ impl FieldProvenance {
             written_at: at(origin.at),
             changed_by: origin.changed_by,
             stands: origin.stands.as_ref().map(visible),
+            undoable: origin.undoable,
+            pinned: origin.pinned,
         }
     }
 }

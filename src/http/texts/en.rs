@@ -58,6 +58,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("stage", "The id of a deal stage is needed."),
         ("status", "There is no such status of a stay."),
         ("problem_state", "A state is open, retried or dismissed."),
+        ("problem_kind", "A kind is rejected, failed, refused or doubtful."),
         ("pipeline", "The number of a pipeline is needed."),
         ("pipeline_own", "Only the set-up makes a pipeline its own; another one is named with own: false."),
         (
@@ -65,6 +66,8 @@ pub(crate) const TEXTS: Texts = Texts {
             "No certificate in PEM form stands here: paste the authority's certificate whole, from BEGIN CERTIFICATE to END CERTIFICATE.",
         ),
         ("country", "A two-letter country code of ISO 3166 is needed, such as RU."),
+        ("number", "The record's number at the hotel is needed, as Fidelio shows it."),
+        ("replay_one", "Name either a stay (stay) or a profile (profile)."),
         ("attach_one", "Name a deal (deal_id), or ask for a new one (new: true)."),
         ("email", "This must be an e-mail address, such as director@example.com."),
         ("time_of_day", "The time must be of the form HH:MM."),
@@ -111,6 +114,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("import_range", "The period begins after its end: choose another one."),
         ("import_running", "Another import of this hotel is not over. Wait for it, or cancel it."),
         ("reconciliation_running", "This hotel is being reconciled already. Wait for the report."),
+        ("replay_running", "A replay of this hotel is under way already. Wait for its end."),
         ("import_state", "The import's present state does not allow this."),
         (
             "hotel_code_taken",
@@ -126,6 +130,10 @@ pub(crate) const TEXTS: Texts = Texts {
             "This deal stands for another stay already: a deal has one stay. Detach that stay first, or choose another deal.",
         ),
         ("stay_without_deal", "This stay has no deal: there is nothing to detach."),
+        (
+            "undo_nothing",
+            "Nothing can be taken back here: the app has not written this field since what stood there before is kept, somebody has changed it since, or it is a list or a mark. Change it in the deal.",
+        ),
         ("attach_demo", "Bookings of a demo hotel are not attached to deals. Try it with a real hotel."),
         (
             "mapping_changed",

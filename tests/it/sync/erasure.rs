@@ -16,7 +16,7 @@ use super::world::{World, phone};
 use crate::on_both_engines;
 
 /// What values are sealed for.
-const SEALS: [&str; 10] = [
+const SEALS: [&str; 11] = [
     "inbox.payload",
     "stay.facts",
     "profile.facts",
@@ -24,6 +24,7 @@ const SEALS: [&str; 10] = [
     "crm_record.putbacks",
     "crm_record.edits",
     "provenance.fields",
+    "pin.value",
     "outbox.write",
     "problem.detail",
     "source.config",

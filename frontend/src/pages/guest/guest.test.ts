@@ -130,7 +130,9 @@ describe('where values come from', () => {
     mapping_version: 2,
     written_at: '2026-11-21T16:20:20Z',
     changed_by: null,
-    stands: null
+    stands: null,
+    undoable: false,
+    pinned: false
   }
 
   test('s1_whoever_changed_a_field_stands_first_with_what_is_there_now', async () => {
@@ -148,6 +150,27 @@ describe('where values come from', () => {
     await button(wrapper, 'employee 7').trigger('click')
     await flushPromises()
     expect(portal.open).toHaveBeenCalledWith('/company/personal/user/7/')
+  })
+
+  test('s1_our_write_is_taken_back_and_the_field_given_back_by_whoever_may', async () => {
+    const undoField = vi.fn(async () => undefined)
+    const releaseField = vi.fn(async () => undefined)
+    const origins = [
+      { ...origin, undoable: true },
+      { ...origin, field: 'title', fact: null, pinned: true }
+    ]
+    const props = { origins, lookedAt: null, stay: 'GRAND:7' }
+    const { wrapper } = await mountPage(StayOrigins, { props, api: { undoField, releaseField } })
+    expect(wrapper.get('[data-field="title"]').text()).toContain('the hotel does not write here')
+    await button(wrapper, 'Take our write back').trigger('click')
+    await flushPromises()
+    expect(undoField).toHaveBeenCalledWith('GRAND:7', 'UF_CRM_FB24_ROOM')
+    await button(wrapper, 'Give it back to the hotel').trigger('click')
+    await flushPromises()
+    expect(releaseField).toHaveBeenCalledWith('GRAND:7', 'title')
+    expect(wrapper.emitted('changed')).toHaveLength(2)
+    const looks = await mountPage(StayOrigins, { props: { origins, lookedAt: null } })
+    expect(looks.wrapper.text()).not.toContain('Take our write back')
   })
 
   test('s1_where_nobody_changed_anything_it_stays_folded', async () => {

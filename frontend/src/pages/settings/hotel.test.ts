@@ -5,7 +5,6 @@ import { draftOf, faultsOf, hotelOf, newDraft } from './hotel'
 import { detailLine, requestLine } from '@/app/detail'
 import { useCatalogue } from '@/i18n'
 import { en } from '@/i18n/en'
-import { groupByCause } from './problems'
 
 const options = {
   hotel_code: 'grand',
@@ -97,28 +96,6 @@ describe('hotel', () => {
 })
 
 describe('problems', () => {
-  const item = (id: number, cause: string, last: string) => ({
-    id,
-    subject: `stay:GRAND:${id}`,
-    cause,
-    kind: 'rejected' as const,
-    title: cause,
-    hint: '',
-    detail: null,
-    count: 1,
-    state: 'open' as const,
-    first_at: last,
-    last_at: last
-  })
-
-  test('s1_records_with_one_cause_stand_together_the_most_frequent_first', () => {
-    const groups = groupByCause([item(1, 'a', '2026-01-01'), item(2, 'b', '2026-01-02'), item(3, 'b', '2026-01-05')])
-    expect(groups.map((group) => [group.cause, group.items.length, group.lastAt])).toEqual([
-      ['b', 2, '2026-01-05'],
-      ['a', 1, '2026-01-01']
-    ])
-  })
-
   test('s1_details_become_one_line', () => {
     expect(detailLine({ field: 'currencyId', given: 'USD', none: null })).toBe('field: currencyId, given: USD')
     expect(detailLine('said the portal')).toBe('said the portal')

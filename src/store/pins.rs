@@ -1,0 +1,96 @@
+//! Fields of a record that people took to themselves by undoing a write of ours (product §2.7), until they release them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sea_orm::Value;
+
+use super::bulk::{Via, chunk_of, insert, list};
+use super::{StoreError, Tx, args};
+use crate::crypto::TenantKey;
+use crate::domain::{CrmValue, PortalId};
+
+const VALUE: &str = "pin.value";
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pin {
+    /// What stood there before our write.
+    pub value: CrmValue,
+    /// It stands there again: whatever comes now is people's.
+    pub written: bool,
+}
+
+/// By field.
+pub type Pins = BTreeMap<String, Pin>;
+
+pub async fn load(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    key: &TenantKey,
+    subjects: &[String],
+) -> Result<HashMap<String, Pins>, StoreError> {
+    let via = via.into();
+    let mut found: HashMap<String, Pins> = HashMap::new();
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!(
+            "SELECT subject, field, value_sealed, written FROM pin WHERE portal_id = $1 AND subject IN ({})",
+            list(1, chunk.len())
+        );
+        for row in via.rows(&sql, values).await? {
+            let plain = key.open(VALUE, &row.get::<Vec<u8>>("value_sealed")?)?;
+            let value = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(VALUE))?;
+            let pin = Pin { value, written: row.get("written")? };
+            found.entry(row.get("subject")?).or_default().insert(row.get("field")?, pin);
+        }
+    }
+    Ok(found)
+}
+
+/// The field is people's from now on; the former value is written once.
+pub async fn set(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    (subject, field): (&str, &str),
+    value: &CrmValue,
+    (by, now): (i64, i64),
+) -> Result<(), StoreError> {
+    let plain = serde_json::to_vec(value).map_err(|_| StoreError::Corrupt(VALUE))?;
+    insert(
+        tx,
+        "pin",
+        &["portal_id", "subject", "field", "value_sealed", "written", "asked_by", "asked_at"],
+        vec![args![portal.0, subject, field, key.seal(VALUE, &plain)?, false, by, now]],
+        "ON CONFLICT (portal_id, subject, field) DO NOTHING",
+    )
+    .await?;
+    Ok(())
+}
+
+/// The former values of these fields stand in the portal again.
+pub async fn written(tx: &Tx, portal: PortalId, fields: &[(String, String)]) -> Result<(), StoreError> {
+    for (subject, field) in fields {
+        let sql = "UPDATE pin SET written = $4 WHERE portal_id = $1 AND subject = $2 AND field = $3";
+        tx.execute(sql, args![portal.0, subject.as_str(), field.as_str(), true]).await?;
+    }
+    Ok(())
+}
+
+/// The field is the hotel's again.
+pub async fn release(tx: &Tx, portal: PortalId, subject: &str, field: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM pin WHERE portal_id = $1 AND subject = $2 AND field = $3", args![portal.0, subject, field])
+        .await?;
+    Ok(())
+}
+
+/// The subjects' records are not theirs any more: what was pinned there is none of the next one's.
+pub async fn end(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!("DELETE FROM pin WHERE portal_id = $1 AND subject IN ({})", list(1, chunk.len()));
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! A person takes our last write of one field of a stay's deal back (product §2.7): what stood there before is written
+//! again, and the field of that deal is people's until somebody releases it. It goes the way of everything: an inbox row,
+//! decided into a pin, delivered as the deal's field.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::chunk::Chunk;
+use super::engine::Engine;
+use super::error::SyncError;
+use super::events::PAYLOAD;
+use super::lanes::Delivery;
+use super::reread::look_at;
+use crate::bitrix::Priority;
+use crate::domain::change_set::alike;
+use crate::domain::ownership::is_identity;
+use crate::domain::{CrmEntity, CrmValue, HotelId, PortalId, StayNumber, Subject};
+use crate::store::inbox::{self, InboxKind, InboxRow, NewRow};
+use crate::store::outbox::NewIntent;
+use crate::store::pins::Pins;
+use crate::store::provenance::{self, Written};
+use crate::store::{StoreError, Tx, crm_records, pins};
+
+/// What a person says of a field of a stay's deal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinWish {
+    pub field: String,
+    /// Undone and pinned, or released.
+    pub pinned: bool,
+    pub by: i64,
+}
+
+/// What stood where we wrote, if that can be written back: lists are shared with people and have no one former value, and by
+/// its marks a deal is known.
+pub(super) fn former<'w>(field: &str, written: &'w Written) -> Option<&'w CrmValue> {
+    let single = |value: &&CrmValue| !matches!(value, CrmValue::Ids(_) | CrmValue::Texts(_) | CrmValue::Comms(_));
+    written.before.as_ref().filter(single).filter(|_| !is_identity(field))
+}
+
+impl Engine {
+    /// Takes down what a person says of a field; [`SyncError::Conflict`] where it cannot be.
+    pub async fn pin(
+        &self,
+        portal: PortalId,
+        hotel: HotelId,
+        number: &StayNumber,
+        wish: &PinWish,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
+        let subjects = [Subject::Stay(hotel, number.clone()).to_string()];
+        let [subject] = &subjects;
+        let Some(deal) = self.deal_of(portal, hotel, number).await? else {
+            return Err(SyncError::Conflict("stay_without_deal"));
+        };
+        let held = pins::load(&deps.db, portal, &key, &subjects).await?.remove(subject).unwrap_or_default();
+        match (wish.pinned, held.contains_key(&wish.field)) {
+            (true, true) | (false, false) => return Ok(()),
+            (false, true) => {}
+            (true, false) => {
+                let trace = provenance::load(&deps.db, portal, &key, &subjects).await?.remove(subject);
+                let record = crm_records::load(&deps.db, portal, &key, CrmEntity::Deal, &[deal]).await?.remove(&deal);
+                let written = trace.as_ref().and_then(|trace| trace.get(&wish.field));
+                let stands = record.as_ref().and_then(|record| record.fields.get(&wish.field));
+                // What somebody else wrote there since is not ours to take back.
+                let ours = written.zip(stands).filter(|(written, stands)| alike(&written.value, stands));
+                if ours.is_none_or(|(written, _)| former(&wish.field, written).is_none()) {
+                    return Err(SyncError::Conflict("undo_nothing"));
+                }
+            }
+        }
+        let plain = serde_json::to_vec(wish).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+        let row = NewRow {
+            hotel,
+            kind: InboxKind::Pin,
+            subject: subject.clone(),
+            priority: super::lane(Priority::Person),
+            payload: key.seal(PAYLOAD, &plain).map_err(StoreError::Crypto)?,
+            hash: String::new(),
+        };
+        let tx = deps.db.begin().await?;
+        inbox::add(&tx, portal, vec![row], deps.clock.now_ms()).await?;
+        tx.commit().await?;
+        self.wake();
+        Ok(())
+    }
+}
+
+/// Whether people took the field of a record to themselves.
+pub(super) fn any(pinned: &HashMap<String, Pins>, behind: &[String], field: &str) -> bool {
+    behind.iter().filter_map(|subject| pinned.get(subject)).any(|pins| pins.contains_key(field))
+}
+
+impl Delivery {
+    /// Fields of stays' deals that people took to themselves, by stay.
+    pub(super) async fn pinned(
+        &self,
+        tx: &Tx,
+        entity: CrmEntity,
+        subjects: impl Iterator<Item = &String>,
+    ) -> Result<HashMap<String, Pins>, StoreError> {
+        if entity != CrmEntity::Deal {
+            return Ok(HashMap::new());
+        }
+        let subjects: Vec<String> = subjects.cloned().collect();
+        pins::load(tx, self.portal, &self.key, &subjects).await
+    }
+}
+
+impl Chunk<'_> {
+    /// In order: the last word counts. Where nothing of ours is left to take back, there is nothing to do.
+    pub(super) async fn pin(&self, tx: &Tx, wishes: &[(InboxRow, PinWish)]) -> Result<Vec<NewIntent>, StoreError> {
+        let mut intents = Vec::new();
+        for (row, wish) in wishes {
+            let (subject, field) = (&row.subject, &wish.field);
+            if wish.pinned {
+                let subjects = std::slice::from_ref(subject);
+                let trace = provenance::load(tx, self.portal, self.key, subjects).await?.remove(subject);
+                let written = trace.as_ref().and_then(|trace| trace.get(field));
+                let Some(value) = written.and_then(|written| former(field, written)) else { continue };
+                pins::set(tx, self.portal, self.key, (subject, field), value, (wish.by, self.now)).await?;
+            } else {
+                pins::release(tx, self.portal, subject, field).await?;
+            }
+            intents.push(look_at(CrmEntity::Deal, subject, self.now));
+        }
+        Ok(intents)
+    }
+}

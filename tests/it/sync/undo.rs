@@ -1,0 +1,123 @@
+//! Our last write of one field taken back by a person; the field is his until he releases it (product §2.7, §2.11).
+
+use std::time::Duration;
+
+use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
+use fidelio_bitrix24::domain::{CrmValue, HotelCode, Known, StayNumber};
+use fidelio_bitrix24::sync::pins::PinWish;
+use fidelio_bitrix24::sync::provenance::FieldOrigin;
+use fidelio_bitrix24::sync::{Engine, SyncError};
+use serde_json::json;
+
+use super::world::World;
+use crate::on_both_engines;
+
+const FIELD: &str = "UF_CRM_FB24_ROOM_TYPE";
+
+fn stay() -> StayNumber {
+    StayNumber::parse("1").unwrap()
+}
+
+async fn said(world: &World, engine: &Engine, field: &str, pinned: bool) -> Result<(), SyncError> {
+    let wish = PinWish { field: field.to_owned(), pinned, by: 3 };
+    engine.pin(world.id, world.hotel_id, &stay(), &wish).await?;
+    engine.decide(world.id).await?;
+    engine.deliver(world.id).await?;
+    // Written is not yet planned to its end.
+    engine.deliver(world.id).await.map(|_| ())
+}
+
+async fn origin(world: &World, engine: &Engine, field: &str) -> FieldOrigin {
+    let view = engine.stay(world.id, &HotelCode::parse("GRAND").unwrap(), &stay()).await.unwrap().expect("the stay");
+    view.origins.into_iter().find(|origin| origin.field == field).expect("written")
+}
+
+async fn hotel_says(world: &World, engine: &Engine, room_type: &str) {
+    world.pass(Duration::from_secs(20));
+    world.edit_stay("1", |stay| stay.room_type = Known::Is(room_type.into()));
+    world.round(engine).await;
+}
+
+async fn edited(world: &World, engine: &Engine, value: &str) {
+    world.pass(Duration::from_secs(400));
+    let deal = world.deals()[0].id;
+    world.portal.edit_as(3, Kind::Deal, deal, &json!({FIELD: value})).unwrap();
+    engine.scan(world.id).await.unwrap();
+    engine.deliver(world.id).await.unwrap();
+}
+
+on_both_engines! {
+    s1_what_stood_before_our_last_write_comes_back_and_stays_until_it_is_released(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let field = || world.deals()[0].text(FIELD);
+        let nothing = said(&world, &engine, FIELD, true).await;
+        assert!(matches!(nothing, Err(SyncError::Conflict("undo_nothing"))), "nothing stood there: {nothing:?}");
+        hotel_says(&world, &engine, "SUITE").await;
+        let told = origin(&world, &engine, FIELD).await;
+        assert!(told.undoable && !told.pinned, "{told:?}");
+        for list in ["contactIds", "UF_CRM_FB24_RESERVATION", "no_such"] {
+            assert!(said(&world, &engine, list, true).await.is_err(), "{list}");
+        }
+
+        said(&world, &engine, FIELD, true).await.unwrap();
+        assert_eq!(field(), "DBL");
+        let told = origin(&world, &engine, FIELD).await;
+        assert!(told.pinned && !told.undoable, "{told:?}");
+        assert_eq!(told.value, CrmValue::Text("DBL".into()));
+        // The hotel's news go on without it, and so does its own news of this field.
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        hotel_says(&world, &engine, "JUNIOR").await;
+        assert_eq!((field(), world.deals()[0].text("UF_CRM_FB24_ROOM")), ("DBL".into(), "205".into()));
+        // It is people's: nothing is put back, however often they change it, and nobody is told of a quarrel.
+        for round in 0..5 {
+            edited(&world, &engine, &format!("by hand {round}")).await;
+        }
+        assert_eq!(field(), "by hand 4");
+        assert!(world.problems(&engine).await.is_empty());
+
+        said(&world, &engine, FIELD, false).await.unwrap();
+        assert_eq!(field(), "JUNIOR", "the hotel's again");
+        assert!(!origin(&world, &engine, FIELD).await.pinned);
+        edited(&world, &engine, "by hand").await;
+        assert_eq!(field(), "JUNIOR", "and put back again");
+    }
+
+    s1_what_somebody_wrote_since_is_not_ours_to_take_back(db) {
+        let mut world = World::new(db, PortalOptions::default()).await;
+        world.terms.ownership.put_back = false;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        hotel_says(&world, &engine, "SUITE").await;
+        edited(&world, &engine, "by hand").await;
+        assert!(!origin(&world, &engine, FIELD).await.undoable);
+        let refused = said(&world, &engine, FIELD, true).await;
+        assert!(matches!(refused, Err(SyncError::Conflict("undo_nothing"))), "{refused:?}");
+        assert_eq!(world.deals()[0].text(FIELD), "by hand");
+    }
+
+    s1_an_update_whose_answer_was_lost_is_told_and_can_be_taken_back(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let before = origin(&world, &engine, FIELD).await;
+        world.pass(Duration::from_secs(20));
+        world.edit_stay("1", |stay| stay.room_type = Known::Is("SUITE".into()));
+        world.portal.fault(Fault::after_commit("crm.item.update"));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        let _ = engine.deliver(world.id).await;
+        assert_eq!(world.deals()[0].text(FIELD), "SUITE", "it was written, and nobody heard");
+        assert_eq!(origin(&world, &engine, FIELD).await.value, before.value);
+        world.settle(&engine).await;
+        let told = origin(&world, &engine, FIELD).await;
+        assert_eq!(told.value, CrmValue::Text("SUITE".into()));
+        assert!(told.at > before.at && told.undoable, "{told:?}");
+        said(&world, &engine, FIELD, true).await.unwrap();
+        assert_eq!(world.deals()[0].text(FIELD), "DBL");
+    }
+}
