@@ -109,7 +109,8 @@ pub async fn undecided_hashes(
         let sql = format!(
             "SELECT subject, hash FROM inbox WHERE portal_id = $1 AND subject IN ({}) AND (state = 0 OR state = 2
                AND NOT EXISTS (SELECT 1 FROM inbox later WHERE later.portal_id = inbox.portal_id
-                 AND later.subject = inbox.subject AND later.state = 1 AND later.id > inbox.id)) ORDER BY id",
+                 AND later.subject = inbox.subject AND later.kind IN ('stay', 'profile') AND later.state = 1
+                 AND later.id > inbox.id)) ORDER BY id",
             list(1, chunk.len())
         );
         for row in via.rows(&sql, args).await? {
@@ -200,7 +201,7 @@ fn kept_of(portal: PortalId, of: &KeptOf<'_>) -> (String, Vec<sea_orm::Value>) {
     let mut sql = "FROM inbox WHERE portal_id = $1 AND hotel_id = $2 AND kind IN ('stay', 'profile')
          AND received_at >= $3 AND received_at < $4 AND (state = 1 OR state = 2 AND NOT EXISTS (SELECT 1 FROM inbox later
            WHERE later.portal_id = inbox.portal_id AND later.subject = inbox.subject AND later.state = 1
-             AND later.id > inbox.id))"
+             AND later.kind IN ('stay', 'profile') AND later.id > inbox.id))"
         .to_owned();
     if let Some(subject) = of.subject {
         values.push(subject.into());

@@ -119,7 +119,12 @@ pub async fn problems(
     );
     let mut values = named(portal, remedy);
     values.push(limit.into());
-    tx.rows(&sql, values).await?.iter().map(|row| read(key, row)).collect()
+    // One that cannot be opened must not keep the others from being seen to.
+    let opened = |row| match read(key, row) {
+        Err(StoreError::Corrupt(_) | StoreError::Crypto(_)) => None,
+        read => Some(read),
+    };
+    tx.rows(&sql, values).await?.iter().filter_map(opened).collect()
 }
 
 /// Put away, all for the same reason.

@@ -21,12 +21,23 @@ use crate::store::{StoreError, Tx, inbox, links, outbox, problems, source_readin
 /// Problems in one transaction.
 const STEP: i64 = 100;
 
+/// What a person must look into record by record: a status that Fidelio alone knows, numbers that stand for somebody else,
+/// records that people deleted (making thousands anew would set off the portal's robots for each).
+const ONE_BY_ONE: [&str; 3] = [STATUS_REFUSED, strangers::CAUSE, DELETED];
+
 /// Problems with one cause, and what people said of all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CauseView {
     pub of: CauseRow,
     /// Under way.
     pub action: Option<Action>,
+}
+
+impl CauseView {
+    /// Whether all of them may be tried again at once.
+    pub fn may_retry_all(&self) -> bool {
+        !ONE_BY_ONE.contains(&self.of.cause.as_str())
+    }
 }
 
 impl Engine {
@@ -170,6 +181,9 @@ impl Engine {
         by: i64,
     ) -> Result<i64, SyncError> {
         let deps = &self.0.deps;
+        if action == Action::Retry && ONE_BY_ONE.contains(&cause) {
+            return Err(SyncError::Conflict("cause_one_by_one"));
+        }
         let causes = remedies::causes(&deps.db, portal, "open", hotel).await?;
         let found = causes.into_iter().find(|of| of.kind == kind && of.cause == cause).ok_or(SyncError::NotFound)?;
         let remedy = RemedyRow {
@@ -204,7 +218,13 @@ impl Engine {
             }
             Action::Retry => {
                 for problem in &found {
-                    self.retry_in(&tx, portal, &key, problem, Priority::Live).await?;
+                    match self.retry_in(&tx, portal, &key, problem, Priority::Import).await {
+                        Err(SyncError::Store(error @ (StoreError::Corrupt(_) | StoreError::Crypto(_)))) => {
+                            tracing::warn!(%portal, problem = problem.id, %error, "a problem's record cannot be opened");
+                            remedies::dismiss(&tx, portal, &[problem.id], "").await?;
+                        }
+                        done => done?,
+                    }
                 }
             }
         }

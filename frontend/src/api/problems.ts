@@ -13,4 +13,6 @@ export interface ProblemCause {
   last_at: Moment
   /** What is being done to all of them now. */
   action: 'retry' | 'dismiss' | null
+  /** What people must look into is tried record by record. */
+  may_retry_all: boolean
 }

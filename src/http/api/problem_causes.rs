@@ -39,6 +39,8 @@ pub struct Cause {
     pub last_at: DateTime<Utc>,
     /// `retry` or `dismiss`: what is being done to all of them now.
     pub action: Option<String>,
+    /// Whether all of them may be tried again at once; what people must look into is tried record by record.
+    pub may_retry_all: bool,
 }
 
 /// Which problems of the cause: those of one kind.
@@ -89,7 +91,9 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
     let of = query.parsed("state", "problem_state", word)?.unwrap_or_else(|| "open".into());
     let hotel = narrowed(&state, &who, &query).await?;
     let causes = state.engine.problem_causes(who.portal, &of, hotel).await?;
-    let item = |CauseView { of, action }: CauseView| {
+    let item = |view: CauseView| {
+        let may_retry_all = view.may_retry_all();
+        let CauseView { of, action } = view;
         let advice = texts::cause(who.lang, &of.cause);
         Cause {
             cause: of.cause,
@@ -101,6 +105,7 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
             first_at: at(of.first_at),
             last_at: at(of.last_at),
             action: action.map(|action| action.word().to_owned()),
+            may_retry_all,
         }
     };
     Ok(HttpResponse::Ok().json(Page::whole(causes.into_iter().map(item).collect())))
@@ -111,7 +116,8 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
 /// They are seen to in steps, in the lanes they were in: what is new does not wait for them.
 #[utoipa::path(post, path = "/api/v1/problems/causes/{cause}/retry", tag = "problems",
     operation_id = "retryProblemCause", params(("cause" = String, Path, example = "crm.failed")),
-    request_body = RetryBody, responses((status = 202, body = CauseAction)))]
+    request_body = RetryBody,
+    responses((status = 202, body = CauseAction), (status = 409, description = "`cause_one_by_one`")))]
 pub async fn retry(
     state: Data<HttpState>,
     who: Principal,

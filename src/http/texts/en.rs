@@ -113,6 +113,10 @@ pub(crate) const TEXTS: Texts = Texts {
     conflicts: &[
         ("import_range", "The period begins after its end: choose another one."),
         ("import_running", "Another import of this hotel is not over. Wait for it, or cancel it."),
+        (
+            "cause_one_by_one",
+            "These must be looked into one by one: open the records, check each in Fidelio or in the portal, and retry it there.",
+        ),
         ("reconciliation_running", "This hotel is being reconciled already. Wait for the report."),
         ("replay_running", "A replay of this hotel is under way already. Wait for its end."),
         ("import_state", "The import's present state does not allow this."),

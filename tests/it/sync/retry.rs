@@ -8,7 +8,7 @@ use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::remedies::Action;
 use fidelio_bitrix24::store::{crm_records, outbox};
 use fidelio_bitrix24::sync::views::{ProblemFilter, ProblemView};
-use fidelio_bitrix24::sync::{CrmEvent, Engine, EventIntake, Loops};
+use fidelio_bitrix24::sync::{CrmEvent, Engine, EventIntake, Loops, SyncError};
 use serde_json::json;
 
 use super::world::{World, phone};
@@ -153,8 +153,8 @@ on_both_engines! {
         outbox::add(&tx, world.id, vec![parked(5)]).await.unwrap();
         tx.commit().await.unwrap();
         let causes = engine.problem_causes(world.id, "open", None).await.unwrap();
-        let told: Vec<_> = causes.iter().map(|view| (view.of.kind.as_str(), view.of.records, view.action)).collect();
-        assert_eq!(told, [("failed", 1_030, None), ("rejected", 1, None)], "what was refused is apart");
+        let counts: Vec<_> = causes.iter().map(|view| (view.of.kind.as_str(), view.of.records, view.action)).collect();
+        assert_eq!(counts, [("failed", 1_030, None), ("rejected", 1, None)], "what was refused is apart");
 
         let failed = ("failed", "crm.failed");
         assert_eq!(engine.remedy(world.id, None, failed, (Action::Retry, ""), 1).await.unwrap(), 1_030);
@@ -178,7 +178,13 @@ on_both_engines! {
         assert_eq!(on_their_way, 1_029);
         let due = outbox::due(&world.db, world.id, (0, 3), &[], world.clock.now_ms(), 2_000).await.unwrap();
         let lane = |n: usize| due.iter().find(|row| row.subject == subject(n)).map(|row| row.priority);
-        assert_eq!((lane(5), lane(6)), (Some(2), Some(1)), "each in its own lane, and none before a person who waits");
+        assert_eq!((lane(5), lane(6)), (Some(2), Some(2)), "none before what is new");
+        // What must be looked into is tried record by record.
+        for cause in ["status.refused", "pms.reinstalled", "crm.deleted"] {
+            told(&world, &[problem(&world, subject(1), cause, "refused")]).await;
+            let all = engine.remedy(world.id, None, ("refused", cause), (Action::Retry, ""), 1).await;
+            assert!(matches!(all, Err(SyncError::Conflict("cause_one_by_one"))), "{cause}: {all:?}");
+        }
     }
 
     s1_all_problems_of_a_cause_are_put_away_with_one_note_by_the_loops(db) {

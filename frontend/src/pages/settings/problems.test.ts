@@ -16,7 +16,8 @@ const cause = {
   times: 1300,
   first_at: '2026-11-21T10:00:00Z',
   last_at: '2026-11-21T11:00:00Z',
-  action: null as string | null
+  action: null as string | null,
+  may_retry_all: true
 }
 const item = {
   id: 4,
