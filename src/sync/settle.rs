@@ -160,7 +160,7 @@ impl Delivery {
     ) -> Result<(), SyncError> {
         let now = self.now();
         let (mut made, mut records, mut index, mut traces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut done, mut again, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut again, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         for open in creates {
             let ids = found.get(&(open.entity.type_id(), open.written.mark.clone()));
             match ids.map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
@@ -176,12 +176,8 @@ impl Delivery {
                     index.extend(self.index_rows(open.entity, *id, &open.written.after));
                     records.push(RecordRow::new(open.entity, *id, open.written.after.clone(), now));
                     traces.push((open.row.subject.clone(), open.written.trace(now)));
-                    // Guests of a deal may have got their records meanwhile: it is compared once more.
-                    if open.entity == CrmEntity::Deal {
-                        again.push(open.row.id);
-                    } else {
-                        done.push((open.row.id, open.row.seq));
-                    }
+                    // What was told since it was sent is not in what was sent: it is compared once more.
+                    again.push(open.row.id);
                 }
                 None | Some([]) => again.push(open.row.id),
                 Some(several) => {
@@ -204,7 +200,6 @@ impl Delivery {
         crm_records::save(&tx, self.portal, &self.key, &records).await?;
         provenance::note(&tx, self.portal, &self.key, traces, now).await?;
         crm_index::add(&tx, self.portal, &index).await?;
-        outbox::done(&tx, self.portal, fence, &done).await?;
         outbox::wait_again(&tx, self.portal, fence, &again, 0).await?;
         outbox::set_back(&tx, self.portal, fence, &backs).await?;
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
