@@ -13,10 +13,24 @@ const VALUE: &str = "pin.value";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pin {
-    /// What stood there before our write.
+    /// What stood there before our write …
     pub value: CrmValue,
-    /// It stands there again: whatever comes now is people's.
+    /// … and our write, which is taken back only as long as it stands.
+    pub undone: CrmValue,
+    /// It stands there again, or something else of people's: whatever comes now is theirs.
     pub written: bool,
+}
+
+impl Pin {
+    /// What stands there is people's, and nothing of it is held.
+    pub fn blank() -> Self {
+        Self { value: CrmValue::Empty, undone: CrmValue::Empty, written: true }
+    }
+
+    fn seal(&self, key: &TenantKey) -> Result<Vec<u8>, StoreError> {
+        let plain = serde_json::to_vec(&(&self.value, &self.undone)).map_err(|_| StoreError::Corrupt(VALUE))?;
+        Ok(key.seal(VALUE, &plain)?)
+    }
 }
 
 /// By field.
@@ -39,8 +53,8 @@ pub async fn load(
         );
         for row in via.rows(&sql, values).await? {
             let plain = key.open(VALUE, &row.get::<Vec<u8>>("value_sealed")?)?;
-            let value = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(VALUE))?;
-            let pin = Pin { value, written: row.get("written")? };
+            let (value, undone) = serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(VALUE))?;
+            let pin = Pin { value, undone, written: row.get("written")? };
             found.entry(row.get("subject")?).or_default().insert(row.get("field")?, pin);
         }
     }
@@ -53,22 +67,21 @@ pub async fn set(
     portal: PortalId,
     key: &TenantKey,
     (subject, field): (&str, &str),
-    value: &CrmValue,
+    pin: &Pin,
     (by, now): (i64, i64),
 ) -> Result<(), StoreError> {
-    let plain = serde_json::to_vec(value).map_err(|_| StoreError::Corrupt(VALUE))?;
     insert(
         tx,
         "pin",
         &["portal_id", "subject", "field", "value_sealed", "written", "asked_by", "asked_at"],
-        vec![args![portal.0, subject, field, key.seal(VALUE, &plain)?, false, by, now]],
+        vec![args![portal.0, subject, field, pin.seal(key)?, pin.written, by, now]],
         "ON CONFLICT (portal_id, subject, field) DO NOTHING",
     )
     .await?;
     Ok(())
 }
 
-/// The former values of these fields stand in the portal again.
+/// The former values of these fields stand in the portal again, or something else of people's.
 pub async fn written(tx: &Tx, portal: PortalId, fields: &[(String, String)]) -> Result<(), StoreError> {
     for (subject, field) in fields {
         let sql = "UPDATE pin SET written = $4 WHERE portal_id = $1 AND subject = $2 AND field = $3";
@@ -81,6 +94,20 @@ pub async fn written(tx: &Tx, portal: PortalId, fields: &[(String, String)]) -> 
 pub async fn release(tx: &Tx, portal: PortalId, subject: &str, field: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM pin WHERE portal_id = $1 AND subject = $2 AND field = $3", args![portal.0, subject, field])
         .await?;
+    Ok(())
+}
+
+/// What is pinned stays people's, but the values are remembered no more.
+pub async fn blank(tx: &Tx, portal: PortalId, key: &TenantKey, subjects: &[String]) -> Result<(), StoreError> {
+    for (subject, fields) in load(tx, portal, key, subjects).await? {
+        for field in fields.keys() {
+            let sql = "UPDATE pin SET value_sealed = $4, written = $5
+                WHERE portal_id = $1 AND subject = $2 AND field = $3";
+            let blank = Pin::blank();
+            let values = args![portal.0, subject.as_str(), field.as_str(), blank.seal(key)?, blank.written];
+            tx.execute(sql, values).await?;
+        }
+    }
     Ok(())
 }
 

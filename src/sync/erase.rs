@@ -142,7 +142,7 @@ impl Engine {
         let mut texts = forget_births(&tx, portal, key, &mapping, deals.values()).await?;
         texts.insert("title".to_owned());
         provenance::forget(&tx, portal, key, &subjects, &texts, now).await?;
-        pins::end(&tx, portal, &subjects).await?;
+        pins::blank(&tx, portal, key, &subjects).await?;
         // Whatever is on its way for them is looked at anew after it.
         let intent = |subject: &String, rank| NewIntent {
             subject: subject.clone(),
@@ -204,13 +204,16 @@ impl Engine {
             return Ok(tx.commit().await?);
         }
         row.set("on_its_way", Value::Null);
+        let births = forget_births(&tx, portal, key, &mapping, deals.values()).await?;
+        // What was on its way meanwhile told what stood before it.
+        provenance::forget(&tx, portal, key, &subjects, &births, now).await?;
+        pins::blank(&tx, portal, key, &subjects).await?;
         purge::told_of(&tx, portal, &subject).await?;
         if let Some(link) = links::of_subjects(&tx, portal, std::slice::from_ref(&subject)).await?.remove(&subject) {
             let mark = format!("{}:{}", code.unwrap_or_default(), row.profile);
             let said = self.let_go(&tx, portal, key, &mapping, &link, &mark).await?;
             row.add(said);
         }
-        let births = forget_births(&tx, portal, key, &mapping, deals.values()).await?;
         if !deals.is_empty() && !births.is_empty() {
             let ids: BTreeSet<i64> = deals.values().map(|link| link.crm_id).collect();
             row.add(vec![(

@@ -6,7 +6,9 @@ use super::engine::Engine;
 use super::error::SyncError;
 use crate::domain::{Fields, PortalId, ProfileNumber, Subject};
 use crate::store::hotels::HotelRow;
-use crate::store::{Via, crm_records, erasures, links, merge_hints, problems, profiles, provenance, stay_steps, stays};
+use crate::store::{
+    Via, crm_records, erasures, links, merge_hints, pins, problems, profiles, provenance, stay_steps, stays,
+};
 
 /// Steps of a stay's life that are handed out.
 const STEPS: i64 = 1_000;
@@ -76,6 +78,7 @@ impl Engine {
             "inputs": came.collect::<Vec<_>>(),
             "problems": problems.into_iter().map(said).collect::<Vec<_>>(),
             "written": self.traces(portal, &subjects).await?,
+            "taken_back": self.pinned(portal, &subjects).await?,
             "merge_hint": hint.map(|row| json!({"entity": row.entity.type_id(), "ids": row.crm_ids, "apart": row.apart, "reason": row.reason})),
             "erasure": erasure.map(|row| json!({"stage": row.stage.word(), "act": row.act})),
         })))
@@ -99,6 +102,23 @@ impl Engine {
         }
         shown_records.sort_by_key(ToString::to_string);
         Ok(shown_records)
+    }
+
+    /// Fields that people took to themselves, with what of them is kept.
+    async fn pinned(&self, portal: PortalId, subjects: &[String]) -> Result<Vec<Value>, SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
+        let pins = pins::load(&deps.db, portal, &key, subjects).await?;
+        let told = pins.into_iter().flat_map(|(subject, pins)| {
+            let number = subject.splitn(3, ':').nth(2).unwrap_or_default().to_owned();
+            pins.into_iter().map(move |(field, pin)| {
+                json!({
+                    "stay": number, "field": field, "value": pin.value.wire(), "undone": pin.undone.wire(),
+                    "written": pin.written,
+                })
+            })
+        });
+        Ok(told.collect())
     }
 
     /// What was last written to each field, when, and by which version of the mapping.

@@ -13,14 +13,14 @@ use super::events::PAYLOAD;
 use super::lanes::Delivery;
 use super::reread::look_at;
 use crate::bitrix::Priority;
-use crate::domain::change_set::alike;
+use crate::domain::change_set::{COMPANY, alike};
 use crate::domain::ownership::is_identity;
 use crate::domain::{CrmEntity, CrmValue, HotelId, PortalId, StayNumber, Subject};
 use crate::store::inbox::{self, InboxKind, InboxRow, NewRow};
 use crate::store::outbox::NewIntent;
-use crate::store::pins::Pins;
+use crate::store::pins::{Pin, Pins};
 use crate::store::provenance::{self, Written};
-use crate::store::{StoreError, Tx, crm_records, pins};
+use crate::store::{StoreError, Tx, crm_records, links, pins};
 
 /// What a person says of a field of a stay's deal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,13 +29,22 @@ pub struct PinWish {
     /// Undone and pinned, or released.
     pub pinned: bool,
     pub by: i64,
+    /// When what is undone was written: a later write, ours or anybody's, is not meant.
+    #[serde(default)]
+    pub of: i64,
+}
+
+/// A sum, its currency and that it is no sum of products are one, and what is ours of a deal's company is remembered beside it:
+/// none of these is taken back alone.
+pub(super) fn belongs_together(field: &str) -> bool {
+    [COMPANY, "opportunity", "currencyId", "isManualOpportunity"].contains(&field)
 }
 
 /// What stood where we wrote, if that can be written back: lists are shared with people and have no one former value, and by
 /// its marks a deal is known.
 pub(super) fn former<'w>(field: &str, written: &'w Written) -> Option<&'w CrmValue> {
     let single = |value: &&CrmValue| !matches!(value, CrmValue::Ids(_) | CrmValue::Texts(_) | CrmValue::Comms(_));
-    written.before.as_ref().filter(single).filter(|_| !is_identity(field))
+    written.before.as_ref().filter(single).filter(|_| !is_identity(field) && !belongs_together(field))
 }
 
 impl Engine {
@@ -51,6 +60,10 @@ impl Engine {
         let key = deps.portals.key(portal).await?;
         let subjects = [Subject::Stay(hotel, number.clone()).to_string()];
         let [subject] = &subjects;
+        let mut wish = wish.clone();
+        if wish.pinned && belongs_together(&wish.field) {
+            return Err(SyncError::Conflict("undo_together"));
+        }
         let Some(deal) = self.deal_of(portal, hotel, number).await? else {
             return Err(SyncError::Conflict("stay_without_deal"));
         };
@@ -65,12 +78,13 @@ impl Engine {
                 let stands = record.as_ref().and_then(|record| record.fields.get(&wish.field));
                 // What somebody else wrote there since is not ours to take back.
                 let ours = written.zip(stands).filter(|(written, stands)| alike(&written.value, stands));
-                if ours.is_none_or(|(written, _)| former(&wish.field, written).is_none()) {
+                let Some((written, _)) = ours.filter(|(written, _)| former(&wish.field, written).is_some()) else {
                     return Err(SyncError::Conflict("undo_nothing"));
-                }
+                };
+                wish.of = written.at;
             }
         }
-        let plain = serde_json::to_vec(wish).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+        let plain = serde_json::to_vec(&wish).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
         let row = NewRow {
             hotel,
             kind: InboxKind::Pin,
@@ -109,7 +123,7 @@ impl Delivery {
 }
 
 impl Chunk<'_> {
-    /// In order: the last word counts. Where nothing of ours is left to take back, there is nothing to do.
+    /// In order: the last word counts. Where our write does not stand any more, what stands is people's from now on.
     pub(super) async fn pin(&self, tx: &Tx, wishes: &[(InboxRow, PinWish)]) -> Result<Vec<NewIntent>, StoreError> {
         let mut intents = Vec::new();
         for (row, wish) in wishes {
@@ -117,14 +131,30 @@ impl Chunk<'_> {
             if wish.pinned {
                 let subjects = std::slice::from_ref(subject);
                 let trace = provenance::load(tx, self.portal, self.key, subjects).await?.remove(subject);
-                let written = trace.as_ref().and_then(|trace| trace.get(field));
-                let Some(value) = written.and_then(|written| former(field, written)) else { continue };
-                pins::set(tx, self.portal, self.key, (subject, field), value, (wish.by, self.now)).await?;
+                let written = trace.as_ref().and_then(|trace| trace.get(field)).filter(|written| written.at == wish.of);
+                let stands = self.deal_field(tx, subject, field).await?;
+                let ours = written.filter(|written| stands.is_some_and(|stands| alike(&written.value, &stands)));
+                let pin = ours.and_then(|written| {
+                    let (value, undone) = (former(field, written)?.clone(), written.value.clone());
+                    Some(Pin { value, undone, written: false })
+                });
+                let pin = pin.unwrap_or_else(Pin::blank);
+                pins::set(tx, self.portal, self.key, (subject, field), &pin, (wish.by, self.now)).await?;
             } else {
                 pins::release(tx, self.portal, subject, field).await?;
             }
             intents.push(look_at(CrmEntity::Deal, subject, self.now));
         }
         Ok(intents)
+    }
+
+    /// What stands there, as of our last look.
+    async fn deal_field(&self, tx: &Tx, subject: &str, field: &str) -> Result<Option<CrmValue>, StoreError> {
+        let link = links::of_subjects(tx, self.portal, &[subject.to_owned()]).await?.remove(subject);
+        let Some(deal) = link.filter(|link| link.entity == CrmEntity::Deal).map(|link| link.crm_id) else {
+            return Ok(None);
+        };
+        let record = crm_records::load(tx, self.portal, self.key, CrmEntity::Deal, &[deal]).await?.remove(&deal);
+        Ok(record.and_then(|mut record| record.fields.remove(field)))
     }
 }

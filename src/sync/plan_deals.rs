@@ -13,7 +13,7 @@ use super::people::hash_of;
 use super::plan::{Due, Plan};
 use super::plan_people::planned;
 use crate::bitrix::Priority;
-use crate::domain::change_set::change_set;
+use crate::domain::change_set::{alike, change_set};
 use crate::domain::desired::{DealLinks, deal_birth, desired_deal, keep_what_stands};
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Known, ProfileNumber, Stay, StayNumber, Subject};
 use crate::store::crm_index::{self, IndexKind};
@@ -21,7 +21,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::erasures;
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox;
-use crate::store::pins::{self, Pins};
+use crate::store::pins::{self, Pin, Pins};
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::stays::{self, Role, StayRow};
 
@@ -316,11 +316,12 @@ impl Delivery {
         desired.retain(|field, _| !pinned.is_some_and(|pins| pins.contains_key(field)));
         let made_at = made_at(hotel, row.pms_time, row.received_at);
         let (mut judged, mut left) = self.left_to_write(&[row.hotel], record, &desired, made_at);
-        let back: Vec<String> =
-            pinned.into_iter().flatten().filter(|(_, pin)| !pin.written).map(|(field, _)| field.clone()).collect();
-        left.extend(
-            pinned.into_iter().flatten().filter(|(_, pin)| !pin.written).map(|(f, pin)| (f.clone(), pin.value.clone())),
-        );
+        let owed = || pinned.into_iter().flatten().filter(|(_, pin)| !pin.written);
+        let back: Vec<String> = owed().map(|(field, _)| field.clone()).collect();
+        // What people wrote over it meanwhile stands.
+        let ours =
+            |(field, pin): &(&String, &Pin)| record.fields.get(*field).is_some_and(|stands| alike(stands, &pin.undone));
+        left.extend(owed().filter(ours).map(|(field, pin)| (field.clone(), pin.value.clone())));
         let set = change_set(&left, &record.fields);
         let stands = back.iter().filter(|field| !set.write.contains_key(*field));
         plan.pinned.extend(stands.map(|field| (due.row.subject.clone(), field.clone())));
@@ -329,7 +330,8 @@ impl Delivery {
             plan.nothing(due, record, judged, &desired, set.after, self.now());
             return;
         }
-        if self.wants_a_look(&[row.hotel], CrmEntity::Deal, &set)
+        let undoes = back.iter().any(|field| set.write.contains_key(field));
+        if (undoes || self.wants_a_look(&[row.hotel], CrmEntity::Deal, &set))
             && self.fresh(CrmEntity::Deal, record.crm_id).is_none()
         {
             plan.read(CrmEntity::Deal, record.crm_id, due);

@@ -32,7 +32,7 @@ pub struct FieldPin {
 #[utoipa::path(post, path = "/api/v1/stays/{stay}/fields/{field}/undo", tag = "stays", operation_id = "undoField",
     params(("stay" = String, Path, description = "`<hotel>:<number>`", example = "GRAND:50117"),
         ("field" = String, Path, example = "UF_CRM_FB24_ROOM")),
-    responses((status = 202, body = FieldPin), (status = 409, description = "`undo_nothing`, `stay_without_deal`")))]
+    responses((status = 202, body = FieldPin), (status = 409, description = "`undo_nothing`, `undo_together`, `stay_without_deal`")))]
 pub async fn undo(
     state: Data<HttpState>,
     who: Principal,
@@ -76,7 +76,7 @@ async fn pin(
         his(&state, &who, deal).await?;
     }
     let (context, portal) = (state.clone(), who.portal);
-    let wish = PinWish { field, pinned, by: who.user_id };
+    let wish = PinWish { field, pinned, by: who.user_id, of: 0 };
     once(&state, &who, &request, &raw, async move {
         context.engine.pin(portal, hotel.id, &number, &wish).await?;
         let stay = format!("{}:{number}", hotel.code);

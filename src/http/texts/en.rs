@@ -138,6 +138,10 @@ pub(crate) const TEXTS: Texts = Texts {
             "undo_nothing",
             "Nothing can be taken back here: the app has not written this field since what stood there before is kept, somebody has changed it since, or it is a list or a mark. Change it in the deal.",
         ),
+        (
+            "undo_together",
+            "The amount, its currency and the company of a deal are not taken back one by one: each belongs with others that would no longer fit. Change it in the deal.",
+        ),
         ("attach_demo", "Bookings of a demo hotel are not attached to deals. Try it with a real hotel."),
         (
             "mapping_changed",

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions, Record};
 use fidelio_bitrix24::domain::stay::{Companion, Note};
-use fidelio_bitrix24::domain::{HotelCode, Known, ProfileNumber};
+use fidelio_bitrix24::domain::{CrmValue, HotelCode, Known, ProfileNumber, StayNumber, Subject};
 use fidelio_bitrix24::store::erasures::{ErasureRow, Stage};
+use fidelio_bitrix24::store::pins::{self, Pin};
+use fidelio_bitrix24::store::provenance::{self, Written};
 use fidelio_bitrix24::store::{hotels, testing};
+use fidelio_bitrix24::sync::pins::PinWish;
 use fidelio_bitrix24::sync::{Engine, StepObserver};
 use serde_json::{Value, json};
 
@@ -229,6 +232,60 @@ on_both_engines! {
         world.portal.edit_as(3, Kind::Contact, anna, &json!({"secondName": "Петровна"})).unwrap();
         engine.scan(world.id).await.unwrap();
         assert_eq!(found(&world, "7").await, Vec::<String>::new());
+    }
+
+    s1_fields_that_people_took_to_themselves_stay_theirs_and_no_former_value_is_kept_of_an_erased_guest(db) {
+        const FIELD: &str = "UF_CRM_FB24_ROOM_TYPE";
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        world.book("17", "7");
+        world.round(&engine).await;
+        let hotel_says = |room_type: &str| world.edit_stay("17", |stay| {
+            stay.room_type = Known::Is(room_type.into());
+            stay.room = Known::Is(format!("of {room_type}"));
+        });
+        world.pass(Duration::from_secs(20));
+        hotel_says("SUITE");
+        world.round(&engine).await;
+        let stay = StayNumber::parse("17").unwrap();
+        let wish = PinWish { field: FIELD.into(), pinned: true, by: 3, of: 0 };
+        engine.pin(world.id, world.hotel_id, &stay, &wish).await.unwrap();
+        go_on(&world, &engine).await;
+        let told = archive(&world, &engine, "7").await.expect("known")["taken_back"].clone();
+        let pin = json!([{"stay": "17", "field": FIELD, "value": "DBL", "undone": "SUITE", "written": true}]);
+        assert_eq!(told, pin);
+        let deal = world.deals()[0].id;
+        world.portal.edit_as(3, Kind::Deal, deal, &json!({FIELD: "by hand"})).unwrap();
+
+        engine.erase_person(world.id, world.hotel_id, &number("7"), 5).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        let subject = Subject::Stay(world.hotel_id, stay).to_string();
+        let subjects = [subject.clone()];
+        let before = async || {
+            let trace = provenance::load(&world.db, world.id, &world.key, &subjects).await.unwrap().remove(&subject);
+            trace.expect("a trace").into_values().filter_map(|written| written.before).collect::<Vec<CrmValue>>()
+        };
+        assert_eq!(before().await, Vec::<CrmValue>::new());
+        // What was on its way meanwhile is confirmed.
+        let words = || CrmValue::Text("Иванова7".into());
+        let late = Written { value: CrmValue::Empty, version: 0, at: 1, before: Some(words()) };
+        let pin = Pin { value: words(), undone: words(), written: true };
+        let tx = world.db.begin().await.unwrap();
+        let trace = [("UF_CRM_FB24_ROOM".to_owned(), late)].into();
+        provenance::note(&tx, world.id, &world.key, vec![(subject.clone(), trace)], 1).await.unwrap();
+        pins::set(&tx, world.id, &world.key, (&subject, "UF_CRM_FB24_ROOM"), &pin, (3, 1)).await.unwrap();
+        tx.commit().await.unwrap();
+        go_on(&world, &engine).await;
+        assert_eq!(erased(&world, &engine, "7").await.stage, Stage::Done);
+        assert_eq!(before().await, Vec::<CrmValue>::new());
+        assert_eq!(found(&world, "7").await, Vec::<String>::new());
+        let pins = pins::load(&world.db, world.id, &world.key, &subjects).await.unwrap().remove(&subject);
+        let pins: Vec<_> = pins.into_iter().flatten().collect();
+        let blank = |field: &str| (field.to_owned(), Pin::blank());
+        assert_eq!(pins, [blank("UF_CRM_FB24_ROOM"), blank(FIELD)]);
+        hotel_says("JUNIOR");
+        world.round(&engine).await;
+        assert_eq!(world.deals()[0].text(FIELD), "by hand", "theirs as before");
     }
 
     s1_an_erasure_that_is_killed_at_any_step_is_finished_by_another_process(db) {

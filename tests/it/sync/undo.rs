@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
-use fidelio_bitrix24::domain::{CrmValue, HotelCode, Known, StayNumber};
+use fidelio_bitrix24::domain::{CrmValue, Currency, HotelCode, Known, Money, StayNumber};
 use fidelio_bitrix24::sync::pins::PinWish;
 use fidelio_bitrix24::sync::provenance::FieldOrigin;
 use fidelio_bitrix24::sync::{Engine, SyncError};
@@ -18,8 +18,12 @@ fn stay() -> StayNumber {
     StayNumber::parse("1").unwrap()
 }
 
+fn wish(field: &str, pinned: bool) -> PinWish {
+    PinWish { field: field.to_owned(), pinned, by: 3, of: 0 }
+}
+
 async fn said(world: &World, engine: &Engine, field: &str, pinned: bool) -> Result<(), SyncError> {
-    let wish = PinWish { field: field.to_owned(), pinned, by: 3 };
+    let wish = wish(field, pinned);
     engine.pin(world.id, world.hotel_id, &stay(), &wish).await?;
     engine.decide(world.id).await?;
     engine.deliver(world.id).await?;
@@ -97,6 +101,54 @@ on_both_engines! {
         let refused = said(&world, &engine, FIELD, true).await;
         assert!(matches!(refused, Err(SyncError::Conflict("undo_nothing"))), "{refused:?}");
         assert_eq!(world.deals()[0].text(FIELD), "by hand");
+    }
+
+    s1_what_somebody_writes_before_the_undo_arrives_stands(db) {
+        let mut world = World::new(db, PortalOptions::default()).await;
+        world.terms.ownership.put_back = false;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        for (decided, seen) in [(false, true), (true, true), (true, false)] {
+            let case = format!("decided {decided}, seen {seen}");
+            hotel_says(&world, &engine, &format!("SUITE {case}")).await;
+            engine.pin(world.id, world.hotel_id, &stay(), &wish(FIELD, true)).await.expect(&case);
+            if decided {
+                engine.decide(world.id).await.unwrap();
+            }
+            let by_hand = format!("by hand, {case}");
+            world.portal.edit_as(3, Kind::Deal, world.deals()[0].id, &json!({FIELD: &by_hand})).unwrap();
+            world.pass(Duration::from_secs(400));
+            if seen {
+                engine.scan(world.id).await.unwrap();
+            }
+            for _ in 0..2 {
+                engine.decide(world.id).await.unwrap();
+                engine.deliver(world.id).await.unwrap();
+            }
+            assert_eq!(world.deals()[0].text(FIELD), by_hand, "{case}");
+            hotel_says(&world, &engine, "JUNIOR").await;
+            assert_eq!(world.deals()[0].text(FIELD), by_hand, "theirs from now on: {case}");
+            said(&world, &engine, FIELD, false).await.unwrap();
+        }
+    }
+
+    s1_a_sum_its_currency_and_the_company_are_not_taken_back_alone(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        world.pass(Duration::from_secs(20));
+        let total = Money { amount: "41000".parse().unwrap(), currency: Currency::parse("EUR").unwrap() };
+        world.edit_stay("1", |stay| stay.total = Known::Is(total));
+        world.round(&engine).await;
+        for field in ["opportunity", "currencyId"] {
+            assert!(!origin(&world, &engine, field).await.undoable, "{field}");
+        }
+        for field in ["opportunity", "currencyId", "isManualOpportunity", "companyId"] {
+            let refused = said(&world, &engine, field, true).await;
+            assert!(matches!(refused, Err(SyncError::Conflict("undo_together"))), "{field}: {refused:?}");
+        }
     }
 
     s1_an_update_whose_answer_was_lost_is_told_and_can_be_taken_back(db) {
