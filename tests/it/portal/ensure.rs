@@ -80,7 +80,7 @@ async fn check_all(stand: &Stand) {
     }
     let bindings = stand.sandbox.bindings();
     assert_eq!(bindings.len(), plan::EVENTS.len());
-    assert_eq!(stand.sandbox.placements().len(), 1);
+    assert_eq!(stand.sandbox.placements().len(), plan::PLACEMENTS.len());
     let portal = stand.portal().await;
     assert_eq!(portal.status, PortalStatus::Active);
     assert_eq!(portal.settings.stages[&StayStatus::InHouse], format!("C{id}:FB24_IN_HOUSE"));
@@ -268,7 +268,7 @@ on_both_engines! {
                 stand.portal().await
             );
             assert_eq!(stand.sandbox.bindings().len(), plan::EVENTS.len(), "after {polls} polls");
-            assert_eq!(stand.sandbox.placements().len(), 1, "after {polls} polls");
+            assert_eq!(stand.sandbox.placements().len(), plan::PLACEMENTS.len(), "after {polls} polls");
         }
         assert!(places > if step > 17 { 2 } else { 5 }, "only {places} places were reached");
     }
