@@ -154,11 +154,10 @@ impl Plan {
         self.decided(due, record, row);
     }
 
-    /// What was decided about people's edits is kept whatever becomes of the write.
+    /// What was decided about people's edits is kept whatever becomes of the write; whatever was planned holds only while
+    /// the record is what it was planned on.
     pub fn decided(&mut self, due: &Due, record: &RecordRow, row: RecordRow) {
-        if row != *record {
-            self.known.push(Judged { due: due.pair(), subject: due.row.subject.clone(), was: record.clone(), row });
-        }
+        self.known.push(Judged { due: due.pair(), subject: due.row.subject.clone(), was: record.clone(), row });
     }
 
     /// Takes back what was thought of records that a look has changed since they were loaded: what the look saw is not
@@ -275,7 +274,8 @@ impl Delivery {
             links::add(&tx, self.portal, &plan.links, self.now()).await?;
             found_again(&tx, self.portal, &plan.links).await?;
             self.tell_deals(&tx, &plan.links, self.now()).await?;
-            let known: Vec<RecordRow> = plan.known.iter().map(|judged| judged.row.clone()).collect();
+            let judged = plan.known.iter().filter(|judged| judged.row != judged.was);
+            let known: Vec<RecordRow> = judged.map(|judged| judged.row.clone()).collect();
             crm_records::save(&tx, self.portal, &self.key, &known).await?;
             for cause in [REJECTED, FAILED] {
                 problems::over_all(&tx, self.portal, &plan.settled, cause).await?;

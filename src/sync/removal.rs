@@ -121,6 +121,9 @@ impl Delivery {
         match fate(link.origin, shared, record, fresh) {
             Fate::Look => plan.read(entity, id, due),
             Fate::Deleted => {
+                if let Some(record) = record {
+                    plan.decided(due, record, record.clone());
+                }
                 let write = planned(due, entity, id, Fields::new(), Vec::new(), Fields::new(), String::new());
                 plan.writes.push(Planned { deletes: true, ..write });
             }

@@ -109,8 +109,8 @@ on_both_engines! {
         world.book("1", "7");
         let engine = world.engine();
         world.round(&engine).await;
-        for decided in [false, true] {
-            let case = format!("decided {decided}");
+        for (decided, seen) in [(false, true), (true, true), (true, false)] {
+            let case = format!("decided {decided}, seen {seen}");
             hotel_says(&world, &engine, &format!("SUITE {case}")).await;
             engine.pin(world.id, world.hotel_id, &stay(), &wish(FIELD, true)).await.expect(&case);
             if decided {
@@ -119,7 +119,9 @@ on_both_engines! {
             let by_hand = format!("by hand, {case}");
             world.portal.edit_as(3, Kind::Deal, world.deals()[0].id, &json!({FIELD: &by_hand})).unwrap();
             world.pass(Duration::from_secs(400));
-            engine.scan(world.id).await.unwrap();
+            if seen {
+                engine.scan(world.id).await.unwrap();
+            }
             for _ in 0..2 {
                 engine.decide(world.id).await.unwrap();
                 engine.deliver(world.id).await.unwrap();
