@@ -140,7 +140,12 @@ export const settings = [
       const viewer = await open({ stand, browser }, { user: 2 })
       const nav = inside(viewer.page).getByRole('navigation')
       assert.deepEqual(
-        (await nav.getByRole('link').allTextContents()).map((text) => text.trim().split(/\s{2,}|\d/)[0].trim()),
+        (await nav.getByRole('link').allTextContents()).map((text) =>
+          text
+            .trim()
+            .split(/\s{2,}|\d/)[0]
+            .trim()
+        ),
         ['Состояние', 'Проблемы', 'Похожие записи', 'О приложении']
       )
       await look(viewer, 'overview-viewer')
