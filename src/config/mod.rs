@@ -1,5 +1,6 @@
 //! Settings: defaults, then a TOML file, then `FB24__SECTION__KEY`. `config/reference.toml` explains every key.
 
+pub mod calendars;
 mod check;
 mod load;
 

@@ -28,6 +28,7 @@ pub mod reference;
 pub mod status;
 pub mod stay;
 pub mod subject;
+pub mod support;
 pub mod totals;
 pub mod turn;
 

@@ -1,0 +1,35 @@
+//! The support desk's rules (product §5, decisions 1–5 of the requirements): what a request is, where it stands, what was
+//! promised, and what was said of it.
+
+pub mod calendar;
+pub mod clock;
+pub mod clocks;
+pub mod complete;
+pub mod hint;
+pub mod history;
+pub mod holidays;
+pub mod kind;
+pub mod life;
+pub mod number;
+pub mod priority;
+pub mod queue;
+pub mod silence;
+pub mod sla;
+pub mod split;
+
+#[cfg(test)]
+mod calendar_tests;
+#[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
+mod life_tests;
+
+pub use calendar::Calendar;
+pub use clock::{Clock, Target};
+pub use clocks::Clocks;
+pub use holidays::Holidays;
+pub use kind::{Kind, Scope};
+pub use life::{Action, Role, State};
+pub use number::RequestNumber;
+pub use priority::{Priority, PriorityMatrix};
+pub use sla::Sla;
