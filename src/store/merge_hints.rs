@@ -139,13 +139,20 @@ pub async fn apart(
     Ok(rows.into_iter().filter(|row| !row.apart.is_empty()).map(|row| (row.subject, row.apart)).collect())
 }
 
-/// A person says of everybody whom the open hint names that they are somebody else.
-pub async fn set_apart(tx: &Tx, portal: PortalId, id: i64) -> Result<bool, StoreError> {
+/// Whether the hint is open.
+pub async fn is_open(tx: &Tx, portal: PortalId, id: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM merge_hint WHERE portal_id = $1 AND id = $2 AND crm_ids <> ''";
+    Ok(!tx.rows(sql, args![portal.0, id]).await?.is_empty())
+}
+
+/// A person says of everybody whom the open hint names that they are somebody else; `false`: it does not name just those
+/// whom he saw.
+pub async fn set_apart(tx: &Tx, portal: PortalId, id: i64, seen: &BTreeSet<i64>) -> Result<bool, StoreError> {
     let touched = tx
         .execute(
             "UPDATE merge_hint SET crm_ids = '', apart = CASE apart WHEN '' THEN crm_ids ELSE apart || ',' || crm_ids END
-             WHERE portal_id = $1 AND id = $2 AND crm_ids <> ''",
-            args![portal.0, id],
+             WHERE portal_id = $1 AND id = $2 AND crm_ids = $3 AND crm_ids <> ''",
+            args![portal.0, id, written(seen)],
         )
         .await?;
     Ok(touched > 0)

@@ -1,6 +1,6 @@
 //! People who may be one, as people read it: who was taken for a new one, who looks like him, and why.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::engine::Engine;
 use super::error::SyncError;
@@ -54,10 +54,15 @@ impl Engine {
     }
 
     /// These are different people: it is never hinted again, and the one is never taken for the other.
-    pub async fn dismiss_hint(&self, portal: PortalId, id: i64) -> Result<(), SyncError> {
+    /// `seen`: the records that looked alike when the person decided; of others he said nothing.
+    pub async fn dismiss_hint(&self, portal: PortalId, id: i64, seen: &BTreeSet<i64>) -> Result<(), SyncError> {
         let tx = self.0.deps.db.begin().await?;
-        if !merge_hints::set_apart(&tx, portal, id).await? {
+        crm_records::hold(&tx, portal).await?;
+        if !merge_hints::is_open(&tx, portal, id).await? {
             return Err(SyncError::NotFound);
+        }
+        if !merge_hints::set_apart(&tx, portal, id, seen).await? {
+            return Err(SyncError::Conflict("hint_changed"));
         }
         tx.commit().await?;
         Ok(())

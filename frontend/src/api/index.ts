@@ -94,7 +94,7 @@ export function createApi(client: Client) {
     dismissProblem: (id: number, note: string) => client.post<void>(`/problems/${id}/dismiss`, { note }),
 
     mergeHints: (after: string | null) => client.get<List<MergeHint>>('/merge-hints', { after }),
-    dismissHint: (id: number) => client.post<void>(`/merge-hints/${id}/dismiss`),
+    dismissHint: (id: number, alike: number[]) => client.post<void>(`/merge-hints/${id}/dismiss`, { alike }),
 
     log: (filter: { method?: string; outcome?: string; after?: string | null }) =>
       client.get<List<LogItem>>('/log', filter),

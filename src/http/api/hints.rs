@@ -1,5 +1,7 @@
 //! People who may be one and the same: to be merged by hand, or told apart for good.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::body::Body;
+use super::input::{integer, list as list_of};
 use super::once::{Done, once};
 use super::page::{Page, Query};
 use super::refuse::not_found;
@@ -69,6 +72,17 @@ impl MergeHint {
     }
 }
 
+/// How many records one hint names at most.
+const ALIKE: usize = 1_000;
+
+#[derive(ToSchema)]
+#[schema(as = DismissMergeHintInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+pub struct DismissBody {
+    /// `crm_id` of all records of `alike` as they were shown; where the hint names others by now, nothing is said of them.
+    alike: Vec<i64>,
+}
+
 /// People are the portal's, not a hotel's.
 fn whole(who: &Principal) -> Result<(), Problem> {
     if who.hotels.is_some() { Err(Kind::Forbidden.into()) } else { Ok(()) }
@@ -89,7 +103,7 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
 
 /// These are different people: it is never hinted again, and the one is never taken for the other
 #[utoipa::path(post, path = "/api/v1/merge-hints/{id}/dismiss", tag = "problems", operation_id = "dismissMergeHint",
-    params(("id" = i64, Path)), responses((status = 200, body = MergeHintState)))]
+    params(("id" = i64, Path)), request_body = DismissBody, responses((status = 200, body = MergeHintState)))]
 pub async fn dismiss(
     state: Data<HttpState>,
     who: Principal,
@@ -100,10 +114,12 @@ pub async fn dismiss(
     require(&who, Right::HandleProblems)?;
     whole(&who)?;
     let id = id.parse::<i64>().map_err(|_| not_found())?;
-    let raw = Body::none(&request, payload).await?;
+    let body = Body::read(&request, payload).await?;
+    let seen = body.parse(|body| body.required("alike", list_of(ALIKE, integer(1, i64::from(i32::MAX)))))?;
+    let seen: BTreeSet<i64> = seen.into_iter().collect();
     let (context, portal) = (state.clone(), who.portal);
-    once(&state, &who, &request, &raw, async move {
-        context.engine.dismiss_hint(portal, id).await?;
+    once(&state, &who, &request, &body.raw, async move {
+        context.engine.dismiss_hint(portal, id, &seen).await?;
         Done::new(StatusCode::OK, &MergeHintState { id, state: "dismissed".into() })
     })
     .await

@@ -118,6 +118,10 @@ pub(crate) const TEXTS: Texts = Texts {
             "These must be looked into one by one: open the records, check each in Fidelio or in the portal, and retry it there.",
         ),
         ("reconciliation_running", "This hotel is being reconciled already. Wait for the report."),
+        (
+            "hint_changed",
+            "The records that look alike have changed since you saw them; nothing was decided. Look at them again, then decide.",
+        ),
         ("replay_running", "A replay of this hotel is under way already. Wait for its end."),
         ("import_state", "The import's present state does not allow this."),
         (

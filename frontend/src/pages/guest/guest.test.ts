@@ -109,7 +109,7 @@ describe('people who may be one', () => {
     mergeHints.mockResolvedValue({ items: [], next: null })
     await button(wrapper, 'These are different people').trigger('click')
     await flushPromises()
-    expect(dismissHint).toHaveBeenCalledWith(5)
+    expect(dismissHint).toHaveBeenCalledWith(5, [57])
     expect(wrapper.text()).toContain('No records look alike')
   })
 
