@@ -12,8 +12,9 @@ use super::lease::HeldLease;
 use crate::clock::wall_of;
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId, Turn};
+use crate::store::inbox::InboxRow;
 use crate::store::problems::NewProblem;
-use crate::store::{StoreError, hotels, inbox, problems};
+use crate::store::{StoreError, Tx, hotels, inbox, problems};
 
 /// Each hotel's own day.
 pub(super) type Days = HashMap<HotelId, NaiveDate>;
@@ -149,16 +150,28 @@ impl Engine {
             inbox::postpone(&deps.db, portal, row.id, now + 10_000 * i64::from(row.attempts + 1)).await?;
             return Ok(());
         }
-        inbox::set_failed(&tx, portal, &[row.id]).await?;
-        let problem = NewProblem {
-            hotel: (row.hotel.0 != 0).then_some(row.hotel),
-            subject: row.subject,
-            cause: chunk::FAILED.to_owned(),
-            kind: "failed",
-            params: json!({"error": error.to_string()}),
-        };
-        problems::raise(&tx, portal, key, &[problem], now).await?;
+        keep_apart(&tx, portal, key, row, error, now).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// A row that cannot be decided is kept apart, and told.
+pub(super) async fn keep_apart(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    row: InboxRow,
+    error: &StoreError,
+    now: i64,
+) -> Result<(), StoreError> {
+    inbox::set_failed(tx, portal, &[row.id]).await?;
+    let problem = NewProblem {
+        hotel: (row.hotel.0 != 0).then_some(row.hotel),
+        subject: row.subject,
+        cause: chunk::FAILED.to_owned(),
+        kind: "failed",
+        params: json!({"error": error.to_string()}),
+    };
+    problems::raise(tx, portal, key, &[problem], now).await
 }

@@ -15,6 +15,7 @@ use super::lease::HeldLease;
 use crate::clock::wall;
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId, Subject};
+use crate::store::StoreError;
 use crate::store::hotels::{self, HotelRow};
 use crate::store::inbox::{self, KeptOf};
 use crate::store::jobs::{self, JobKind, JobRow, REPLAYS};
@@ -165,54 +166,83 @@ impl Engine {
         let Some(lease) = HeldLease::take(&deps.db, &deps.clock, &name, &self.0.node, deps.lease).await? else {
             return Err(SyncError::Elsewhere(name));
         };
-        let mut result = self.replay_lot(portal, &key, &lease, &job, LOT).await;
-        if let Err(SyncError::Store(error)) = &result
-            && !error.is_transient()
-        {
-            tracing::warn!(%portal, %error, "a lot of kept input could not be decided; its first row is tried alone");
-            result = self.replay_one(portal, &key, &lease, &job).await;
-        }
+        let result = self.replay_lots(portal, &key, &lease, &job).await;
         lease.ended(&result).await;
         self.wake();
         result.map(|()| true)
     }
 
-    /// A row that cannot be decided keeps no other one from it.
-    async fn replay_one(
+    /// The next lot. Where it cannot be decided, the row in its way is looked for by halves: it becomes its own problem and
+    /// keeps no other one from being decided.
+    async fn replay_lots(
         &self,
         portal: PortalId,
         key: &TenantKey,
         lease: &HeldLease,
         job: &JobRow,
     ) -> Result<(), SyncError> {
-        match self.replay_lot(portal, key, lease, job, 1).await {
-            Err(SyncError::Store(error)) if !error.is_transient() => {}
-            result => return result,
-        }
-        let db = &self.0.deps.db;
         let mut course: Course = serde_json::from_value(job.progress.clone()).unwrap_or_default();
-        let lot = inbox::kept(db, portal, &course.of(job.hotel), (course.after, course.upto), 1).await?;
-        let Some((row, _)) = lot.into_iter().next() else { return Ok(()) };
-        (course.after, course.done, course.failed) = (row.id, course.done + 1, course.failed + 1);
-        jobs::advance(db, portal, &job.id, &json!(course), None, self.0.deps.clock.now_ms()).await?;
+        let end = course.done + LOT;
+        let mut most = LOT;
+        while course.done < end {
+            match self.replay_lot(portal, key, lease, job, &course, most).await {
+                Ok(Some(further)) => course = further,
+                Ok(None) => break,
+                Err(SyncError::Store(error)) if !error.is_transient() => {
+                    if most == 1 {
+                        return self.leave_out(portal, key, lease, job, course, &error).await;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            most = (most / 2).max(1);
+        }
         Ok(())
     }
 
+    async fn leave_out(
+        &self,
+        portal: PortalId,
+        key: &TenantKey,
+        lease: &HeldLease,
+        job: &JobRow,
+        mut course: Course,
+        error: &StoreError,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let now = deps.clock.now_ms();
+        let lot = inbox::kept(&deps.db, portal, &course.of(job.hotel), (course.after, course.upto), 1).await?;
+        let Some((row, _)) = lot.into_iter().next() else { return Ok(()) };
+        tracing::warn!(%portal, row = row.id, %error, "a row of kept input cannot be decided");
+        (course.after, course.done, course.failed) = (row.id, course.done + 1, course.failed + 1);
+        let tx = deps.db.begin().await?;
+        if !lease.holds(&tx).await? {
+            return Err(SyncError::Elsewhere(format!("decide:{portal}")));
+        }
+        decide::keep_apart(&tx, portal, key, row, error, now).await?;
+        if jobs::advance(&tx, portal, &job.id, &json!(course), None, now).await? {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// At most so many rows after where it stands; answers where it stands then, and nothing when it is over.
     async fn replay_lot(
         &self,
         portal: PortalId,
         key: &TenantKey,
         lease: &HeldLease,
         job: &JobRow,
+        course: &Course,
         most: i64,
-    ) -> Result<(), SyncError> {
+    ) -> Result<Option<Course>, SyncError> {
         let deps = &self.0.deps;
         let now = deps.clock.now_ms();
-        let mut course: Course = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let mut course = course.clone();
         let lot = inbox::kept(&deps.db, portal, &course.of(job.hotel), (course.after, course.upto), most).await?;
         let Some((last, _)) = lot.last() else {
             jobs::step(&deps.db, portal, &job.id, &["running"], "completed", now).await?;
-            return Ok(());
+            return Ok(None);
         };
         course.after = last.id;
         course.done += i64::try_from(lot.len()).unwrap_or_default();
@@ -229,10 +259,11 @@ impl Engine {
         course.changed += work.changed();
         course.failed += work.unread();
         if !jobs::advance(&tx, portal, &job.id, &json!(course), None, now).await? {
-            return Ok(());
+            return Ok(None);
         }
         self.step("replay.written")?;
         tx.commit().await?;
-        self.step("replay.committed")
+        self.step("replay.committed")?;
+        Ok(Some(course))
     }
 }

@@ -1,12 +1,14 @@
 //! Replay: kept input is decided once more, and only what it makes different is different after (product §1, §9).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fb24_sandbox::portal::PortalOptions;
 use fidelio_bitrix24::domain::{Known, StayNumber, Subject};
 use fidelio_bitrix24::store::hotels::{self, HotelRow};
 use fidelio_bitrix24::store::problems::{self, NewProblem};
-use fidelio_bitrix24::store::{inbox, outbox, stays};
+use fidelio_bitrix24::store::{inbox, outbox, stays, testing};
 use fidelio_bitrix24::sync::Engine;
 use fidelio_bitrix24::sync::imports::ImportState;
 use fidelio_bitrix24::sync::replay::ReplayView;
@@ -139,5 +141,35 @@ on_both_engines! {
         assert_eq!(held(&world, "1").await.facts.room, Known::Is("205".into()));
         assert!(world.problems(&engine).await.is_empty());
         assert_eq!(replayed(&world, &engine, Some("1")).await.changed, 0);
+    }
+
+    s1_a_row_that_cannot_be_decided_again_is_told_and_slows_no_other(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        for stay in 1..=16 {
+            world.book(&stay.to_string(), &format!("7{stay}"));
+        }
+        world.round(&engine).await;
+        let good = held(&world, "9").await;
+        spoiled(&world, "16").await;
+        spoiled(&world, "8").await;
+        testing::spoil_stays(&world.db, world.id, &["9"]).await.unwrap();
+        let lots = Arc::new(AtomicUsize::new(0));
+        let counted = lots.clone();
+        let counting = world.engine_of(world.node(), Some(Arc::new(move |step| {
+            counted.fetch_add(usize::from(step == "replay.written"), Ordering::SeqCst);
+            true
+        })));
+        let view = replayed(&world, &counting, None).await;
+        assert_eq!((view.total, view.changed, view.failed), (32, 2, 1));
+        assert!(lots.load(Ordering::SeqCst) < 10, "{lots:?} lots for 32 rows");
+        let told: Vec<_> = world.problems(&engine).await.into_iter().map(|problem| (problem.cause, problem.subject)).collect();
+        assert_eq!(told, [("inbox.failed".to_owned(), format!("stay:{}:9", world.hotel_id))]);
+        // Once it is mended, the same replay ends what was told.
+        let tx = world.db.begin().await.unwrap();
+        stays::save(&tx, world.id, &world.key, &[good]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(replayed(&world, &engine, None).await.failed, 0);
+        assert_eq!(world.problems(&engine).await, vec![]);
     }
 }
