@@ -90,7 +90,7 @@ impl Engine {
         let intent = |(subject, _, rank): (String, String, i32)| NewIntent {
             subject,
             intent: Intent::Sync,
-            priority: super::lane(Priority::Import),
+            priority: super::lane(Priority::Reconciliation),
             rank,
             not_before: 0,
             seen_at: now,

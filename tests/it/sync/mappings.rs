@@ -206,6 +206,18 @@ on_both_engines! {
         assert_eq!(engine.remap(world.id, world.hotel_id).await.unwrap().waiting, 0);
     }
 
+    s1_a_paused_import_holds_up_no_application_of_the_mapping(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = booked(&world).await;
+        let import = engine.create_import(world.id, world.hotel_id, None, None, false, 1).await.unwrap();
+        engine.import_step(world.id).await.unwrap();
+        engine.pause_import(world.id, &import).await.unwrap();
+        let version = save(&world, &other()).await;
+        activate(&world, version).await;
+        apply(&world, &engine).await;
+        assert_eq!(world.deals()[0].text("title"), "Stay 1");
+    }
+
     s1_every_value_says_by_which_mapping_it_came(db) {
         let world = World::new(db, PortalOptions::default()).await;
         let engine = booked(&world).await;
