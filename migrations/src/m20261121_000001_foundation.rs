@@ -208,6 +208,7 @@ const TABLES: &[&str] = &[
         main_guest TEXT NOT NULL DEFAULT '',
         hash TEXT NOT NULL,
         facts_sealed {blob} NOT NULL,
+        total_sealed {blob},
         source TEXT NOT NULL DEFAULT '',
         pms_time TEXT,
         received_at BIGINT NOT NULL,

@@ -7,7 +7,6 @@ use rust_decimal::Decimal;
 
 use super::money::{Currency, Money};
 use super::status::StayStatus;
-use super::stay::Stay;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GuestTotals {
@@ -25,16 +24,26 @@ pub struct Earned {
     amount: Decimal,
 }
 
+/// What of a stay is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Figures {
+    pub status: Option<StayStatus>,
+    pub arrival: Option<NaiveDate>,
+    pub departure: Option<NaiveDate>,
+    pub total: Option<Money>,
+}
+
 impl GuestTotals {
     /// Counts a stay of which the person is the main guest; one that is not over counts nothing.
-    pub fn count(&mut self, stay: &Stay) {
-        if stay.status.get() != Some(&StayStatus::CheckedOut) {
+    pub fn count(&mut self, stay: &Figures) {
+        if stay.status != Some(StayStatus::CheckedOut) {
             return;
         }
         self.stays += 1;
-        self.nights += stay.nights().unwrap_or_default();
-        self.last_stay = self.last_stay.max(stay.departure.get().copied());
-        if let Some(total) = stay.total.get() {
+        let nights = stay.arrival.zip(stay.departure).map(|(from, to)| to.signed_duration_since(from).num_days());
+        self.nights += nights.unwrap_or_default();
+        self.last_stay = self.last_stay.max(stay.departure);
+        if let Some(total) = &stay.total {
             self.earn(&total.currency, 1, total.amount);
         }
     }
@@ -70,16 +79,16 @@ impl GuestTotals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Known, StayNumber};
 
-    fn stay(status: StayStatus, departure: &str, total: &str) -> Stay {
-        let mut stay = Stay::new(StayNumber::parse("1").unwrap());
+    fn stay(status: StayStatus, departure: &str, total: &str) -> Figures {
         let (amount, currency) = total.split_once(' ').unwrap();
-        stay.status = Known::Is(status);
-        stay.departure = Known::Is(departure.parse().unwrap());
-        stay.arrival = Known::Is(departure.parse::<NaiveDate>().unwrap() - chrono::Days::new(2));
-        stay.total = Known::Is(Money { amount: amount.parse().unwrap(), currency: Currency::parse(currency).unwrap() });
-        stay
+        let departure: NaiveDate = departure.parse().unwrap();
+        Figures {
+            status: Some(status),
+            arrival: Some(departure - chrono::Days::new(2)),
+            departure: Some(departure),
+            total: Some(Money { amount: amount.parse().unwrap(), currency: Currency::parse(currency).unwrap() }),
+        }
     }
 
     #[test]
@@ -93,7 +102,7 @@ mod tests {
 
     #[test]
     fn s1_only_finished_stays_count_and_currencies_are_not_added_up() {
-        let of = |stays: &[Stay]| {
+        let of = |stays: &[Figures]| {
             let mut totals = GuestTotals::default();
             stays.iter().for_each(|stay| totals.count(stay));
             totals

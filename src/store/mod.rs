@@ -41,6 +41,7 @@ pub mod source_reading;
 pub mod sources;
 mod sql;
 pub mod stay_steps;
+pub mod stay_sums;
 pub mod stays;
 pub mod tokens;
 pub mod work;
@@ -184,6 +185,15 @@ pub mod testing {
     pub async fn inbox_subjects(db: &Db, portal: PortalId) -> Result<Vec<String>, StoreError> {
         let rows = db.rows("SELECT subject FROM inbox WHERE portal_id = $1 ORDER BY id", args![portal.0]).await?;
         rows.iter().map(|row| row.get("subject")).collect()
+    }
+
+    /// The facts of these stays cannot be opened any more.
+    pub async fn spoil_stays(db: &Db, portal: PortalId, numbers: &[&str]) -> Result<(), StoreError> {
+        for number in numbers {
+            let sql = "UPDATE stay SET facts_sealed = $3 WHERE portal_id = $1 AND number = $2";
+            db.execute(sql, args![portal.0, *number, vec![0_u8]]).await?;
+        }
+        Ok(())
     }
 
     /// A few rows of a tenant in the tables that hold most of a hotel's data.

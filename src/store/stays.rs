@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list};
-use super::{Db, Row, StoreError, Tx, args};
+use super::{Db, Row, StoreError, Tx, args, stay_sums};
 use crate::crypto::TenantKey;
 use crate::domain::{HotelId, PortalId, ProfileNumber, Stay, StayNumber, StayStatus};
 
@@ -47,6 +47,10 @@ impl Role {
             Self::TravelAgent => "travel_agent",
             Self::Source => "source",
         }
+    }
+
+    pub(super) fn read(word: &str) -> Result<Self, StoreError> {
+        Self::ALL.into_iter().find(|known| known.word() == word).ok_or(StoreError::Corrupt("stay_profile.role"))
     }
 
     pub fn is_person(self) -> bool {
@@ -95,6 +99,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, stays: &[StayRow])
             stay.facts.main_guest.get().map_or("", ProfileNumber::as_str),
             stay.hash.as_str(),
             key.seal(FACTS, &facts)?,
+            stay_sums::sealed(key, stay.facts.total.get())?,
             stay.source.as_str(),
             stay.pms_time.map(|time| time.format(STAMP).to_string()),
             stay.received_at,
@@ -117,6 +122,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, stays: &[StayRow])
             "main_guest",
             "hash",
             "facts_sealed",
+            "total_sealed",
             "source",
             "pms_time",
             "received_at",
@@ -125,8 +131,8 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, stays: &[StayRow])
         rows,
         "ON CONFLICT (portal_id, hotel_id, number) DO UPDATE SET status = excluded.status, arrival = excluded.arrival,
             departure = excluded.departure, main_guest = excluded.main_guest, hash = excluded.hash,
-            facts_sealed = excluded.facts_sealed, source = excluded.source, pms_time = excluded.pms_time,
-            received_at = excluded.received_at, updated_at = excluded.updated_at",
+            facts_sealed = excluded.facts_sealed, total_sealed = excluded.total_sealed, source = excluded.source,
+            pms_time = excluded.pms_time, received_at = excluded.received_at, updated_at = excluded.updated_at",
     )
     .await?;
     for (hotel, numbers) in by_hotel(stays.iter().map(|stay| (stay.hotel, &stay.facts.number))) {
@@ -289,10 +295,7 @@ pub async fn naming(
                         .map_err(|_| StoreError::Corrupt("stay_profile.stay"))?,
                     ProfileNumber::parse(&row.get::<String>("profile")?)
                         .map_err(|_| StoreError::Corrupt("stay_profile.profile"))?,
-                    Role::ALL
-                        .into_iter()
-                        .find(|known| known.word() == role)
-                        .ok_or(StoreError::Corrupt("stay_profile.role"))?,
+                    Role::read(&role)?,
                 ));
             }
         }
@@ -320,31 +323,6 @@ pub async fn days_of(
                     .map_err(|_| StoreError::Corrupt("stay_profile.profile"))?;
                 let day = |name| Ok::<_, StoreError>(row.get::<String>(name)?.parse().ok());
                 found.push((hotel, profile, day("arrival")?, day("departure")?));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Finished stays of these guests, by the profile that slept: what a guest's totals are made of.
-pub async fn finished_of(
-    via: impl Into<Via<'_>>,
-    portal: PortalId,
-    key: &TenantKey,
-    guests: &[(HotelId, ProfileNumber)],
-) -> Result<Vec<StayRow>, StoreError> {
-    let via = via.into();
-    let mut found = Vec::new();
-    for (hotel, numbers) in by_hotel(guests.iter().map(|(hotel, number)| (*hotel, number))) {
-        for chunk in numbers.chunks(chunk_of(1)) {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM stay WHERE portal_id = $1 AND hotel_id = $2 AND status = 'checked_out' AND number IN
-                    (SELECT stay FROM stay_profile WHERE portal_id = $1 AND hotel_id = $2 AND role = 'guest'
-                        AND profile IN ({}))",
-                list(2, chunk.len())
-            );
-            for row in via.rows(&sql, keyed(portal, hotel, chunk)).await? {
-                found.push(read(key, &row)?);
             }
         }
     }

@@ -1,19 +1,24 @@
 //! The guest behind a contact: every profile that the contact stands for, in whatever hotel, as one person.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::engine::Engine;
 use super::error::SyncError;
 use super::hints::MergeHintView;
 use super::plan_people::{ProfileKey, key_of};
+use crate::crypto::TenantKey;
 use crate::domain::erasure::is_erased;
 use crate::domain::{
     CrmEntity, GuestTotals, HotelCode, HotelId, PortalId, Profile, Stay, StayNumber, StayStatus, Subject,
 };
 use crate::store::links::Origin;
+use crate::store::stay_sums::{self, StaySum};
 use crate::store::stays::Role;
 use crate::store::{crm_records, hotels, links, merge_hints, profiles, stays};
+
+/// As many stays as one look takes in: the facts of others are not even opened.
+const STAYS: usize = 50;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct GuestCard {
@@ -22,8 +27,10 @@ pub struct GuestCard {
     pub totals: GuestTotals,
     pub cancelled: usize,
     pub no_shows: usize,
-    /// The latest arrival first.
+    /// The latest arrival first, at most [`STAYS`].
     pub stays: Vec<GuestStay>,
+    /// How many there are, shown or not.
+    pub stays_total: usize,
     pub hints: Vec<MergeHintView>,
 }
 
@@ -57,46 +64,37 @@ impl Engine {
         }
         let mine: Vec<ProfileKey> = keys.into_iter().filter(|key| known.contains_key(key)).collect();
 
-        let mut roles: HashMap<(HotelId, StayNumber), Role> = HashMap::new();
-        for (hotel, stay, _, role) in stays::naming(db, portal, &mine).await? {
-            if role.is_person() {
-                let held = roles.entry((hotel, stay)).or_insert(role);
-                *held = role.min(*held);
+        let mut named: BTreeMap<(HotelId, StayNumber), StaySum> = BTreeMap::new();
+        for sum in stay_sums::of_people(db, portal, &key, &mine).await? {
+            let id = (sum.hotel, sum.number.clone());
+            if sum.role.is_person() && named.get(&id).is_none_or(|held| sum.role < held.role) {
+                named.insert(id, sum);
             }
         }
-        let wanted: Vec<(HotelId, StayNumber)> = roles.keys().cloned().collect();
-        let rows = stays::load(db, portal, &key, &wanted).await?;
-        let subjects: Vec<String> =
-            wanted.iter().map(|(hotel, number)| Subject::Stay(*hotel, number.clone()).to_string()).collect();
-        let deals = links::of_subjects(db, portal, &subjects).await?;
-        let ids: Vec<i64> = deals.values().map(|link| link.crm_id).collect();
-        let gone = crm_records::deleted_among(db, portal, CrmEntity::Deal, &ids).await?;
-
         let mut card = GuestCard {
             profiles: Vec::new(),
             totals: GuestTotals::default(),
             cancelled: 0,
             no_shows: 0,
-            stays: Vec::with_capacity(rows.len()),
+            stays: Vec::new(),
+            stays_total: named.len(),
             hints: Vec::new(),
         };
-        for ((hotel, number), row) in rows {
-            let (Some(code), Some(role)) = (codes.get(&hotel), roles.get(&(hotel, number.clone()))) else { continue };
-            match row.facts.status.get() {
+        for sum in named.values() {
+            match sum.figures.status {
                 Some(StayStatus::Cancelled) => card.cancelled += 1,
                 Some(StayStatus::NoShow) => card.no_shows += 1,
-                _ if *role == Role::Guest => card.totals.count(&row.facts),
+                _ if sum.role == Role::Guest => card.totals.count(&sum.figures),
                 _ => {}
             }
-            let link = deals.get(&Subject::Stay(hotel, number).to_string());
-            let link = link.filter(|link| link.origin != Origin::Detached && !gone.contains(&link.crm_id));
-            let deal_id = link.map(|link| link.crm_id);
-            card.stays.push(GuestStay { hotel: code.clone(), facts: row.facts, role: *role, deal_id });
         }
-        card.stays.sort_by_cached_key(|stay| {
-            let number = stay.facts.number.to_string();
-            (Reverse(stay.facts.arrival.get().copied()), stay.hotel.to_string(), Reverse((number.len(), number)))
+        let mut latest: Vec<&StaySum> = named.values().collect();
+        latest.sort_by_cached_key(|sum| {
+            let (code, number) = (codes.get(&sum.hotel).map(ToString::to_string), sum.number.to_string());
+            (Reverse(sum.figures.arrival), code, Reverse((number.len(), number)))
         });
+        latest.truncate(STAYS);
+        card.stays = self.stays_of_guest(portal, &key, &codes, &latest).await?;
         let subjects: BTreeSet<String> =
             mine.iter().map(|(hotel, number)| Subject::Profile(*hotel, number.clone()).to_string()).collect();
         let subjects: Vec<String> = subjects.into_iter().collect();
@@ -105,5 +103,28 @@ impl Engine {
         let profile = |key: ProfileKey| Some((codes.get(&key.0)?.clone(), known.remove(&key)?.facts));
         card.profiles = mine.into_iter().filter_map(profile).collect();
         Ok(Some(card))
+    }
+
+    async fn stays_of_guest(
+        &self,
+        portal: PortalId,
+        key: &TenantKey,
+        codes: &HashMap<HotelId, HotelCode>,
+        wanted: &[&StaySum],
+    ) -> Result<Vec<GuestStay>, SyncError> {
+        let db = &self.0.deps.db;
+        let keys: Vec<(HotelId, StayNumber)> = wanted.iter().map(|sum| (sum.hotel, sum.number.clone())).collect();
+        let mut rows = stays::load(db, portal, key, &keys).await?;
+        let subject = |(hotel, number): &(HotelId, StayNumber)| Subject::Stay(*hotel, number.clone()).to_string();
+        let deals = links::of_subjects(db, portal, &keys.iter().map(subject).collect::<Vec<_>>()).await?;
+        let ids: Vec<i64> = deals.values().map(|link| link.crm_id).collect();
+        let gone = crm_records::deleted_among(db, portal, CrmEntity::Deal, &ids).await?;
+        let stay = |(id, sum): (&(HotelId, StayNumber), &&StaySum)| {
+            let link = deals.get(&subject(id));
+            let link = link.filter(|link| link.origin != Origin::Detached && !gone.contains(&link.crm_id));
+            let (hotel, facts) = (codes.get(&id.0)?.clone(), rows.remove(id)?.facts);
+            Some(GuestStay { hotel, facts, role: sum.role, deal_id: link.map(|link| link.crm_id) })
+        };
+        Ok(keys.iter().zip(wanted).filter_map(stay).collect())
     }
 }

@@ -21,7 +21,8 @@ use crate::domain::{CrmValue, Fields, GuestTotals, HotelId, ProfileKind, Profile
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::profiles::{self, ProfileRow};
-use crate::store::stays;
+use crate::store::stay_sums;
+use crate::store::stays::Role;
 
 pub(super) type ProfileKey = (HotelId, ProfileNumber);
 
@@ -278,9 +279,10 @@ impl Delivery {
     /// What finished stays of these guests add up to.
     async fn totals(&self, guests: &[ProfileKey]) -> Result<HashMap<ProfileKey, GuestTotals>, SyncError> {
         let mut totals: HashMap<ProfileKey, GuestTotals> = HashMap::new();
-        for stay in stays::finished_of(self.db(), self.portal, &self.key, guests).await? {
-            let Some(guest) = stay.facts.main_guest.get() else { continue };
-            totals.entry((stay.hotel, guest.clone())).or_default().count(&stay.facts);
+        for sum in stay_sums::of_people(self.db(), self.portal, &self.key, guests).await? {
+            if sum.role == Role::Guest {
+                totals.entry((sum.hotel, sum.profile)).or_default().count(&sum.figures);
+            }
         }
         Ok(totals)
     }

@@ -17,9 +17,6 @@ use crate::http::auth::{Principal, Right, may_read, readable, require};
 use crate::http::problem::{Kind, Problem};
 use crate::sync::guest::{GuestCard, GuestStay};
 
-/// As many stays as one look takes in.
-const STAYS: usize = 50;
-
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Guest {
     /// One of each hotel or more: all of them are this person.
@@ -122,7 +119,7 @@ impl Guest {
             folio,
             revenue: folio.then(|| card.totals.revenues().map(|money| MoneyView::of(&money)).collect()),
             stays: shown.into_iter().map(|stay| StayOfGuest::of(stay, folio)).collect(),
-            stays_total: card.stays.len(),
+            stays_total: card.stays_total,
             stays_hidden: hidden,
             merge_hints: Vec::new(),
         }
@@ -141,7 +138,7 @@ pub async fn guest(state: Data<HttpState>, who: Principal, id: Path<String>) -> 
     let card = state.engine.guest(who.portal, contact, who.hotels.as_deref()).await?;
     let mut card = card.ok_or_else(|| not_found().with_code("no_guest"))?;
     let hints = std::mem::take(&mut card.hints);
-    let latest: Vec<GuestStay> = card.stays.iter().take(STAYS).cloned().collect();
+    let latest = std::mem::take(&mut card.stays);
     let deals: Vec<i64> = latest.iter().filter_map(|stay| stay.deal_id).collect();
     let his = readable(&state, &who, Entity::Deal, &deals).await?;
     let wide = who.may(Right::Read);

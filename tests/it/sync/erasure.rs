@@ -27,6 +27,7 @@ const SEALS: [&str; 11] = [
     "crm_record.putbacks",
     "crm_record.edits",
     "provenance.fields",
+    "stay.total",
     "pin.value",
     "outbox.write",
     "problem.detail",

@@ -1,12 +1,14 @@
 //! The guest behind a contact: totals over profiles and currencies, the card of the tab, hints of people who may be one
 //! (product §2.8, §2.13, §6).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
 use fidelio_bitrix24::domain::profile::Preference;
 use fidelio_bitrix24::domain::{Currency, Known, Money, Profile, ProfileNumber, StayStatus};
-use fidelio_bitrix24::sync::{CrmEvent, Engine, EventIntake};
+use fidelio_bitrix24::store::testing;
+use fidelio_bitrix24::sync::{CrmEvent, Engine, EventIntake, SyncError};
 use serde_json::json;
 
 use super::world::{World, phone};
@@ -95,6 +97,49 @@ on_both_engines! {
         assert!(engine.guest(world.id, contact + 1, None).await.unwrap().is_none());
     }
 
+    s1_the_tab_of_a_guest_of_many_stays_opens_the_latest_and_counts_all_of_them(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let early = "2026-09-01".parse::<chrono::NaiveDate>().unwrap();
+        let numbers: Vec<String> = (1..=52).map(|number| number.to_string()).collect();
+        for (number, day) in numbers.iter().zip(early.iter_days()) {
+            let (from, to) = (day.to_string(), day.succ_opt().unwrap().to_string());
+            over(&world, number, "7", &from, &to, ("10.50", "RUB"));
+        }
+        let engine = world.engine();
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        let contact = world.contacts()[0].id;
+        assert_eq!(figures(&world, contact), ["52", "52", "546|RUB", "2026-10-23"]);
+        testing::spoil_stays(&world.db, world.id, &["1", "2"]).await.unwrap();
+        let card = engine.guest(world.id, contact, None).await.unwrap().expect("a guest");
+        assert_eq!((card.stays.len(), card.stays_total, card.totals.stays, card.totals.nights), (50, 52, 52, 52));
+        assert_eq!(card.stays[0].facts.number.as_str(), "52");
+        let earned: Vec<String> = card.totals.revenues().map(|money| money.amount.to_string()).collect();
+        assert_eq!(earned, ["546.00"]);
+    }
+
+    s1_an_erased_guest_s_stays_keep_their_figures_and_leave_those_of_who_shares_his_contact(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        over(&world, "1", "7", "2026-11-01", "2026-11-04", ("30000", "RUB"));
+        over(&world, "2", "8", "2026-11-10", "2026-11-12", ("500.50", "RUB"));
+        world.edit_profile("7", twin);
+        world.edit_profile("8", twin);
+        let engine = world.engine();
+        rounds(&world, &engine).await;
+        let contact = world.contacts()[0].id;
+        assert_eq!(figures(&world, contact), ["2", "5", "30500.5|RUB", "2026-11-12"]);
+        world.edit_profile("8", |profile| profile.privacy_removed = Known::Is(true));
+        for _ in 0..4 {
+            rounds(&world, &engine).await;
+        }
+        assert_eq!(figures(&world, contact), ["1", "3", "30000|RUB", "2026-11-04"], "the link has ended, and with it what it brought");
+        let card = engine.guest(world.id, contact, None).await.unwrap().expect("a guest");
+        assert_eq!((card.stays_total, card.totals.stays, card.totals.nights), (1, 1, 3), "the tab says the same");
+        let deal = world.deals().into_iter().find(|deal| deal.text("UF_CRM_FB24_RESERVATION") == "2").expect("his deal");
+        assert_eq!((deal.text("opportunity"), deal.int("UF_CRM_FB24_NIGHTS")), ("500.5".into(), 2), "the stay's figures stay");
+    }
+
     s1_figures_follow_a_check_out_that_is_undone_and_a_stay_that_is_given_to_another(db) {
         let world = World::new(db, PortalOptions::default()).await;
         over(&world, "1", "7", "2026-11-20", "2026-11-21", ("30000", "RUB"));
@@ -131,8 +176,14 @@ on_both_engines! {
         let card = engine.guest(world.id, own, None).await.unwrap().expect("a guest");
         assert_eq!(card.hints, hints);
 
-        engine.dismiss_hint(world.id, hints[0].id).await.unwrap();
-        assert!(engine.dismiss_hint(world.id, hints[0].id).await.is_err(), "it is over");
+        // Somebody else looks alike by the time he decides: of those whom he has not seen he says nothing.
+        let (id, seen) = (hints[0].id, BTreeSet::from([husband]));
+        for other in [BTreeSet::from([husband - 1]), BTreeSet::from([husband, own])] {
+            assert!(matches!(engine.dismiss_hint(world.id, id, &other).await, Err(SyncError::Conflict("hint_changed"))));
+        }
+        assert_eq!(engine.merge_hints(world.id, None, 10).await.unwrap().items, hints);
+        engine.dismiss_hint(world.id, id, &seen).await.unwrap();
+        assert!(matches!(engine.dismiss_hint(world.id, id, &seen).await, Err(SyncError::NotFound)), "it is over");
         // Now even the name would fit; and her own record goes.
         world.pass(Duration::from_secs(60));
         world.portal.edit_as(2, Kind::Contact, husband, &json!({"name": "Анна", "lastName": "Иванова8"})).unwrap();
