@@ -27,6 +27,8 @@ pub struct CrmField {
     pub max_length: Option<usize>,
     /// Items of a list: id and text.
     pub items: Vec<(String, String)>,
+    /// Records of the CRM that may stand in it: `DEAL`, `LEAD` … Only of one kind they stand there by their bare ids.
+    pub binds: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,6 +48,19 @@ pub struct CrmStage {
 impl CrmSchema {
     pub fn field(&self, entity: CrmEntity, name: &str) -> Option<&CrmField> {
         self.fields.get(&entity)?.get(name)
+    }
+
+    /// Whether a deal's field may name another deal.
+    pub fn may_name_a_deal(&self, name: &str) -> bool {
+        let named = |field: &CrmField| {
+            let takes = match field.kind.as_str() {
+                "crm" => field.binds == ["DEAL"],
+                kind => kind == "string" && field.max_length.is_none_or(|most| most >= 20),
+            };
+            takes && field.user && !field.read_only && !field.multiple
+        };
+        // Those of ours hold what the contract says.
+        !name.starts_with("UF_CRM_FB24_") && self.field(CrmEntity::Deal, name).is_some_and(named)
     }
 
     pub fn pipeline(&self, id: i64) -> Option<&CrmPipeline> {

@@ -70,6 +70,8 @@ pub struct DealLinks {
     /// One of those whom the stay names is erased: that no contact is left is meant.
     pub erased: bool,
     pub company: Known<i64>,
+    /// The deal of its group, where the mapping wants it named; an empty one: the stay is in no group.
+    pub group: Known<i64>,
 }
 
 fn put(fields: &mut Fields, name: &str, value: CrmValue) {
@@ -109,6 +111,11 @@ pub fn desired_deal(
         Known::Absent => {}
         Known::Empty => put(&mut fields, COMPANY, CrmValue::Empty),
         Known::Is(company) => put(&mut fields, COMPANY, CrmValue::Int(company)),
+    }
+    match (mapping.group_link(), &links.group) {
+        (Some(field), Known::Is(group)) => put(&mut fields, field, CrmValue::Text(group.to_string())),
+        (Some(field), Known::Empty) => put(&mut fields, field, CrmValue::Empty),
+        _ => {}
     }
     fields
 }

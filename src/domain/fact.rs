@@ -37,7 +37,7 @@ fact_names! {
     Nights = "nights", Room = "room", RoomType = "room_type", Rate = "rate", Adults = "adults", Children = "children",
     Guarantee = "guarantee", Source = "source", Market = "market", Channel = "channel", Group = "group",
     BookedOn = "booked_on", Balance = "balance", Total = "total", Block = "block", CrsNumber = "crs_number",
-    Comments = "comments",
+    Comments = "comments", Rooms = "rooms",
     FirstName = "first_name", LastName = "last_name", MiddleName = "middle_name", BirthDate = "birth_date",
     Phones = "phones", Emails = "emails", Vip = "vip", Language = "language", Nationality = "nationality",
     Stays = "stays", StayNights = "stay_nights", Revenue = "revenue", LastStay = "last_stay",
@@ -103,6 +103,7 @@ pub fn of_stay(fact: Fact, hotel: &HotelCode, stay: &Stay, guest: &str) -> Optio
         Fact::Room => text(&stay.room),
         Fact::RoomType => text(&stay.room_type),
         Fact::Rate => text(&stay.rate),
+        Fact::Rooms => value(&stay.rooms, |count| CrmValue::Int(i64::from(*count))),
         Fact::Adults => value(&stay.adults, |count| CrmValue::Int(i64::from(*count))),
         Fact::Children => {
             value(&stay.children, |ages| CrmValue::Int(ages.values().map(|count| i64::from(*count)).sum()))

@@ -100,6 +100,12 @@ text_id!(
     |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')
 );
 
+text_id!(
+    /// A group's number behind a `G`, a party's behind a `P`: as it stands in marks.
+    GroupNumber, "group number", "G or P and 1 to 31 letters, digits, dots, - or _", 32,
+    |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,16 +12,33 @@ use super::status::StayStatus;
 pub struct GuestTotals {
     pub stays: i64,
     pub nights: i64,
-    /// Of two currencies nothing is added up.
-    pub revenue: BTreeMap<Currency, Earned>,
+    pub revenue: Earnings,
     pub last_stay: Option<NaiveDate>,
 }
 
+/// Of two currencies nothing is added up.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Earnings(BTreeMap<Currency, Earned>);
+
 /// In one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Earned {
+struct Earned {
     stays: i64,
     amount: Decimal,
+}
+
+impl Earnings {
+    pub fn add(&mut self, currency: &Currency, stays: i64, amount: Decimal) {
+        let earned = self.0.entry(currency.clone()).or_default();
+        earned.stays += stays;
+        earned.amount = earned.amount.saturating_add(amount);
+    }
+
+    /// What one field can say: the currency of most stays; of equals the first by its code, in whatever order they came.
+    pub fn main(&self) -> Option<Money> {
+        let (currency, earned) = self.0.iter().rev().max_by_key(|(_, earned)| earned.stays)?;
+        Some(Money { amount: earned.amount, currency: currency.clone() })
+    }
 }
 
 /// What of a stay is counted.
@@ -44,7 +61,7 @@ impl GuestTotals {
         self.nights += nights.unwrap_or_default();
         self.last_stay = self.last_stay.max(stay.departure);
         if let Some(total) = &stay.total {
-            self.earn(&total.currency, 1, total.amount);
+            self.revenue.add(&total.currency, 1, total.amount);
         }
     }
 
@@ -53,26 +70,19 @@ impl GuestTotals {
         self.stays += other.stays;
         self.nights += other.nights;
         self.last_stay = self.last_stay.max(other.last_stay);
-        for (currency, earned) in &other.revenue {
-            self.earn(currency, earned.stays, earned.amount);
+        for (currency, earned) in &other.revenue.0 {
+            self.revenue.add(currency, earned.stays, earned.amount);
         }
-    }
-
-    fn earn(&mut self, currency: &Currency, stays: i64, amount: Decimal) {
-        let earned = self.revenue.entry(currency.clone()).or_default();
-        earned.stays += stays;
-        earned.amount = earned.amount.saturating_add(amount);
     }
 
     /// Every currency by itself.
     pub fn revenues(&self) -> impl Iterator<Item = Money> {
-        self.revenue.iter().map(|(currency, earned)| Money { amount: earned.amount, currency: currency.clone() })
+        self.revenue.0.iter().map(|(currency, earned)| Money { amount: earned.amount, currency: currency.clone() })
     }
 
-    /// What one field can say: the currency of most stays; of equals the first by its code, in whatever order they came.
+    /// What one field can say of it.
     pub fn main_revenue(&self) -> Option<Money> {
-        let (currency, earned) = self.revenue.iter().rev().max_by_key(|(_, earned)| earned.stays)?;
-        Some(Money { amount: earned.amount, currency: currency.clone() })
+        self.revenue.main()
     }
 }
 

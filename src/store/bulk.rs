@@ -3,6 +3,7 @@
 use sea_orm::Value;
 
 use super::{Db, Row, StoreError, Tx};
+use crate::domain::HotelId;
 
 /// Where a function reads or writes: outside any transaction, or inside the caller's.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +46,15 @@ const MAX_ARGS: usize = 4_000;
 /// `$n, $n+1, …`: placeholders for a list that follows `taken` others.
 pub(crate) fn list(taken: usize, count: usize) -> String {
     (1..=count).map(|n| format!("${}", taken + n)).collect::<Vec<_>>().join(", ")
+}
+
+/// That `subject` is one of the hotel's stays, profiles and groups; the patterns follow the values that are there.
+pub(crate) fn of_hotel(hotel: HotelId, values: &mut Vec<Value>) -> String {
+    let like = |kind: &str| {
+        values.push(format!("{kind}:{hotel}:%").into());
+        format!("subject LIKE ${}", values.len())
+    };
+    format!("({})", ["stay", "profile", "group"].map(like).join(" OR "))
 }
 
 /// How many rows of `columns` values fit one statement.

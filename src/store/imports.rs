@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::bulk::insert;
+use super::bulk::{insert, of_hotel};
 use super::{Db, Row, StoreError, Tx, args};
 use crate::domain::{HotelId, PortalId};
 
@@ -66,14 +66,13 @@ fn tally(row: Option<&Row>) -> Result<Tally, StoreError> {
 
 /// How many of the hotel's records an import still has on their way, whatever has made them more urgent since.
 pub async fn on_their_way(db: &Db, portal: PortalId, hotel: HotelId, priority: i32) -> Result<i64, StoreError> {
-    let rows = db
-        .rows(
-            "SELECT (SELECT COUNT(*) FROM inbox WHERE portal_id = $1 AND hotel_id = $2 AND state = 0 AND priority = $3)
-                + (SELECT COUNT(*) FROM outbox WHERE portal_id = $1 AND state IN (0, 1) AND came_with >= $3
-                    AND (subject LIKE $4 OR subject LIKE $5)) AS n",
-            args![portal.0, hotel.0, priority, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
-        )
-        .await?;
+    let mut values = args![portal.0, hotel.0, priority];
+    let its = of_hotel(hotel, &mut values);
+    let sql = format!(
+        "SELECT (SELECT COUNT(*) FROM inbox WHERE portal_id = $1 AND hotel_id = $2 AND state = 0 AND priority = $3)
+            + (SELECT COUNT(*) FROM outbox WHERE portal_id = $1 AND state IN (0, 1) AND came_with >= $3 AND {its}) AS n"
+    );
+    let rows = db.rows(&sql, values).await?;
     rows.first().map_or(Ok(0), |row| row.get("n"))
 }
 

@@ -1,10 +1,10 @@
-//! Which record of the portal stands for a stay or a profile. A subject has at most one, ever.
+//! Which record of the portal stands for a stay, a profile or a group. A subject has at most one, ever.
 
 use std::collections::HashMap;
 
 use sea_orm::Value;
 
-use super::bulk::{Via, chunk_of, insert, list};
+use super::bulk::{Via, chunk_of, insert, list, of_hotel as of_hotel_subjects};
 use super::{Row, StoreError, Tx, args};
 use crate::domain::{CrmEntity, HotelId, PortalId};
 
@@ -162,12 +162,12 @@ pub async fn of_records(
     Ok(found)
 }
 
-/// Every stay and profile of a hotel that has a record.
+/// Every stay, profile and group of a hotel that has a record.
 pub async fn of_hotel(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<Vec<LinkRow>, StoreError> {
-    let sql = "SELECT subject, entity, crm_id, origin, marked FROM link
-         WHERE portal_id = $1 AND (subject LIKE $2 OR subject LIKE $3)";
-    let values = args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")];
-    tx.rows(sql, values).await?.iter().map(read).collect()
+    let mut values = args![portal.0];
+    let its = of_hotel_subjects(hotel, &mut values);
+    let sql = format!("SELECT subject, entity, crm_id, origin, marked FROM link WHERE portal_id = $1 AND {its}");
+    tx.rows(&sql, values).await?.iter().map(read).collect()
 }
 
 /// The record does not name the detached subject any more.

@@ -8,6 +8,7 @@ use crate::domain::{HotelId, PortalId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     People,
+    Groups,
     Stays,
     Done,
 }
@@ -16,13 +17,14 @@ impl Phase {
     fn word(self) -> &'static str {
         match self {
             Self::People => "people",
+            Self::Groups => "groups",
             Self::Stays => "stays",
             Self::Done => "done",
         }
     }
 
     fn read(word: &str) -> Self {
-        [Self::People, Self::Stays].into_iter().find(|phase| phase.word() == word).unwrap_or(Self::Done)
+        [Self::People, Self::Groups, Self::Stays].into_iter().find(|phase| phase.word() == word).unwrap_or(Self::Done)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod crm_schemas;
 mod db;
 pub mod erasures;
 pub mod gates;
+pub mod groups;
 pub mod hotels;
 pub mod idempotency;
 pub mod imports;

@@ -2,7 +2,7 @@
 
 use sea_orm::Value;
 
-use super::bulk::{Via, chunk_of, insert, list};
+use super::bulk::{Via, chunk_of, insert, list, of_hotel};
 pub use super::outbox_sent::{
     Sending, Setback, adopt, done, hold_longer, is_being_made, mark_sent, open_creates, open_writes, set_back,
     to_settle, wait_again,
@@ -39,8 +39,8 @@ pub struct NewIntent {
     pub subject: String,
     pub intent: Intent,
     pub priority: i32,
-    /// Records before those that name them: 0 re-reads, 1 companies, 2 contacts, 3 deals; in an import four more for each
-    /// turn.
+    /// Records before those that name them: 0 re-reads, 1 companies, 2 contacts, 3 deals of groups, 4 deals; in an import
+    /// five more for each turn.
     pub rank: i32,
     pub not_before: i64,
     /// When the change behind it was seen.
@@ -173,7 +173,7 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
 }
 
 /// What is due of priorities `from..=to`, the most urgent first, records before those that name them. `but`: hotels whose
-/// stays and profiles are left out.
+/// stays, profiles and groups are left out.
 pub async fn due(
     db: &Db,
     portal: PortalId,
@@ -185,12 +185,7 @@ pub async fn due(
     let mut values = args![portal.0, priorities.0, priorities.1, now, limit];
     let mut left_out = String::new();
     for hotel in but {
-        left_out.push_str(&format!(
-            " AND subject NOT LIKE ${} AND subject NOT LIKE ${}",
-            values.len() + 1,
-            values.len() + 2
-        ));
-        values.extend(args![format!("stay:{hotel}:%"), format!("profile:{hotel}:%")]);
+        left_out.push_str(&format!(" AND NOT {}", of_hotel(*hotel, &mut values)));
     }
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox
@@ -260,33 +255,34 @@ pub async fn postpone(db: &Db, portal: PortalId, ids: &[i64], not_before: i64) -
     Ok(())
 }
 
-/// What waits of a hotel's stays and profiles is looked at again at once.
+/// What waits of a hotel's stays, profiles and groups is looked at again at once.
 pub async fn release_hotel(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE outbox SET not_before = 0
-         WHERE portal_id = $1 AND state = 0 AND (subject LIKE $2 OR subject LIKE $3)",
-        args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
-    )
-    .await?;
+    let mut values = args![portal.0];
+    let its = of_hotel(hotel, &mut values);
+    let sql = format!("UPDATE outbox SET not_before = 0 WHERE portal_id = $1 AND state = 0 AND {its}");
+    tx.execute(&sql, values).await?;
     Ok(())
 }
 
 /// A hotel came or went: what is on its way for it is looked at anew, and nothing that was planned before leaves any more.
 pub async fn anew(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
-    tx.execute(
+    let mut values = args![portal.0];
+    let its = of_hotel(hotel, &mut values);
+    let sql = format!(
         "UPDATE outbox SET seq = seq + 1, not_before = CASE WHEN state = 1 THEN not_before ELSE 0 END,
             state = CASE WHEN state IN (2, 3) THEN 0 ELSE state END
-         WHERE portal_id = $1 AND (subject LIKE $2 OR subject LIKE $3)",
-        args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
-    )
-    .await?;
+         WHERE portal_id = $1 AND {its}"
+    );
+    tx.execute(&sql, values).await?;
     Ok(())
 }
 
 /// Whether deals of the hotel are still on their way.
-pub async fn has_stays(db: &Db, portal: PortalId, hotel: HotelId) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 AS one FROM outbox WHERE portal_id = $1 AND state IN (0, 1) AND subject LIKE $2 LIMIT 1";
-    Ok(!db.rows(sql, args![portal.0, format!("stay:{hotel}:%")]).await?.is_empty())
+pub async fn has_deals(db: &Db, portal: PortalId, hotel: HotelId) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM outbox
+         WHERE portal_id = $1 AND state IN (0, 1) AND (subject LIKE $2 OR subject LIKE $3) LIMIT 1";
+    let values = args![portal.0, format!("stay:{hotel}:%"), format!("group:{hotel}:%")];
+    Ok(!db.rows(sql, values).await?.is_empty())
 }
 
 /// A waiting row that cannot be sent at all: kept apart with its problem.
@@ -334,14 +330,13 @@ pub async fn pending(db: &Db, portal: PortalId) -> Result<(i64, Option<i64>), St
     rows.first().map_or(Ok((0, None)), |row| Ok((row.get("n")?, row.get("oldest")?)))
 }
 
-/// The same for one hotel's stays and profiles.
+/// The same for one hotel.
 pub async fn pending_of(db: &Db, portal: PortalId, hotel: HotelId) -> Result<(i64, Option<i64>), StoreError> {
-    let rows = db
-        .rows(
-            "SELECT COUNT(*) AS n, MIN(seen_at) AS oldest FROM outbox
-             WHERE portal_id = $1 AND state IN (0, 1) AND (subject LIKE $2 OR subject LIKE $3)",
-            args![portal.0, format!("stay:{hotel}:%"), format!("profile:{hotel}:%")],
-        )
-        .await?;
+    let mut values = args![portal.0];
+    let its = of_hotel(hotel, &mut values);
+    let sql = format!(
+        "SELECT COUNT(*) AS n, MIN(seen_at) AS oldest FROM outbox WHERE portal_id = $1 AND state IN (0, 1) AND {its}"
+    );
+    let rows = db.rows(&sql, values).await?;
     rows.first().map_or(Ok((0, None)), |row| Ok((row.get("n")?, row.get("oldest")?)))
 }

@@ -208,13 +208,14 @@ pub async fn linked(
     (after, upto): (i64, i64),
     limit: i64,
 ) -> Result<Vec<i64>, StoreError> {
-    let subject = if entity == CrmEntity::Deal { "stay" } else { "profile" };
+    let subjects = if entity == CrmEntity::Deal { ["stay", "group"] } else { ["profile"; 2] };
+    let [one, other] = subjects.map(|kind| format!("{kind}:{hotel}:%"));
     let sql = "SELECT DISTINCT l.crm_id FROM link l
          LEFT JOIN crm_record r ON r.portal_id = l.portal_id AND r.entity = l.entity AND r.crm_id = l.crm_id
-         WHERE l.portal_id = $1 AND l.entity = $2 AND l.subject LIKE $3 AND l.crm_id > $4 AND l.crm_id <= $5
+         WHERE l.portal_id = $1 AND l.entity = $2 AND (l.subject LIKE $3 OR l.subject LIKE $8) AND l.crm_id > $4 AND l.crm_id <= $5
             AND l.origin <> 'detached' AND (r.deleted IS NULL OR r.deleted = $6)
          ORDER BY l.crm_id LIMIT $7";
-    let values = args![portal.0, entity.type_id(), format!("{subject}:{hotel}:%"), after, upto, false, limit];
+    let values = args![portal.0, entity.type_id(), one, after, upto, false, limit, other];
     db.rows(sql, values).await?.iter().map(|row| row.get("crm_id")).collect()
 }
 

@@ -8,7 +8,7 @@ use sea_orm::Value;
 use super::bulk::{Via, chunk_of, insert, list};
 use super::{Db, Row, StoreError, Tx, args, stay_sums};
 use crate::crypto::TenantKey;
-use crate::domain::{HotelId, PortalId, ProfileNumber, Stay, StayNumber, StayStatus};
+use crate::domain::{GroupNumber, HotelId, PortalId, ProfileNumber, Stay, StayNumber, StayStatus, group};
 
 const FACTS: &str = "stay.facts";
 
@@ -97,6 +97,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, stays: &[StayRow])
             date(stay.facts.arrival.get()),
             date(stay.facts.departure.get()),
             stay.facts.main_guest.get().map_or("", ProfileNumber::as_str),
+            group::number(&stay.facts).as_ref().map_or("", GroupNumber::as_str),
             stay.hash.as_str(),
             key.seal(FACTS, &facts)?,
             stay_sums::sealed(key, stay.facts.total.get())?,
@@ -120,6 +121,7 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, stays: &[StayRow])
             "arrival",
             "departure",
             "main_guest",
+            "group_number",
             "hash",
             "facts_sealed",
             "total_sealed",
@@ -130,7 +132,8 @@ pub async fn save(tx: &Tx, portal: PortalId, key: &TenantKey, stays: &[StayRow])
         ],
         rows,
         "ON CONFLICT (portal_id, hotel_id, number) DO UPDATE SET status = excluded.status, arrival = excluded.arrival,
-            departure = excluded.departure, main_guest = excluded.main_guest, hash = excluded.hash,
+            departure = excluded.departure, main_guest = excluded.main_guest, group_number = excluded.group_number,
+            hash = excluded.hash,
             facts_sealed = excluded.facts_sealed, total_sealed = excluded.total_sealed, source = excluded.source,
             pms_time = excluded.pms_time, received_at = excluded.received_at, updated_at = excluded.updated_at",
     )
@@ -173,9 +176,9 @@ pub(super) fn keyed(portal: PortalId, hotel: HotelId, keys: &[String]) -> Vec<Va
     values
 }
 
-const COLUMNS: &str = "hotel_id, number, hash, facts_sealed, source, pms_time, received_at, updated_at";
+pub(super) const COLUMNS: &str = "hotel_id, number, hash, facts_sealed, source, pms_time, received_at, updated_at";
 
-fn read(key: &TenantKey, row: &Row) -> Result<StayRow, StoreError> {
+pub(super) fn read(key: &TenantKey, row: &Row) -> Result<StayRow, StoreError> {
     let facts = key.open(FACTS, &row.get::<Vec<u8>>("facts_sealed")?)?;
     Ok(StayRow {
         hotel: HotelId(row.get("hotel_id")?),

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::attach::Binding;
-use super::decide::{Days, RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
+use super::decide::{Days, RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::erase::allowed;
 use super::events::{CrmEvent, PAYLOAD};
 use super::pins::PinWish;
@@ -16,7 +16,8 @@ use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::decision::{Held, Reading, Verdict, decide_profile, decide_stay};
 use crate::domain::{
-    Change, Entity, HotelId, PortalId, ProfileNumber, Stay, StayNumber, StayStatus, Subject, Turn, erasure, history,
+    Change, Entity, GroupNumber, HotelId, PortalId, ProfileNumber, Stay, StayNumber, StayStatus, Subject, Turn,
+    erasure, group, history,
 };
 use crate::store::inbox::{InboxKind, InboxRow};
 use crate::store::outbox::NewIntent;
@@ -57,6 +58,8 @@ pub(super) struct Chunk<'a> {
     profiles: BTreeMap<(HotelId, ProfileNumber), ProfileRow>,
     touched_stays: BTreeMap<(HotelId, StayNumber), Touched>,
     touched_profiles: BTreeMap<(HotelId, ProfileNumber), Touched>,
+    /// Groups whose stays changed, and those that a stay has left.
+    touched_groups: BTreeMap<(HotelId, GroupNumber), Touched>,
     /// Who was the main guest of a finished stay and is no more.
     left: BTreeMap<(HotelId, ProfileNumber), Touched>,
 }
@@ -83,6 +86,7 @@ impl<'a> Chunk<'a> {
             profiles: BTreeMap::new(),
             touched_stays: BTreeMap::new(),
             touched_profiles: BTreeMap::new(),
+            touched_groups: BTreeMap::new(),
             left: BTreeMap::new(),
         }
     }
@@ -242,6 +246,7 @@ impl<'a> Chunk<'a> {
             let turn = self.turn(row, None);
             touch(&mut self.left, (row.hotel, guest), Touched::by(row, turn, true, true));
         }
+        let groups = [before.and_then(|before| group::number(&before.facts)), group::number(&facts)];
         self.stays.insert(
             key.clone(),
             StayRow {
@@ -255,6 +260,9 @@ impl<'a> Chunk<'a> {
             },
         );
         let turn = self.turn(row, self.stays.get(&key).map(|stay| &stay.facts));
+        for group in groups.into_iter().flatten().filter(|_| changed) {
+            touch(&mut self.touched_groups, (row.hotel, group), Touched::by(row, turn, true, false));
+        }
         touch(&mut self.touched_stays, key, Touched::by(row, turn, changed, others));
     }
 
@@ -347,7 +355,10 @@ impl<'a> Chunk<'a> {
     }
 
     async fn stay_intents(&self, tx: &Tx, stays: &[StayRow]) -> Result<Vec<NewIntent>, StoreError> {
-        let mut intents = Vec::new();
+        let group = |((hotel, number), touched): (&(HotelId, GroupNumber), &Touched)| {
+            intent(&Subject::Group(*hotel, number.clone()), *touched, RANK_GROUP)
+        };
+        let mut intents: Vec<NewIntent> = self.touched_groups.iter().map(group).collect();
         let mut named: HashMap<Subject, (Touched, i32, bool)> = HashMap::new();
         for stay in stays {
             let Some(touched) = self.touched_stays.get(&(stay.hotel, stay.facts.number.clone())) else { continue };

@@ -8,13 +8,14 @@ use super::lanes::Delivery;
 use super::lost::found_again;
 use super::notes;
 use super::plan::Planned;
+use super::plan_groups::EMPTY;
 use crate::domain::change_set::{ours, tried};
-use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, ProfileNumber, Subject};
+use crate::domain::{CrmEntity, CrmValue, Fields, GroupNumber, HotelId, ProfileNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::provenance::{self, Trace};
-use crate::store::{Tx, crm_index, pins, problems, stays};
+use crate::store::{Tx, crm_index, groups, pins, problems, stays};
 
 impl Delivery {
     pub(super) async fn confirm(&self, tx: &Tx, done: &[(&Planned, i64)], now: i64) -> Result<(), SyncError> {
@@ -118,6 +119,7 @@ impl Delivery {
         self.tell_deals(tx, &new_links, now).await?;
         outbox::add(tx, self.portal, to_tell).await?;
         problems::settle(tx, self.portal, &settled).await?;
+        problems::over_all(tx, self.portal, &settled, EMPTY).await?;
         self.make_peace(tx, &peace).await
     }
 
@@ -148,7 +150,7 @@ impl Delivery {
             .collect())
     }
 
-    /// New records of guests and companies: deals that name them and stand already want to be linked.
+    /// New records of guests, companies and groups: deals that name them and stand already want to be linked.
     pub(super) async fn tell_deals(&self, tx: &Tx, new: &[LinkRow], now: i64) -> Result<(), SyncError> {
         let people: Vec<(HotelId, ProfileNumber)> = new
             .iter()
@@ -162,6 +164,15 @@ impl Delivery {
             .into_iter()
             .map(|(hotel, stay, ..)| Subject::Stay(hotel, stay).to_string())
             .collect();
+        let groups: Vec<(HotelId, GroupNumber)> = new
+            .iter()
+            .filter_map(|link| match link.subject.parse() {
+                Ok(Subject::Group(hotel, number)) => Some((hotel, number)),
+                _ => None,
+            })
+            .collect();
+        let members = groups::members(tx, self.portal, &groups).await?;
+        stays.extend(members.into_iter().map(|(hotel, stay)| Subject::Stay(hotel, stay).to_string()));
         stays.sort();
         stays.dedup();
         let deals = links::of_subjects(tx, self.portal, &stays).await?;

@@ -28,7 +28,8 @@ const TRIES: i32 = 5;
 pub(super) const RANK_REREAD: i32 = 0;
 pub(super) const RANK_COMPANY: i32 = 1;
 pub(super) const RANK_CONTACT: i32 = 2;
-pub(super) const RANK_DEAL: i32 = 3;
+pub(super) const RANK_GROUP: i32 = 3;
+pub(super) const RANK_DEAL: i32 = 4;
 
 /// Within an import whose turn it is comes first: tomorrow's arrivals do not wait for the guests of last month.
 pub(super) fn rank_in(turn: Turn, rank: i32) -> i32 {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::decide::{RANK_CONTACT, RANK_DEAL};
+use super::decide::{RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::events::PAYLOAD;
@@ -24,7 +24,9 @@ use crate::store::inbox::{self, Kept};
 use crate::store::links::{self, LinkRow};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::profiles::{self, ProfileRow};
-use crate::store::{StoreError, Tx, Via, crm_records, hotels, mappings, pins, problems, provenance, purge, stays};
+use crate::store::{
+    StoreError, Tx, Via, crm_records, groups, hotels, mappings, pins, problems, provenance, purge, stays,
+};
 
 /// How often it is looked whether the portal has confirmed.
 const LOOK_MS: i64 = 10_000;
@@ -132,9 +134,11 @@ impl Engine {
             stay.hash.clone_from(&hash);
         }
         stays::save(&tx, portal, key, &rows).await?;
+        let groups: Vec<String> = groups_of(&tx, portal, &his).await?;
         let inputs = drop_inputs(&tx, portal, key, inputs, &erased).await?;
         let told = purge::told_of(&tx, portal, &subject).await?;
-        let subjects = subjects_of(&his);
+        let stays = subjects_of(&his);
+        let subjects: Vec<String> = stays.iter().chain(&groups).cloned().collect();
         for problem in problems::of_subjects(&tx, portal, key, &subjects).await? {
             problems::redact(&tx, portal, key, problem).await?;
         }
@@ -153,7 +157,8 @@ impl Engine {
             seen_at: now,
         };
         let mut intents = vec![intent(&subject, RANK_CONTACT)];
-        intents.extend(subjects.iter().map(|subject| intent(subject, RANK_DEAL)));
+        intents.extend(groups.iter().map(|subject| intent(subject, RANK_GROUP)));
+        intents.extend(stays.iter().map(|subject| intent(subject, RANK_DEAL)));
         outbox::add(&tx, portal, intents).await?;
         let told: BTreeMap<_, _> = told.into_iter().collect();
         row.act = json!({
@@ -191,7 +196,9 @@ impl Engine {
         if !lease.holds(&tx).await? {
             return Err(SyncError::Elsewhere(format!("decide:{portal}")));
         }
-        let mut subjects = subjects_of(&his_stays(&tx, portal, &person).await?);
+        let his = his_stays(&tx, portal, &person).await?;
+        let mut subjects = subjects_of(&his);
+        subjects.extend(groups_of(&tx, portal, &his).await?);
         let deals = links::of_subjects(&tx, portal, &subjects).await?;
         subjects.push(subject.clone());
         let open = outbox::states(&tx, portal, &subjects).await?;
@@ -342,6 +349,11 @@ async fn his_stays(
     Ok(stays.into_iter().collect())
 }
 
+async fn groups_of(tx: &Tx, portal: PortalId, his: &[(HotelId, StayNumber)]) -> Result<Vec<String>, StoreError> {
+    let groups = groups::of_stays(tx, portal, his).await?;
+    Ok(groups.into_iter().map(|(hotel, group)| Subject::Group(hotel, group).to_string()).collect())
+}
+
 fn subjects_of(stays: &[(HotelId, StayNumber)]) -> Vec<String> {
     stays.iter().map(|(hotel, stay)| Subject::Stay(*hotel, stay.clone()).to_string()).collect()
 }
@@ -377,7 +389,7 @@ async fn forget_births(
     mapping: &Mapping,
     deals: impl Iterator<Item = &LinkRow>,
 ) -> Result<BTreeSet<String>, StoreError> {
-    let births = mapping.rules(CrmEntity::Deal).filter(|rule| rule.owner == Owner::Crm);
+    let births = mapping.all_rules(CrmEntity::Deal).filter(|rule| rule.owner == Owner::Crm);
     let births: BTreeSet<String> = births.map(|rule| rule.field.clone()).collect();
     let ids: Vec<i64> = deals.map(|link| link.crm_id).collect();
     let mut records: Vec<_> = crm_records::load(tx, portal, key, CrmEntity::Deal, &ids).await?.into_values().collect();

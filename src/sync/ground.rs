@@ -9,7 +9,7 @@ use super::lanes::Delivery;
 use super::people;
 use super::ports::PortalTerms;
 use crate::domain::crm::ORIGINATOR;
-use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, PortalId, Subject};
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Mapping, PortalId, Subject};
 use crate::store::crm_index::{IndexKind, IndexRow};
 use crate::store::hotels::HotelRow;
 use crate::store::mappings::Active;
@@ -25,6 +25,8 @@ pub(super) struct Ground {
     /// Removed demo hotels: what stands for them is taken away.
     pub leaving: HashMap<HotelId, HotelRow>,
     pub mappings: HashMap<HotelId, Active>,
+    /// Of hotels whose groups have deals of their own: by which these are written.
+    pub groups: HashMap<HotelId, Active>,
     pub terms: PortalTerms,
 }
 
@@ -36,7 +38,13 @@ impl Ground {
         let mut own = mappings::of_portal(&deps.db, portal).await?;
         let of_hotel = |hotel: &HotelId| (*hotel, own.remove(hotel).unwrap_or_default());
         let mappings = hotels.keys().chain(leaving.keys()).map(of_hotel).collect();
-        Ok(Self { hotels, leaving, mappings, terms })
+        Ok(Self { hotels, leaving, groups: of_groups(&mappings), mappings, terms })
+    }
+
+    /// As if this were in force.
+    pub fn with(mut self, hotel: HotelId, mapping: Mapping) -> Self {
+        self.mappings.insert(hotel, Active { version: 0, mapping });
+        Self { groups: of_groups(&self.mappings), ..self }
     }
 
     /// Whether a record stands for guests of demo hotels and for nobody else.
@@ -61,6 +69,13 @@ impl Ground {
         let hotel = |mark: &str| mark.split_once(':').map_or("", |(code, _)| code).to_owned();
         !marks.is_empty() && marks.into_iter().all(|mark| demos.contains(&hotel(mark).as_str()))
     }
+}
+
+fn of_groups(mappings: &HashMap<HotelId, Active>) -> HashMap<HotelId, Active> {
+    let of = |(hotel, active): (&HotelId, &Active)| {
+        Some((*hotel, Active { version: active.version, mapping: active.mapping.of_groups()? }))
+    };
+    mappings.iter().filter_map(of).collect()
 }
 
 /// Those that are there, and demo hotels that are not any more.

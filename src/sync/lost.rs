@@ -15,7 +15,7 @@ use super::plan_people::{ProfileKey, key_of};
 use super::reread::{Seen, look_at};
 use crate::domain::change_set::{COMPANY, ours};
 use crate::domain::crm::ORIGINATOR;
-use crate::domain::{CrmEntity, CrmValue, Fields, PortalId, ProfileNumber, StayNumber, Subject};
+use crate::domain::{CrmEntity, CrmValue, Fields, GroupNumber, PortalId, ProfileNumber, StayNumber, Subject};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::NewIntent;
 use crate::store::problems::{self, NewProblem};
@@ -188,7 +188,7 @@ impl Delivery {
     ) -> Result<(), SyncError> {
         let mut stray: HashMap<String, i64> = HashMap::new();
         for record in seen {
-            let marks = marks(entity, &record.fields).into_iter().filter_map(|mark| self.subject_of(entity, &mark));
+            let marks = marks(entity, &record.fields).into_iter().flat_map(|mark| self.subjects_of(entity, &mark));
             stray.extend(marks.map(|subject| (subject.to_string(), record.id)));
         }
         if stray.is_empty() {
@@ -217,13 +217,18 @@ impl Delivery {
         Ok(())
     }
 
-    fn subject_of(&self, entity: CrmEntity, mark: &str) -> Option<Subject> {
-        let (code, number) = mark.split_once(':')?;
-        let hotel = self.ground.hotels.values().find(|hotel| hotel.code.as_str() == code)?.id;
-        Some(match entity {
-            CrmEntity::Deal => Subject::Stay(hotel, StayNumber::parse(number).ok()?),
-            _ => Subject::Profile(hotel, ProfileNumber::parse(number).ok()?),
-        })
+    /// A deal's mark may be a stay's or a group's: who has a record tells.
+    fn subjects_of(&self, entity: CrmEntity, mark: &str) -> Vec<Subject> {
+        let Some((code, number)) = mark.split_once(':') else { return Vec::new() };
+        let Some(hotel) = self.ground.hotels.values().find(|hotel| hotel.code.as_str() == code) else {
+            return Vec::new();
+        };
+        if entity != CrmEntity::Deal {
+            return ProfileNumber::parse(number).map(|number| Subject::Profile(hotel.id, number)).into_iter().collect();
+        }
+        let stay = StayNumber::parse(number).map(|number| Subject::Stay(hotel.id, number));
+        let group = GroupNumber::parse(number).map(|number| Subject::Group(hotel.id, number));
+        stay.into_iter().chain(group).collect()
     }
 }
 

@@ -41,6 +41,8 @@ mod people;
 pub mod pins;
 mod plan;
 mod plan_deals;
+mod plan_groups;
+mod plan_guests;
 mod plan_people;
 mod poll;
 pub mod ports;

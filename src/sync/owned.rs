@@ -16,7 +16,7 @@ impl Ground {
     /// By the mappings of the hotels behind the record: what another hotel of the portal agreed on is none of theirs.
     pub fn stance(&self, hotels: &[HotelId], entity: CrmEntity, field: &str) -> Stance {
         let behind = hotels.iter().filter_map(|hotel| self.mappings.get(hotel));
-        let mut rules = behind.flat_map(|active| active.mapping.rules(entity));
+        let mut rules = behind.flat_map(|active| active.mapping.all_rules(entity));
         let newest = rules.any(|rule| rule.field == field && rule.owner == Owner::Newest);
         self.terms.ownership.stance(field, if newest { Owner::Newest } else { Owner::Pms })
     }
@@ -101,6 +101,7 @@ mod tests {
         other.mapping.fields.iter_mut().for_each(|rule| rule.owner = Owner::Pms);
         let ground = Ground {
             hotels: Default::default(),
+            groups: Default::default(),
             leaving: Default::default(),
             mappings: [(HotelId(1), Active::default()), (HotelId(2), other)].into(),
             terms: PortalTerms {

@@ -8,6 +8,7 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::{found_again, recreated};
 use super::notes;
+use super::plan_groups;
 use super::strangers::STOPPED_MS;
 use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
@@ -211,7 +212,7 @@ impl Delivery {
     /// Looks at due rows; what needs no portal is settled here.
     pub async fn plan(&self, rows: Vec<OutboxRow>) -> Result<Plan, SyncError> {
         let mut plan = Plan::default();
-        let (mut stays, mut profiles, mut leaving, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut deals, mut profiles, mut leaving, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let stopped = self.stopped_hotels().await?;
         for row in rows {
             let Ok(subject) = row.subject.parse::<Subject>() else {
@@ -219,21 +220,25 @@ impl Delivery {
                 continue;
             };
             match &subject {
-                Subject::Stay(hotel, _) | Subject::Profile(hotel, _) if stopped.contains(hotel) => {
+                Subject::Stay(hotel, _) | Subject::Profile(hotel, _) | Subject::Group(hotel, _)
+                    if stopped.contains(hotel) =>
+                {
                     plan.later.push((row.id, self.now() + STOPPED_MS));
                 }
-                Subject::Stay(hotel, _) | Subject::Profile(hotel, _) if self.ground.leaving.contains_key(hotel) => {
+                Subject::Stay(hotel, _) | Subject::Profile(hotel, _) | Subject::Group(hotel, _)
+                    if self.ground.leaving.contains_key(hotel) =>
+                {
                     leaving.push(Due { row, subject });
                 }
                 Subject::Crm(entity, id) => plan.rereads.push((row.id, row.seq, *entity, *id)),
                 Subject::Note(deal) => notes.push((Due { row, subject: subject.clone() }, *deal)),
-                Subject::Stay(..) => stays.push(Due { row, subject }),
+                Subject::Stay(..) | Subject::Group(..) => deals.push(Due { row, subject }),
                 Subject::Profile(..) => profiles.push(Due { row, subject }),
             }
         }
         self.look_at_open().await?;
         self.plan_people(&mut plan, profiles).await?;
-        self.plan_deals(&mut plan, stays).await?;
+        self.plan_deals(&mut plan, deals).await?;
         self.plan_removals(&mut plan, leaving).await?;
         self.plan_notes(&mut plan, notes).await?;
         self.settle_plan(&mut plan).await?;
@@ -277,7 +282,7 @@ impl Delivery {
             let judged = plan.known.iter().filter(|judged| judged.row != judged.was);
             let known: Vec<RecordRow> = judged.map(|judged| judged.row.clone()).collect();
             crm_records::save(&tx, self.portal, &self.key, &known).await?;
-            for cause in [REJECTED, FAILED] {
+            for cause in [REJECTED, FAILED, plan_groups::EMPTY] {
                 problems::over_all(&tx, self.portal, &plan.settled, cause).await?;
             }
             self.make_peace(&tx, &plan.peace).await?;

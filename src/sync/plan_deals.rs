@@ -1,4 +1,4 @@
-//! Stays: their deal found again, made, or brought up to date. A deal waits for the guests it names, but not for ever.
+//! Stays and groups: their deal found again, made, or brought up to date. A deal waits for the guests it names, but not for ever.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -11,50 +11,18 @@ use super::lost::DUPLICATE_MARK;
 use super::owned::made_at;
 use super::people::hash_of;
 use super::plan::{Due, Plan};
+use super::plan_guests::{Around, Guests};
 use super::plan_people::planned;
-use crate::bitrix::Priority;
 use crate::domain::change_set::{alike, change_set};
-use crate::domain::desired::{DealLinks, deal_birth, desired_deal, keep_what_stands};
-use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Known, ProfileNumber, Stay, StayNumber, Subject};
+use crate::domain::desired::{deal_birth, desired_deal, keep_what_stands};
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, StayNumber, Subject};
 use crate::store::crm_index::{self, IndexKind};
 use crate::store::crm_records::{self, RecordRow};
-use crate::store::erasures;
 use crate::store::links::{self, LinkRow, Origin};
-use crate::store::outbox;
-use crate::store::pins::{self, Pin, Pins};
-use crate::store::profiles::{self, ProfileRow};
-use crate::store::stays::{self, Role, StayRow};
+use crate::store::pins::{self, Pin};
+use crate::store::stays::{self, StayRow};
 
-/// How long a new stay's deal waits for a profile that was named but not read yet: live, imported.
-const PROFILE_GRACE_MS: (i64, i64) = (15_000, 120_000);
 pub(super) const LOOK_AGAIN_MS: i64 = 2_000;
-
-/// What was loaded for a batch of stays.
-struct Around {
-    profiles: HashMap<(HotelId, ProfileNumber), ProfileRow>,
-    /// Named profiles that are known at all, by subject.
-    known: HashSet<String>,
-    links: HashMap<String, LinkRow>,
-    gone: HashSet<i64>,
-    /// Named people who are erased: a deal names them no more.
-    erased: HashSet<String>,
-    outbox: HashMap<String, (i32, i32, i64)>,
-    /// Fields of their deals that people took to themselves.
-    pins: HashMap<String, Pins>,
-}
-
-/// Whether a deal can be written now.
-enum Guests {
-    Ready {
-        links: DealLinks,
-        named: Vec<(String, Option<i64>)>,
-        name: String,
-    },
-    /// Something in flight or due before will make them ready.
-    Wait,
-    /// Not read from the PMS yet.
-    Later(i64),
-}
 
 impl Delivery {
     pub(super) async fn plan_deals(&self, plan: &mut Plan, due: Vec<Due>) -> Result<(), SyncError> {
@@ -68,38 +36,33 @@ impl Delivery {
                 _ => None,
             })
             .collect();
-        let rows = stays::load(self.db(), self.portal, &self.key, &keys).await?;
+        let stays = stays::load(self.db(), self.portal, &self.key, &keys).await?;
         let subjects: Vec<String> = due.iter().map(|due| due.row.subject.clone()).collect();
         let linked = links::of_subjects(self.db(), self.portal, &subjects).await?;
         let ids: Vec<i64> = linked.values().map(|link| link.crm_id).collect();
         let records = crm_records::load(self.db(), self.portal, &self.key, CrmEntity::Deal, &ids).await?;
-        let mut around = self.around(rows.values()).await?;
+        let mut around = self.around(stays.values()).await?;
         around.pins = pins::load(self.db(), self.portal, &self.key, &subjects).await?;
+        let referred = self.referred(stays.values(), &linked).await?;
+        let of_stay =
+            |((hotel, number), row): ((HotelId, StayNumber), StayRow)| (Subject::Stay(hotel, number).to_string(), row);
+        let mut rows: HashMap<String, StayRow> = stays.into_iter().map(of_stay).collect();
+        rows.extend(self.groups(&due).await?);
         let gone: HashSet<i64> = records.values().filter(|record| record.deleted).map(|record| record.crm_id).collect();
         let stands = |link: &LinkRow| !gone.contains(&link.crm_id);
         let standing: HashSet<&String> =
             linked.values().filter(|link| stands(link)).map(|link| &link.subject).collect();
         let marked = self.marked(&rows, &standing).await?;
-        let referred = self.referred(rows.values(), &linked).await?;
         let mut lost = Vec::new();
         for due in due {
-            let Subject::Stay(hotel, number) = &due.subject else { continue };
-            let row = rows.get(&(*hotel, number.clone()));
-            let carried = row.filter(|row| {
-                let (Some(hotel), Some(active)) = (self.ground.hotels.get(hotel), self.ground.mappings.get(hotel))
-                else {
-                    return false;
-                };
-                let linked = linked.contains_key(&due.row.subject) && row.facts.status.get().is_some();
-                linked || active.mapping.carries(&hotel.code, &row.facts)
-            });
-            let Some(row) = carried else {
-                plan.dropped.push(due.pair());
+            let link = linked.get(&due.row.subject);
+            let Some(row) = rows.get(&due.row.subject).filter(|row| self.carries(&due.subject, row, link)) else {
+                self.plan_nobody(plan, &due, link);
                 continue;
             };
-            let mark =
-                self.ground.hotels.get(hotel).map(|hotel| format!("{}:{number}", hotel.code)).unwrap_or_default();
-            match linked.get(&due.row.subject) {
+            let hotel = self.ground.hotels.get(&row.hotel);
+            let mark = hotel.map(|hotel| format!("{}:{}", hotel.code, row.facts.number)).unwrap_or_default();
+            match link {
                 Some(link) if link.origin == Origin::Detached => {
                     self.plan_detached(plan, &due, link, records.get(&link.crm_id), &mark);
                 }
@@ -141,21 +104,32 @@ impl Delivery {
         self.plan_lost_deals(plan, lost, &marked).await
     }
 
-    /// Deals that bear the mark of a stay without a deal, else its hotel and reservation.
+    /// Whether there is, or should be, a deal for it.
+    fn carries(&self, subject: &Subject, row: &StayRow, link: Option<&LinkRow>) -> bool {
+        let Some((hotel, active)) = self.mapping_of(subject) else { return false };
+        match subject {
+            // Only those of its stays were added up.
+            Subject::Group(..) => true,
+            _ if link.is_some() => row.facts.status.get().is_some(),
+            _ => active.mapping.carries(&hotel.code, &row.facts),
+        }
+    }
+
+    /// Deals that bear the mark of a stay or group without a deal, else its hotel and reservation.
     async fn marked(
         &self,
-        rows: &HashMap<(HotelId, StayNumber), StayRow>,
+        rows: &HashMap<String, StayRow>,
         standing: &HashSet<&String>,
     ) -> Result<HashMap<String, BTreeSet<i64>>, SyncError> {
         let mut found: HashMap<String, BTreeSet<i64>> = HashMap::new();
         for kind in [IndexKind::Mark, IndexKind::Profile] {
             let mut wanted: BTreeMap<String, String> = BTreeMap::new();
-            for (hotel, number) in rows.keys() {
-                let subject = Subject::Stay(*hotel, number.clone()).to_string();
+            for (subject, row) in rows {
                 if let (false, false, Some(hotel)) =
-                    (standing.contains(&subject), found.contains_key(&subject), self.ground.hotels.get(hotel))
+                    (standing.contains(subject), found.contains_key(subject), self.ground.hotels.get(&row.hotel))
                 {
-                    wanted.insert(hash_of(&self.key, kind, &format!("{}:{number}", hotel.code)), subject);
+                    let mark = format!("{}:{}", hotel.code, row.facts.number);
+                    wanted.insert(hash_of(&self.key, kind, &mark), subject.clone());
                 }
             }
             let hashes: Vec<String> = wanted.keys().cloned().collect();
@@ -166,100 +140,6 @@ impl Delivery {
             }
         }
         Ok(found)
-    }
-
-    async fn around(&self, rows: impl Iterator<Item = &StayRow>) -> Result<Around, SyncError> {
-        let mut mains: Vec<(HotelId, ProfileNumber)> = Vec::new();
-        let mut named: HashMap<HotelId, BTreeSet<ProfileNumber>> = HashMap::new();
-        for row in rows {
-            mains.extend(row.facts.main_guest.get().map(|guest| (row.hotel, guest.clone())));
-            for (profile, _) in stays::roles(&row.facts) {
-                named.entry(row.hotel).or_default().insert(profile);
-            }
-        }
-        let (mut known, mut erased) = (HashSet::new(), HashSet::new());
-        let mut subjects = Vec::new();
-        for (hotel, numbers) in named {
-            let found = erasures::among(self.db(), self.portal, hotel, &numbers.iter().collect()).await?;
-            erased.extend(found.into_iter().map(|number| Subject::Profile(hotel, number).to_string()));
-            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-            for number in profiles::hashes(self.db(), self.portal, hotel, &numbers).await?.into_keys() {
-                known.insert(format!("profile:{hotel}:{number}"));
-            }
-            subjects.extend(numbers.iter().map(|number| format!("profile:{hotel}:{number}")));
-        }
-        let links = links::of_subjects(self.db(), self.portal, &subjects).await?;
-        let mut gone = HashSet::new();
-        for entity in [CrmEntity::Contact, CrmEntity::Company] {
-            let ids: Vec<i64> = links.values().filter(|link| link.entity == entity).map(|link| link.crm_id).collect();
-            gone.extend(crm_records::deleted_among(self.db(), self.portal, entity, &ids).await?);
-        }
-        let open: Vec<String> =
-            subjects.into_iter().filter(|subject| known.contains(subject) && !links.contains_key(subject)).collect();
-        let outbox = outbox::states(self.db(), self.portal, &open).await?;
-        let profiles = profiles::load(self.db(), self.portal, &self.key, &mains).await?;
-        Ok(Around { profiles, known, links, gone, erased, outbox, pins: HashMap::new() })
-    }
-
-    fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
-        let mut links = DealLinks::default();
-        let mut named = Vec::new();
-        let (mut company, mut agent) = (None, None);
-        let (mut wait, mut later, mut nobody) = (false, None, false);
-        for (profile, role) in stays::roles(&row.facts) {
-            let subject = Subject::Profile(row.hotel, profile).to_string();
-            if around.erased.contains(&subject) {
-                nobody |= !role.is_person();
-                links.erased |= role.is_person();
-                continue;
-            }
-            let link = around.links.get(&subject);
-            named.push((subject.clone(), link.map(|link| link.crm_id)));
-            match link {
-                Some(link) if around.gone.contains(&link.crm_id) => {}
-                Some(link) => match (link.entity, role) {
-                    (CrmEntity::Contact, _) if role.is_person() && !links.contacts.contains(&link.crm_id) => {
-                        links.contacts.push(link.crm_id);
-                    }
-                    (CrmEntity::Company, Role::Company) => company = Some(link.crm_id),
-                    (CrmEntity::Company, Role::TravelAgent | Role::Source) => agent = agent.or(Some(link.crm_id)),
-                    _ => {}
-                },
-                None if around.known.contains(&subject) => match around.outbox.get(&subject) {
-                    // On his way; one whose first try failed keeps nobody waiting.
-                    Some((outbox::WAITING, 0, _)) => wait = true,
-                    Some((outbox::SENT, ..)) if self.lanes().flight.subjects.contains(&subject) => wait = true,
-                    _ => {}
-                },
-                None => {
-                    let import = due.row.priority >= super::lane(Priority::Import);
-                    let grace = if import { PROFILE_GRACE_MS.1 } else { PROFILE_GRACE_MS.0 };
-                    let until = due.row.seen_at + grace;
-                    if self.now() < until {
-                        later = Some(until.min(self.now() + LOOK_AGAIN_MS));
-                    }
-                }
-            }
-        }
-        links.company = match company.or(agent) {
-            Some(id) => Known::Is(id),
-            None if nobody || names_no_company(&row.facts) => Known::Empty,
-            None => Known::Absent,
-        };
-        if wait {
-            return Guests::Wait;
-        }
-        if let Some(until) = later {
-            return Guests::Later(until);
-        }
-        let name = row
-            .facts
-            .main_guest
-            .get()
-            .and_then(|guest| around.profiles.get(&(row.hotel, guest.clone())))
-            .map(|profile| profile.facts.display_name())
-            .unwrap_or_default();
-        Guests::Ready { links, named, name }
     }
 
     fn plan_known_deal(
@@ -282,10 +162,7 @@ impl Delivery {
                 return;
             }
         };
-        let (Some(hotel), Some(active)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
-        else {
-            return;
-        };
+        let Some((hotel, active)) = self.mapping_of(&due.subject) else { return };
         let mapping = &active.mapping;
         if self.lanes().flight.records.contains(&(CrmEntity::Deal, record.crm_id)) {
             self.lanes().waiting.insert(due.row.id);
@@ -363,10 +240,7 @@ impl Delivery {
                 return;
             }
         };
-        let (Some(hotel), Some(active)) = (self.ground.hotels.get(&row.hotel), self.ground.mappings.get(&row.hotel))
-        else {
-            return;
-        };
+        let Some((hotel, active)) = self.mapping_of(&due.subject) else { return };
         let mapping = &active.mapping;
         let Some(owner) = self.ground.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
             self.ownerless(plan, due);
@@ -381,10 +255,4 @@ impl Delivery {
         (write.named, write.version) = (named, active.version);
         plan.writes.push(write);
     }
-}
-
-/// The hotel says so; what it does not say means nothing.
-fn names_no_company(stay: &Stay) -> bool {
-    let others = [&stay.travel_agent, &stay.source_profile];
-    stay.company == Known::Empty && others.iter().all(|role| role.get().is_none())
 }

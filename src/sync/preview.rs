@@ -11,10 +11,9 @@ use super::lanes::Delivery;
 use super::plan::{Due, Plan, Planned};
 use crate::bitrix::{COMMANDS, PAGE};
 use crate::domain::change_set::{ChangeSet, alike, field_of};
-use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Mapping, PortalId, StayNumber, Subject};
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Mapping, PortalId, StayNumber, Subject, group};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow};
-use crate::store::mappings::Active;
 use crate::store::outbox::{self, Intent, OutboxRow};
 use crate::store::stays;
 
@@ -71,8 +70,7 @@ impl Engine {
         mapping: Mapping,
         stays: &[StayNumber],
     ) -> Result<Result<Preview, usize>, SyncError> {
-        let mut ground = Ground::read(self, portal).await?;
-        ground.mappings.insert(hotel, Active { version: 0, mapping });
+        let ground = Ground::read(self, portal).await?.with(hotel, mapping);
         Delivery::on_paper(self, portal, ground).await?.preview(hotel, stays).await
     }
 }
@@ -88,7 +86,11 @@ impl Delivery {
             numbers.iter().map(|number| Subject::Stay(hotel, number.clone()).to_string()).collect();
         let named = rows.values().flat_map(|row| stays::roles(&row.facts));
         let people: BTreeSet<String> = named.map(|(profile, _)| Subject::Profile(hotel, profile).to_string()).collect();
-        let all: Vec<String> = deals.iter().chain(&people).cloned().collect();
+        let groups =
+            rows.values().filter(|_| self.ground.groups.contains_key(&hotel)).map(|row| group::number(&row.facts));
+        let groups: BTreeSet<String> =
+            groups.flatten().map(|number| Subject::Group(hotel, number).to_string()).collect();
+        let all: Vec<String> = deals.iter().chain(&people).chain(&groups).cloned().collect();
         let linked = links::of_subjects(self.db(), self.portal, &all).await?;
         let mut held: HashMap<(CrmEntity, i64), RecordRow> = HashMap::new();
         for entity in CrmEntity::ALL {
@@ -105,7 +107,7 @@ impl Delivery {
         let people: Vec<String> = people.iter().filter(first).cloned().collect();
         let mut plan = Plan::default();
         self.plan_people(&mut plan, due(&people, RANK_CONTACT, 0)).await?;
-        let deals: Vec<String> = deals.into_iter().collect();
+        let deals: Vec<String> = groups.into_iter().chain(deals).collect();
         self.plan_deals(&mut plan, due(&deals, RANK_DEAL, people.len())).await?;
         let mut records = Vec::with_capacity(all.len());
         for (row, subject) in (0_i64..).zip(people.iter().chain(&deals)) {
@@ -128,7 +130,11 @@ impl Delivery {
     ) -> Option<RecordPreview> {
         let subject: Subject = subject.parse().ok()?;
         let write = plan.writes.iter().find(|write| write.row == row);
-        let usual = if matches!(subject, Subject::Stay(..)) { CrmEntity::Deal } else { CrmEntity::Contact };
+        let usual = if matches!(subject, Subject::Stay(..) | Subject::Group(..)) {
+            CrmEntity::Deal
+        } else {
+            CrmEntity::Contact
+        };
         let entity = write.map(|write| write.entity).or(link.map(|link| link.entity)).unwrap_or(usual);
         let outcome = match (write, record) {
             (Some(write), _) if write.target == 0 => Outcome::Created,

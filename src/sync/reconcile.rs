@@ -40,8 +40,9 @@ pub fn asks_person(cause: &str) -> bool {
 pub(super) enum Phase {
     /// The portal's records, by id, kind after kind.
     Records(CrmEntity, i64),
-    /// What the store would have the portal hold, by number: guests, then stays.
+    /// What the store would have the portal hold, by number: guests, then groups, then stays.
     Guests(String),
+    Groups(String),
     Stays(String),
     Over,
 }

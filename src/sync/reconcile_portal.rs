@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::decide::{RANK_CONTACT, RANK_DEAL};
+use super::decide::{RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::imports::Cursor;
@@ -23,7 +23,7 @@ use crate::store::links::{self, Origin};
 use crate::store::outbox::{self, Intent, NewIntent, OutboxRow};
 use crate::store::problems::{self, NewProblem};
 use crate::store::reconciliations::{self, DriftRow};
-use crate::store::{Tx, crm_records, inbox, stays};
+use crate::store::{Tx, crm_records, groups, inbox, stays};
 
 /// Stays or guests compared with the portal at once.
 const LOT: i64 = 200;
@@ -76,6 +76,7 @@ impl Delivery {
                 }
                 Phase::Records(entity, after) => self.compare_people(job, &mut cursor, entity, after).await?,
                 Phase::Guests(after) => self.compare_guests(job, &mut cursor, &after).await?,
+                Phase::Groups(after) => self.compare_groups(job, &mut cursor, &after).await?,
                 Phase::Stays(after) => self.compare_stays(job, &mut cursor, &after).await?,
                 Phase::Over => return self.end(job).await,
             };
@@ -167,6 +168,9 @@ impl Delivery {
         };
         let ids: Vec<i64> = seen.iter().map(|record| record.id).collect();
         let linked = links::of_records(self.db(), self.portal, CrmEntity::Deal, &ids).await?;
+        // Deals of groups are counted nowhere.
+        let stays = linked.iter().filter(|link| matches!(link.subject.parse(), Ok(Subject::Stay(..))));
+        let count = stays.map(|link| link.crm_id).collect::<BTreeSet<i64>>().len();
         let linked: BTreeSet<i64> = linked.iter().map(|link| link.crm_id).collect();
         let marked: HashMap<String, (&Seen, StayNumber)> = seen
             .iter()
@@ -209,7 +213,7 @@ impl Delivery {
                 None => {}
             }
         }
-        Ok(i64::try_from(linked.len()).unwrap_or_default())
+        Ok(i64::try_from(count).unwrap_or_default())
     }
 
     /// Guests' or companies' records, by the ids that stand for somebody of the hotel.
@@ -266,11 +270,23 @@ impl Delivery {
 
     async fn compare_guests(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
         let numbers = reconciliations::profiles_after(self.db(), self.portal, job.hotel, after, LOT).await?;
-        cursor.course.phase = numbers.last().map_or(Phase::Stays(String::new()), |last| Phase::Guests(last.clone()));
+        cursor.course.phase = numbers.last().map_or(Phase::Groups(String::new()), |last| Phase::Guests(last.clone()));
         let subjects: Vec<String> = numbers.iter().map(|number| format!("profile:{}:{number}", job.hotel)).collect();
         let mut plan = Plan::default();
         self.plan_people(&mut plan, dues(&subjects)).await?;
         self.keep_plan(job, cursor, plan, RANK_CONTACT, &HashMap::new()).await
+    }
+
+    async fn compare_groups(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
+        let lot = match self.ground.groups.contains_key(&job.hotel) {
+            true => groups::after(self.db(), self.portal, job.hotel, after, LOT).await?,
+            false => Vec::new(),
+        };
+        cursor.course.phase = lot.last().map_or(Phase::Stays(String::new()), |last| Phase::Groups(last.to_string()));
+        let subjects: Vec<String> = lot.into_iter().map(|group| Subject::Group(job.hotel, group).to_string()).collect();
+        let mut plan = Plan::default();
+        self.plan_deals(&mut plan, dues(&subjects)).await?;
+        self.keep_plan(job, cursor, plan, RANK_GROUP, &HashMap::new()).await
     }
 
     async fn compare_stays(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {

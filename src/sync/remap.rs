@@ -1,14 +1,14 @@
 //! Another version of a mapping for the records that are there: each is looked at once more, behind everything live, and
 //! only what differs is written. A step is one transaction, so that any node goes on where the last one ended.
 
-use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL};
+use super::decide::{RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::engine::Engine;
 use super::error::SyncError;
 use crate::bitrix::{COMMANDS, PAGE, Priority};
-use crate::domain::{CrmEntity, HotelId, PortalId};
+use crate::domain::{CrmEntity, HotelId, PortalId, Subject};
 use crate::store::mapping_jobs::{self, JobRow, Phase};
-use crate::store::mappings;
 use crate::store::outbox::{self, Intent, NewIntent};
+use crate::store::{groups, mappings};
 
 /// Records raised in one step.
 const STEP: i64 = 500;
@@ -72,6 +72,15 @@ impl Engine {
                     (subject.clone(), subject, if company { RANK_COMPANY } else { RANK_CONTACT })
                 })
                 .collect(),
+            Phase::Groups => {
+                let wanted = mappings::active(db, portal, job.hotel).await?.mapping.group.is_some();
+                let limit = if wanted { STEP } else { 0 };
+                groups::after(db, portal, job.hotel, &job.after, limit)
+                    .await?
+                    .into_iter()
+                    .map(|group| (Subject::Group(job.hotel, group.clone()).to_string(), group.to_string(), RANK_GROUP))
+                    .collect()
+            }
             _ => mapping_jobs::stays_after(db, portal, job.hotel, &job.after, STEP)
                 .await?
                 .into_iter()
@@ -83,7 +92,8 @@ impl Engine {
                 let raised = job.raised + i64::try_from(found.len()).unwrap_or_default();
                 JobRow { after: key.clone(), raised, ..job.clone() }
             }
-            (None, Phase::People) => JobRow { phase: Phase::Stays, after: String::new(), ..job.clone() },
+            (None, Phase::People) => JobRow { phase: Phase::Groups, after: String::new(), ..job.clone() },
+            (None, Phase::Groups) => JobRow { phase: Phase::Stays, after: String::new(), ..job.clone() },
             (None, _) => JobRow { phase: Phase::Done, ..job.clone() },
         };
         let now = self.0.deps.clock.now_ms();

@@ -89,7 +89,7 @@ impl Delivery {
                 continue;
             };
             if link.entity != CrmEntity::Deal && !waits.contains_key(&hotel) {
-                waits.insert(hotel, outbox::has_stays(self.db(), self.portal, hotel).await?);
+                waits.insert(hotel, outbox::has_deals(self.db(), self.portal, hotel).await?);
             }
             let record = (link.entity, link.crm_id);
             let (flying, held) = {

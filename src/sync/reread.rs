@@ -86,10 +86,12 @@ impl Delivery {
             .ground
             .mappings
             .values()
-            .flat_map(|active| active.mapping.rules(entity))
+            .flat_map(|active| active.mapping.all_rules(entity))
             .filter(|rule| rule.owner != crate::domain::mapping::Owner::Crm)
             .map(|rule| (rule.field.clone(), rule.kind()));
-        mapped.chain(always.map(|name| ((*name).to_owned(), kind_of(name)))).collect()
+        let links = self.ground.mappings.values().filter_map(|active| active.mapping.group_link());
+        let links = links.filter(|_| entity == CrmEntity::Deal).map(|field| (field.clone(), Kind::Text));
+        mapped.chain(links).chain(always.map(|name| ((*name).to_owned(), kind_of(name)))).collect()
     }
 
     /// What to ask for: phones and e-mails come only with everything (facts §7.2).

@@ -1,7 +1,7 @@
 //! What a person decides about a problem: once more, or leave it; about one, or about all of a cause, step by step.
 
 use super::chunk::STATUS_REFUSED;
-use super::decide::{RANK_CONTACT, RANK_DEAL};
+use super::decide::{RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::events::PAYLOAD;
@@ -88,9 +88,8 @@ impl Engine {
         }
         inbox::revive(tx, portal, &problem.subject).await?;
         if outbox::retry(tx, portal, &problem.subject, urgency == Priority::Person).await? == 0
-            && let Ok(subject @ (Subject::Stay(..) | Subject::Profile(..))) = problem.subject.parse::<Subject>()
+            && let Some(rank) = problem.subject.parse().ok().as_ref().and_then(rank_of)
         {
-            let rank = if matches!(subject, Subject::Stay(..)) { RANK_DEAL } else { RANK_CONTACT };
             let intent = NewIntent {
                 subject: problem.subject.clone(),
                 intent: Intent::Sync,
@@ -232,6 +231,16 @@ impl Engine {
         self.step("remedy.stepped")?;
         self.wake();
         Ok(true)
+    }
+}
+
+/// Of subjects that a record stands for.
+fn rank_of(subject: &Subject) -> Option<i32> {
+    match subject {
+        Subject::Stay(..) => Some(RANK_DEAL),
+        Subject::Group(..) => Some(RANK_GROUP),
+        Subject::Profile(..) => Some(RANK_CONTACT),
+        Subject::Crm(..) | Subject::Note(_) => None,
     }
 }
 

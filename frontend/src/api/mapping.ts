@@ -38,6 +38,15 @@ export interface MappingDocument {
   stages?: Partial<Record<StayStatus, string>>
   filters?: { statuses: StayStatus[]; conditions?: MappingCondition[] }
   reopen_closed: boolean
+  group?: MappingGroup | null
+}
+
+/** Deals of groups; what is left out is as it is usual. */
+export interface MappingGroup {
+  title: string
+  pipeline?: number | null
+  fields?: MappingRule[]
+  link?: string | null
 }
 
 export interface MappingVersion {
@@ -67,6 +76,7 @@ export interface MappingFields {
   read_at: string | null
   facts: { name: string; of_stay: boolean; shape: string }[]
   fields: Partial<Record<CrmEntity, MappingField[]>>
+  group_links: { id: string; title: string }[]
   pipelines: { id: number; title: string; stages: { id: string; title: string }[] }[]
   pipeline: number
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::shape::{Shape, Yield};
-use super::{FieldRule, Mapping, Owner};
+use super::{FieldRule, GroupMapping, Mapping, Owner};
 use crate::domain::crm::CrmEntity;
 use crate::domain::crm_schema::{CrmField, CrmSchema};
 use crate::domain::fact::Fact;
@@ -105,7 +105,43 @@ pub fn check(mapping: &Mapping, schema: &CrmSchema, category: i64) -> Vec<Flaw> 
         }
     }
     check_stages(mapping, schema, category, &mut flaws);
+    if let Some(group) = &mapping.group {
+        check_group(mapping, group, schema, &mut flaws);
+    }
     flaws
+}
+
+fn check_group(mapping: &Mapping, group: &GroupMapping, schema: &CrmSchema, flaws: &mut Vec<Flaw>) {
+    let strange = |fact: &Fact| !fact.is_of_group();
+    if let Some(fact) = group.title.facts().find(strange) {
+        flaws.push(Flaw::with("/group/title", "fact_group", "name", fact.name()));
+    }
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for (n, rule) in group.fields.iter().enumerate() {
+        let at = format!("/group/fields/{n}");
+        let mut facts = [rule.from].into_iter().chain(rule.transforms.iter().flat_map(|step| step.facts()));
+        if rule.entity != CrmEntity::Deal {
+            flaws.push(Flaw::new(format!("{at}/entity"), "group_entity"));
+        } else if !seen.insert(&rule.field) {
+            flaws.push(Flaw::new(format!("{at}/field"), "field_twice"));
+        } else if ["UF_CRM_FB24_RESERVATION", "UF_CRM_FB24_STATUS"].contains(&rule.field.as_str()) {
+            // By these a stay's deal is found again.
+            flaws.push(Flaw::new(format!("{at}/field"), "field_reserved"));
+        } else if let Some(fact) = facts.find(strange) {
+            flaws.push(Flaw::with(format!("{at}/from"), "fact_group", "name", fact.name()));
+        } else {
+            check_rule(&at, rule, schema, flaws);
+        }
+    }
+    if group.pipeline.is_some_and(|id| schema.pipeline(id).is_none()) {
+        flaws.push(Flaw::new("/group/pipeline", "pipeline_unknown"));
+    }
+    let Some(link) = &group.link else { return };
+    if !schema.may_name_a_deal(link) {
+        flaws.push(Flaw::new("/group/link", "group_link"));
+    } else if mapping.all_rules(CrmEntity::Deal).any(|rule| rule.field == *link) {
+        flaws.push(Flaw::new("/group/link", "field_twice"));
+    }
 }
 
 fn check_rule(at: &str, rule: &FieldRule, schema: &CrmSchema, flaws: &mut Vec<Flaw>) {

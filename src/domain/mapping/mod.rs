@@ -1,6 +1,7 @@
 //! The mapping as data: which facts go to which fields of which record, whose each field is, which stays are carried.
 
 pub mod check;
+mod group;
 pub mod shape;
 mod template;
 mod transform;
@@ -15,6 +16,7 @@ use super::fact::{self, Fact};
 use super::ids::HotelCode;
 use super::status::StayStatus;
 use super::stay::Stay;
+pub use group::GroupMapping;
 use shape::Yield;
 pub use template::{Template, TemplateError};
 pub use transform::{Condition, Misfit, Transform};
@@ -93,6 +95,9 @@ pub struct Mapping {
     /// A deal that a person closed is moved on nevertheless (contract: not by default).
     #[serde(default)]
     pub reopen_closed: bool,
+    /// Groups and parties have deals of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupMapping>,
 }
 
 impl Mapping {
@@ -178,11 +183,23 @@ impl Mapping {
             stages: BTreeMap::new(),
             filters: Filters::default(),
             reopen_closed: false,
+            group: None,
         }
     }
 
     pub fn rules(&self, entity: CrmEntity) -> impl Iterator<Item = &FieldRule> {
         self.fields.iter().filter(move |rule| rule.entity == entity)
+    }
+
+    /// The same, and those of groups.
+    pub fn all_rules(&self, entity: CrmEntity) -> impl Iterator<Item = &FieldRule> {
+        let groups = self.group.iter().flat_map(|group| &group.fields);
+        self.fields.iter().chain(groups).filter(move |rule| rule.entity == entity)
+    }
+
+    /// The field of a stay's deal that names its group's.
+    pub fn group_link(&self) -> Option<&String> {
+        self.group.as_ref()?.link.as_ref()
     }
 
     /// Whether the stay is carried to the portal at all.

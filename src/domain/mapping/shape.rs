@@ -93,12 +93,31 @@ impl Fact {
     pub fn shape(self) -> Shape {
         match self {
             Self::Arrival | Self::Departure | Self::BookedOn | Self::BirthDate | Self::LastStay => Shape::Date,
-            Self::Nights | Self::Adults | Self::Children | Self::Stays | Self::StayNights => Shape::Integer,
+            Self::Nights | Self::Rooms | Self::Adults | Self::Children | Self::Stays | Self::StayNights => {
+                Shape::Integer
+            }
             Self::Balance | Self::Total | Self::Revenue => Shape::Money,
             Self::Phones => Shape::Phones,
             Self::Emails => Shape::Emails,
             _ => Shape::Text,
         }
+    }
+
+    /// Whether a group has it: what its stays add up to.
+    pub fn is_of_group(self) -> bool {
+        matches!(
+            self,
+            Self::Hotel
+                | Self::Number
+                | Self::Group
+                | Self::Arrival
+                | Self::Departure
+                | Self::Nights
+                | Self::Rooms
+                | Self::Adults
+                | Self::Children
+                | Self::Total
+        )
     }
 
     /// Whether records of this kind have it.

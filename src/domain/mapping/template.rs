@@ -63,6 +63,11 @@ impl Template {
         filled.trim_matches(|c: char| c.is_whitespace() || matches!(c, '·' | ',' | '–' | ':')).to_owned()
     }
 
+    /// Name of the group.
+    pub(super) fn group() -> Self {
+        Self { text: "{group}".to_owned(), parts: vec![Part::Fact(Fact::Group)] }
+    }
+
     /// Guest, dates and number of the booking.
     pub(super) fn standard() -> Self {
         let parts = vec![

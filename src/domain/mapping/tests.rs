@@ -170,6 +170,50 @@ fn s1_stages_marks_titles_and_filters_are_held_too() {
 }
 
 #[test]
+fn s1_a_groups_deal_is_held_against_the_portal_and_named_in_a_field_of_peoples_own() {
+    let mut schema = schema();
+    let binds = |kinds: &[&str]| CrmField { binds: kinds.iter().map(ToString::to_string).collect(), ..field("crm") };
+    let deals = schema.fields.get_mut(&CrmEntity::Deal).unwrap();
+    deals.insert("UF_DEAL".into(), binds(&["DEAL"]));
+    deals.insert("UF_ANY".into(), binds(&["DEAL", "LEAD"]));
+    deals.insert("UF_TOO_SHORT".into(), CrmField { max_length: Some(5), ..field("string") });
+    let flaws = |group: GroupMapping| -> Vec<(String, &str)> {
+        let mapping = Mapping { group: Some(group), ..Mapping::standard() };
+        check(&mapping, &schema, 3).into_iter().map(|flaw| (flaw.pointer, flaw.code)).collect()
+    };
+    for link in ["UF_TEXT", "UF_DEAL", "UF_SHORT"] {
+        assert_eq!(flaws(GroupMapping { link: Some(link.into()), ..GroupMapping::standard() }), []);
+    }
+    for link in ["UF_ANY", "UF_MANY", "UF_TOO_SHORT", "UF_INT", "UF_NONE", "UF_CRM_FB24_ROOM"] {
+        let told = flaws(GroupMapping { link: Some(link.into()), ..GroupMapping::standard() });
+        assert_eq!(told, [("/group/link".to_owned(), "group_link")], "{link}");
+    }
+    let deal = |field, from| rule(CrmEntity::Deal, field, from, serde_json::json!([]));
+    let fields = vec![
+        deal("UF_TEXT", Fact::Group),
+        deal("UF_TEXT", Fact::Hotel),
+        deal("UF_INT", Fact::Rooms),
+        deal("UF_CRM_FB24_RESERVATION", Fact::Number),
+        deal("UF_SHORT", Fact::Room),
+        deal("UF_DATE", Fact::Total),
+        rule(CrmEntity::Contact, "UF_TEXT", Fact::Group, serde_json::json!([])),
+    ];
+    let (title, link) = (Template::parse("{guest}").unwrap(), Some("UF_TEXT".to_owned()));
+    let expected = [
+        ("/group/title", "fact_group"),
+        ("/group/fields/1/field", "field_twice"),
+        ("/group/fields/3/field", "field_reserved"),
+        ("/group/fields/4/from", "fact_group"),
+        ("/group/fields/5/from", "shape_date"),
+        ("/group/fields/6/entity", "group_entity"),
+        ("/group/pipeline", "pipeline_unknown"),
+        ("/group/link", "field_twice"),
+    ];
+    let told = flaws(GroupMapping { title, pipeline: Some(9), fields, link });
+    assert_eq!(told, expected.map(|(at, code)| (at.to_owned(), code)));
+}
+
+#[test]
 fn s1_a_deal_lives_by_the_stages_of_the_pipeline_it_stands_in() {
     let portal = DealPlace { category_id: 3, stages: [(StayStatus::Offer, "C3:NEW".to_owned())].into() };
     let stages: BTreeMap<_, _> = [(StayStatus::Offer, "C5:NEW".to_owned())].into();

@@ -104,7 +104,9 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
 fn named(subject: &str, code: Option<&str>) -> String {
     let mut parts = subject.splitn(3, ':');
     match (parts.next(), parts.next(), parts.next(), code) {
-        (Some(kind @ ("stay" | "profile")), Some(_), Some(number), Some(code)) => format!("{kind}:{code}:{number}"),
+        (Some(kind @ ("stay" | "profile" | "group")), Some(_), Some(number), Some(code)) => {
+            format!("{kind}:{code}:{number}")
+        }
         _ => subject.to_owned(),
     }
 }
@@ -168,6 +170,7 @@ mod tests {
     fn s49_a_subject_is_shown_by_the_hotels_code() {
         assert_eq!(named("stay:17:50117", Some("GRAND")), "stay:GRAND:50117");
         assert_eq!(named("profile:17:8", Some("GRAND")), "profile:GRAND:8");
+        assert_eq!(named("group:17:G8", Some("GRAND")), "group:GRAND:G8");
         assert_eq!(named("stay:17:50117", None), "stay:17:50117");
         assert_eq!(named("crm:2:8", Some("GRAND")), "crm:2:8");
     }

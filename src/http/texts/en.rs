@@ -74,6 +74,12 @@ pub(crate) const TEXTS: Texts = Texts {
         ("cursor", "Continue a list with the value of next of the answer before."),
         ("fact", "There is no such fact."),
         ("fact_entity", "The fact “{name}” does not belong here."),
+        ("fact_group", "A group has no such fact “{name}”: choose one of what its stays add up to."),
+        ("group_entity", "A group's rule is for deal."),
+        (
+            "group_link",
+            "This field cannot name the group's deal. Choose a field of deals that people made: a text of 20 characters or more, or a binding to deals only, with one value.",
+        ),
         ("entity", "A rule is for deal, contact or company."),
         ("field_owner", "The owner of a field is pms, crm or newest."),
         ("field_unknown", "The portal has no such field. If it was made just now, read the portal's fields again."),
@@ -285,6 +291,11 @@ pub(crate) const TEXTS: Texts = Texts {
             "attach.refused",
             "A deal could not be attached to a stay",
             "The deal stands for another stay already, two bookings name it, or it is not there any more; nothing was written to it. Check the number of the deal. If it is right, detach the other stay first, then attach this one in the deal.",
+        ),
+        (
+            "group.empty",
+            "Nobody comes for a group that has a deal",
+            "No booking names the group any more, or all of them are cancelled. Its deal stays as it is: close or delete it if it is not needed, and dismiss this.",
         ),
         (
             "inbox.failed",

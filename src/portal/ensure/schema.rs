@@ -96,17 +96,25 @@ fn field_of(field: &Value) -> CrmField {
         let text = |key: &str| item.get(key).and_then(de::text);
         Some((text("ID")?, text("VALUE").unwrap_or_default()))
     };
+    let kind = text("type");
     let max = field.get("settings").and_then(|settings| settings.get("MAX_LENGTH")).and_then(de::int);
     CrmField {
         title: text("title"),
-        kind: text("type"),
         multiple: flag("isMultiple"),
         read_only: flag("isReadOnly") || flag("isImmutable"),
         user: flag("isDynamic"),
         // Zero is "any length".
         max_length: max.and_then(|max| usize::try_from(max).ok()).filter(|max| *max > 0),
         items: items.into_iter().filter_map(item).take(ITEMS).collect(),
+        binds: if kind == "crm" { bound(field) } else { Vec::new() },
+        kind,
     }
+}
+
+fn bound(field: &Value) -> Vec<String> {
+    let settings = field.get("settings").map(de::entries).unwrap_or_default();
+    let is_on = |(kind, on): (String, &Value)| de::flag(on).unwrap_or_default().then_some(kind);
+    settings.into_iter().filter_map(is_on).collect()
 }
 
 pub(super) fn pipelines(answer: &Answer) -> Vec<CrmPipeline> {

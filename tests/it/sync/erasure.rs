@@ -19,7 +19,7 @@ use super::world::{World, phone};
 use crate::on_both_engines;
 
 /// What values are sealed for.
-const SEALS: [&str; 11] = [
+const SEALS: [&str; 12] = [
     "inbox.payload",
     "stay.facts",
     "profile.facts",

@@ -12,7 +12,7 @@ use super::world::World;
 use crate::on_both_engines;
 
 /// The portal tells of a change of a record; then the deliveries have the time that looks take.
-async fn told(world: &World, engine: &Engine, event: &str, entity: i32, crm_id: i64) {
+pub async fn told(world: &World, engine: &Engine, event: &str, entity: i32, crm_id: i64) {
     let events = EventIntake::new(world.db.clone(), world.clock.clone(), world.node());
     world.pass(Duration::from_secs(60));
     let ts = world.clock.now_ms() / 1_000;
@@ -24,7 +24,7 @@ async fn told(world: &World, engine: &Engine, event: &str, entity: i32, crm_id: 
     }
 }
 
-async fn later(world: &World, engine: &Engine) {
+pub async fn later(world: &World, engine: &Engine) {
     world.pass(Duration::from_secs(400));
     for _ in 0..4 {
         engine.deliver(world.id).await.unwrap();

@@ -33,25 +33,25 @@ fn other() -> Mapping {
     mapping
 }
 
-async fn save(world: &World, mapping: &Mapping) -> i64 {
+pub async fn save(world: &World, mapping: &Mapping) -> i64 {
     let latest = mappings::latest(&world.db, world.id, world.hotel_id).await.unwrap();
     assert!(mappings::add(&world.db, world.id, world.hotel_id, latest, mapping, 1, 0).await.unwrap());
     latest + 1
 }
 
-async fn activate(world: &World, version: i64) {
+pub async fn activate(world: &World, version: i64) {
     let tx = world.db.begin().await.unwrap();
     mappings::activate(&tx, world.id, world.hotel_id, version).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-async fn apply(world: &World, engine: &Engine) {
+pub async fn apply(world: &World, engine: &Engine) {
     engine.apply_mapping(world.id, world.hotel_id, 1).await.unwrap();
     while engine.remap_step(world.id).await.unwrap() {}
     engine.deliver(world.id).await.unwrap();
 }
 
-async fn preview(world: &World, engine: &Engine, mapping: Mapping, stays: &[&str]) -> Preview {
+pub async fn preview(world: &World, engine: &Engine, mapping: Mapping, stays: &[&str]) -> Preview {
     let stays: Vec<StayNumber> = stays.iter().map(|number| StayNumber::parse(number).unwrap()).collect();
     engine.preview_mapping(world.id, world.hotel_id, mapping, &stays).await.unwrap().expect("known stays")
 }
@@ -79,7 +79,7 @@ async fn booked(world: &World) -> Engine {
     engine
 }
 
-async fn user_field(world: &World, name: &str, fields: Value) {
+pub async fn user_field(world: &World, name: &str, fields: Value) {
     let mut all = json!({"FIELD_NAME": name, "XML_ID": name});
     all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let url = format!("{}crm.deal.userfield.add", world.portal.webhook(1));

@@ -6,6 +6,7 @@ mod crashes;
 mod demo;
 mod erasure;
 mod ground;
+mod groups;
 mod guests;
 mod history;
 mod hotel;

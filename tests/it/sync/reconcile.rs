@@ -50,7 +50,7 @@ async fn filled(db: TestDb, count: u64) -> World {
     world
 }
 
-async fn begin(world: &World) -> String {
+pub async fn begin(world: &World) -> String {
     world.engine().create_reconciliation(world.id, world.hotel_id, Some(1)).await.unwrap()
 }
 
@@ -64,7 +64,7 @@ async fn ordinary(world: &World, engine: &Engine) {
 }
 
 /// Carries a reconciliation to its end, the ordinary exchange going on beside it.
-async fn finished(world: &World, id: &str) -> (ReconciliationView, Vec<DriftRow>) {
+pub async fn finished(world: &World, id: &str) -> (ReconciliationView, Vec<DriftRow>) {
     let engine = world.engine();
     for _ in 0..200 {
         engine.reconcile_step(world.id).await.unwrap();

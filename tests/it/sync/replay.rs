@@ -148,6 +148,7 @@ on_both_engines! {
         let engine = world.engine();
         for stay in 1..=16 {
             world.book(&stay.to_string(), &format!("7{stay}"));
+            world.edit_stay(&stay.to_string(), |stay| stay.room = Known::Is("201".into()));
         }
         world.round(&engine).await;
         let good = held(&world, "9").await;

@@ -29,6 +29,8 @@ pub struct MappingFields {
     pub facts: Vec<MappingFact>,
     /// By `deal`, `contact`, `company`: fields that a rule may name.
     pub fields: BTreeMap<String, Vec<MappingField>>,
+    /// Fields of a stay's deal that may name its group's.
+    pub group_links: Vec<MappingItem>,
     pub pipelines: Vec<MappingPipeline>,
     /// The pipeline of stays, where a mapping names none.
     pub pipeline: i64,
@@ -100,10 +102,16 @@ impl MappingFields {
             of_stay: fact.is_of(CrmEntity::Deal),
             shape: fact.shape().word().to_owned(),
         };
+        let deals = schema.fields.get(&CrmEntity::Deal).into_iter().flatten();
+        let links = deals.filter(|(name, _)| schema.may_name_a_deal(name)).map(|(name, field)| MappingItem {
+            id: name.clone(),
+            title: if field.title.is_empty() { name.clone() } else { field.title.clone() },
+        });
         Self {
             read_at: read_at.map(at),
             facts: Fact::ALL.iter().copied().map(fact).collect(),
             fields: schema.fields.iter().map(of_entity).collect(),
+            group_links: links.collect(),
             pipelines: schema.pipelines.iter().map(pipeline_of).collect(),
             pipeline,
         }

@@ -101,6 +101,7 @@ impl MappingPreviewRecord {
         let subject = match &record.subject {
             Subject::Stay(_, number) => format!("stay:{hotel}:{number}"),
             Subject::Profile(_, number) => format!("profile:{hotel}:{number}"),
+            Subject::Group(_, number) => format!("group:{hotel}:{number}"),
             Subject::Crm(entity, id) => format!("crm:{}:{id}", entity.word()),
             Subject::Note(deal) => format!("note:deal:{deal}"),
         };

@@ -6,7 +6,9 @@ use serde_json::Value;
 use crate::domain::crm::CrmEntity;
 use crate::domain::fact::Fact;
 use crate::domain::mapping::check::Flaw;
-use crate::domain::mapping::{Condition, FieldRule, Filters, Mapping, Owner, Template, TemplateError, Transform};
+use crate::domain::mapping::{
+    Condition, FieldRule, Filters, GroupMapping, Mapping, Owner, Template, TemplateError, Transform,
+};
 use crate::domain::{CrmSchema, StayStatus};
 use crate::http::api::input::{At, Bad, Invalid, Object, boolean, integer, list, text};
 
@@ -58,6 +60,8 @@ pub fn document(body: &mut Object) -> Option<Mapping> {
         .optional_object("stages", |stages| Some(stages.entries(|name, value| Ok((status(name)?, text(50)(value)?)))));
     let filters = body.optional_object("filters", filters).unwrap_or_default();
     let reopen_closed = body.optional("reopen_closed", boolean).unwrap_or_default();
+    let group = if body.has("group") { Some(body.object("group", group)?) } else { None };
+    let _ = body.optional("group", |_| Ok::<_, Bad>(()));
     Some(Mapping {
         format: format.and_then(|format| u32::try_from(format).ok()).unwrap_or(Mapping::FORMAT),
         deal_title: deal_title?,
@@ -66,7 +70,20 @@ pub fn document(body: &mut Object) -> Option<Mapping> {
         stages: stages.unwrap_or_default().into_iter().map(|(_, pair)| pair).collect(),
         filters,
         reopen_closed,
+        group,
     })
+}
+
+/// What is left out is as it is usual.
+fn group(group: &mut Object) -> Option<GroupMapping> {
+    let usual = GroupMapping::standard();
+    let title = if group.has("title") { group.required("title", template) } else { Some(usual.title) };
+    let _ = group.optional("title", |_| Ok::<_, Bad>(()));
+    let fields = if group.has("fields") { group.objects("fields", RULES, rule) } else { Some(usual.fields) };
+    let _ = group.optional("fields", |_| Ok::<_, Bad>(()));
+    let pipeline = group.optional("pipeline", integer(0, i64::from(i32::MAX)));
+    let link = group.optional("link", text(100));
+    Some(GroupMapping { title: title?, pipeline, fields: fields?, link })
 }
 
 fn rule(rule: &mut Object) -> Option<FieldRule> {
@@ -181,7 +198,13 @@ mod tests {
         shown["filters"] =
             json!({"statuses": ["offer"], "conditions": [{"fact": "market", "is": ["HOUSE"], "except": true}]});
         (shown["stages"], shown["pipeline"]) = (json!({"offer": "C3:NEW"}), json!(3));
+        shown["group"] = serde_json::to_value(GroupMapping::standard()).unwrap();
+        (shown["group"]["pipeline"], shown["group"]["link"]) = (json!(5), json!("UF_CRM_PARENT"));
         assert_eq!(serde_json::to_value(read(shown.clone()).unwrap()).unwrap(), shown);
+        shown["group"] = json!({});
+        assert_eq!(read(shown.clone()).unwrap().group, Some(GroupMapping::standard()));
+        shown["group"] = json!(null);
+        assert_eq!(read(shown).unwrap().group, None);
     }
 
     #[test]

@@ -38,6 +38,7 @@ const fields: MappingFields = {
     contact: [field('lastName', 'Last name')],
     company: []
   },
+  group_links: [{ id: 'UF_CRM_PARENT', title: 'Parent' }],
   pipelines: [{ id: 3, title: 'Stays', stages: [{ id: 'C3:NEW', title: 'New' }] }],
   pipeline: 3
 }
@@ -115,6 +116,20 @@ describe('mapping', () => {
     expect(wrapper.text()).toContain('Version 1 is saved')
     expect(wrapper.find('[data-complaint]').exists()).toBe(false)
   }, 20_000)
+
+  test('s1_groups_get_deals_of_their_own_when_people_switch_them_on', async () => {
+    const saveMapping = vi.fn(async () => shown({ version: 1, latest: 1, active: false }))
+    const { wrapper } = await mountPage(MappingPage, { api: calls({ saveMapping }) })
+    expect(wrapper.find('input[name="group_title"]').exists()).toBe(false)
+    await wrapper.get('input[name="group"]').setValue(true)
+    await wrapper.get('input[name="group_title"]').setValue('Group {group}')
+    await wrapper.get('option[value="UF_CRM_PARENT"]').setValue()
+    await button(wrapper, 'Save as a new version').trigger('submit')
+    await flushPromises()
+    const sent = (saveMapping.mock.calls as unknown as [string, number, MappingDocument][])[0]
+    expect(sent?.[2].group).toEqual({ title: 'Group {group}', link: 'UF_CRM_PARENT' })
+    expect(documentOf({ ...standard, group: null })).not.toHaveProperty('group')
+  })
 
   test('s1_rules_by_which_deals_are_found_again_cannot_be_changed', async () => {
     const { wrapper } = await mountPage(MappingPage, { api: calls() })

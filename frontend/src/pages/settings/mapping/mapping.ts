@@ -23,7 +23,7 @@ export const isFixed = (rule: MappingRule) => rule.entity === 'deal' && fixed.in
 /** A copy that may be edited; what a document leaves out is there. */
 export function draftOf(document: MappingDocument): MappingDocument {
   const copy = JSON.parse(JSON.stringify(document)) as MappingDocument
-  for (const rule of copy.fields) rule.transforms ??= []
+  for (const rule of [...copy.fields, ...(copy.group?.fields ?? [])]) rule.transforms ??= []
   copy.stages ??= {}
   copy.filters ??= { statuses: [] }
   copy.filters.conditions ??= []
@@ -34,10 +34,15 @@ export function draftOf(document: MappingDocument): MappingDocument {
 export function documentOf(draft: MappingDocument): MappingDocument {
   const document = draftOf(draft)
   if (document.pipeline === null) delete document.pipeline
+  if (!document.group) delete document.group
+  else {
+    if (document.group.pipeline === null) delete document.group.pipeline
+    if (!document.group.link) delete document.group.link
+  }
   for (const [status, stage] of Object.entries(document.stages ?? {})) {
     if (!stage) delete document.stages?.[status as keyof typeof document.stages]
   }
-  for (const rule of document.fields) {
+  for (const rule of [...document.fields, ...(document.group?.fields ?? [])]) {
     for (const step of rule.transforms ?? []) if (step.otherwise === '' && step.do !== 'lookup') delete step.otherwise
   }
   return document

@@ -1,0 +1,178 @@
+//! Whom a deal names: guests, companies and the group of its stay, whose records go before it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::error::SyncError;
+use super::lanes::Delivery;
+use super::plan::Due;
+use super::plan_deals::LOOK_AGAIN_MS;
+use crate::bitrix::Priority;
+use crate::domain::desired::DealLinks;
+use crate::domain::{CrmEntity, HotelId, Known, ProfileNumber, Stay, Subject, group};
+use crate::store::links::{self, LinkRow};
+use crate::store::pins::Pins;
+use crate::store::profiles::{self, ProfileRow};
+use crate::store::stays::{self, Role, StayRow};
+use crate::store::{crm_records, erasures, outbox};
+
+/// How long a new stay's deal waits for a profile that was named but not read yet: live, imported.
+const PROFILE_GRACE_MS: (i64, i64) = (15_000, 120_000);
+
+/// What was loaded for a batch of stays.
+pub(super) struct Around {
+    profiles: HashMap<(HotelId, ProfileNumber), ProfileRow>,
+    /// Named profiles that are known at all, by subject.
+    known: HashSet<String>,
+    links: HashMap<String, LinkRow>,
+    gone: HashSet<(CrmEntity, i64)>,
+    /// Named people who are erased: a deal names them no more.
+    erased: HashSet<String>,
+    outbox: HashMap<String, (i32, i32, i64)>,
+    /// Fields of their deals that people took to themselves.
+    pub pins: HashMap<String, Pins>,
+}
+
+/// Whether a deal can be written now.
+pub(super) enum Guests {
+    Ready {
+        links: DealLinks,
+        named: Vec<(String, Option<i64>)>,
+        name: String,
+    },
+    /// Something in flight or due before will make them ready.
+    Wait,
+    /// Not read from the PMS yet.
+    Later(i64),
+}
+
+impl Delivery {
+    pub(super) async fn around(&self, rows: impl Iterator<Item = &StayRow>) -> Result<Around, SyncError> {
+        let mut mains: Vec<(HotelId, ProfileNumber)> = Vec::new();
+        let mut named: HashMap<HotelId, BTreeSet<ProfileNumber>> = HashMap::new();
+        let mut groups: BTreeSet<String> = BTreeSet::new();
+        for row in rows {
+            mains.extend(row.facts.main_guest.get().map(|guest| (row.hotel, guest.clone())));
+            for (profile, _) in stays::roles(&row.facts) {
+                named.entry(row.hotel).or_default().insert(profile);
+            }
+            groups.extend(self.group_to_name(row).map(|group| group.to_string()));
+        }
+        let (mut known, mut erased) = (HashSet::new(), HashSet::new());
+        let mut subjects = Vec::new();
+        for (hotel, numbers) in named {
+            let found = erasures::among(self.db(), self.portal, hotel, &numbers.iter().collect()).await?;
+            erased.extend(found.into_iter().map(|number| Subject::Profile(hotel, number).to_string()));
+            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+            for number in profiles::hashes(self.db(), self.portal, hotel, &numbers).await?.into_keys() {
+                known.insert(format!("profile:{hotel}:{number}"));
+            }
+            subjects.extend(numbers.iter().map(|number| format!("profile:{hotel}:{number}")));
+        }
+        known.extend(groups.iter().cloned());
+        subjects.extend(groups);
+        let links = links::of_subjects(self.db(), self.portal, &subjects).await?;
+        let mut gone = HashSet::new();
+        for entity in CrmEntity::ALL {
+            let ids: Vec<i64> = links.values().filter(|link| link.entity == entity).map(|link| link.crm_id).collect();
+            let ids = crm_records::deleted_among(self.db(), self.portal, entity, &ids).await?;
+            gone.extend(ids.into_iter().map(|id| (entity, id)));
+        }
+        let open: Vec<String> =
+            subjects.into_iter().filter(|subject| known.contains(subject) && !links.contains_key(subject)).collect();
+        let outbox = outbox::states(self.db(), self.portal, &open).await?;
+        let profiles = profiles::load(self.db(), self.portal, &self.key, &mains).await?;
+        Ok(Around { profiles, known, links, gone, erased, outbox, pins: HashMap::new() })
+    }
+
+    pub(super) fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
+        if matches!(due.subject, Subject::Group(..)) {
+            return Guests::Ready { links: DealLinks::default(), named: Vec::new(), name: String::new() };
+        }
+        let mut links = DealLinks::default();
+        let mut named = Vec::new();
+        let (mut company, mut agent) = (None, None);
+        let (mut wait, mut later, mut nobody) = (false, None, false);
+        for (profile, role) in stays::roles(&row.facts) {
+            let subject = Subject::Profile(row.hotel, profile).to_string();
+            if around.erased.contains(&subject) {
+                nobody |= !role.is_person();
+                links.erased |= role.is_person();
+                continue;
+            }
+            let link = around.links.get(&subject);
+            named.push((subject.clone(), link.map(|link| link.crm_id)));
+            match link {
+                Some(link) if around.gone.contains(&(link.entity, link.crm_id)) => {}
+                Some(link) => match (link.entity, role) {
+                    (CrmEntity::Contact, _) if role.is_person() && !links.contacts.contains(&link.crm_id) => {
+                        links.contacts.push(link.crm_id);
+                    }
+                    (CrmEntity::Company, Role::Company) => company = Some(link.crm_id),
+                    (CrmEntity::Company, Role::TravelAgent | Role::Source) => agent = agent.or(Some(link.crm_id)),
+                    _ => {}
+                },
+                None if around.known.contains(&subject) => wait |= self.is_coming(around, &subject),
+                None => {
+                    let import = due.row.priority >= super::lane(Priority::Import);
+                    let grace = if import { PROFILE_GRACE_MS.1 } else { PROFILE_GRACE_MS.0 };
+                    let until = due.row.seen_at + grace;
+                    if self.now() < until {
+                        later = Some(until.min(self.now() + LOOK_AGAIN_MS));
+                    }
+                }
+            }
+        }
+        links.company = match company.or(agent) {
+            Some(id) => Known::Is(id),
+            None if nobody || names_no_company(&row.facts) => Known::Empty,
+            None => Known::Absent,
+        };
+        if let Some(group) = self.group_to_name(row) {
+            let subject = group.to_string();
+            let link = around.links.get(&subject);
+            named.push((subject.clone(), link.map(|link| link.crm_id)));
+            match link {
+                Some(link) if around.gone.contains(&(link.entity, link.crm_id)) => {}
+                Some(link) => links.group = Known::Is(link.crm_id),
+                None => wait |= self.is_coming(around, &subject),
+            }
+        } else if group::is_alone(&row.facts) {
+            links.group = Known::Empty;
+        }
+        if wait {
+            return Guests::Wait;
+        }
+        if let Some(until) = later {
+            return Guests::Later(until);
+        }
+        let name = row
+            .facts
+            .main_guest
+            .get()
+            .and_then(|guest| around.profiles.get(&(row.hotel, guest.clone())))
+            .map(|profile| profile.facts.display_name())
+            .unwrap_or_default();
+        Guests::Ready { links, named, name }
+    }
+
+    /// A record that is on its way; one whose first try failed keeps nobody waiting.
+    fn is_coming(&self, around: &Around, subject: &str) -> bool {
+        match around.outbox.get(subject) {
+            Some((outbox::WAITING, 0, _)) => true,
+            Some((outbox::SENT, ..)) => self.lanes().flight.subjects.contains(subject),
+            _ => false,
+        }
+    }
+
+    /// The group whose deal the stay's is to name.
+    fn group_to_name(&self, row: &StayRow) -> Option<Subject> {
+        self.ground.mappings.get(&row.hotel)?.mapping.group_link()?;
+        Some(Subject::Group(row.hotel, group::number(&row.facts)?))
+    }
+}
+
+/// The hotel says so; what it does not say means nothing.
+fn names_no_company(stay: &Stay) -> bool {
+    let others = [&stay.travel_agent, &stay.source_profile];
+    stay.company == Known::Empty && others.iter().all(|role| role.get().is_none())
+}
