@@ -329,6 +329,22 @@ const TABLES: &[&str] = &[
         looked_at BIGINT NOT NULL DEFAULT 0,
         PRIMARY KEY (portal_id, entity)
     )",
+    // Since when a portal's events are bound, and when the queue that it keeps for us is read.
+    "CREATE TABLE event_feed (
+        portal_id BIGINT NOT NULL PRIMARY KEY,
+        bound_at BIGINT NOT NULL,
+        queue BOOLEAN NOT NULL,
+        read_at BIGINT NOT NULL DEFAULT 0,
+        next_at BIGINT NOT NULL DEFAULT 0
+    )",
+    // Changes that were found without waiting for their events. `verdict`: 0 open, 1 an event told of it in time, 2 none did.
+    "CREATE TABLE found_change (
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        changed_at BIGINT NOT NULL,
+        verdict INTEGER NOT NULL,
+        PRIMARY KEY (portal_id, subject)
+    )",
     // --- outbox: one row a subject that differs from what the portal confirmed ------------------------------
     // `state`: 0 waiting, 1 sent (its outcome is not known yet), 2 rejected by the portal, 3 failed for good.
     // `seq` grows with each change: a row is done only if nothing changed since it was read. `rank` puts records

@@ -95,6 +95,20 @@ fn raised(kind: AlertKind, lang: Lang) -> (&'static str, &'static str) {
                  guests are no longer brought up to date; the data is kept. Renew the app or the plan in Bitrix24.",
             ),
         ),
+        AlertKind::EventsLost => (
+            lang.pick("Портал сообщает не обо всех изменениях", "The portal does not tell of all changes"),
+            lang.pick(
+                "О многом из того, что меняют в сделках и контактах, Битрикс24 нам не сообщает или сообщает слишком \
+                 поздно. Ничего не потеряно: приложение находит изменения само, но на несколько минут позже. Обычно портал \
+                 не может достучаться до сервера приложения или считает его медленным и откладывает сообщения. Попросите \
+                 администратора сервера проверить, что адрес приложения открыт для Битрикс24 и отвечает быстро. Доля \
+                 пропущенного видна в приложении: «Состояние».",
+                "Bitrix24 does not tell us of much that is changed in deals and contacts, or tells it too late. Nothing is \
+                 lost: the app finds changes by itself, but minutes later. Mostly the portal cannot reach the app's server, \
+                 or takes it for slow and puts its messages off. Ask whoever runs the server to check that the app's \
+                 address is open to Bitrix24 and answers fast. The app shows how much was missed: Status.",
+            ),
+        ),
     }
 }
 
@@ -107,6 +121,7 @@ fn over(kind: AlertKind, lang: Lang) -> (&'static str, &'static str) {
         AlertKind::Drift => lang.pick("Расхождений больше нет", "There are no differences any more"),
         AlertKind::TokenLost => lang.pick("Доступ к порталу восстановлен", "The access to the portal is back"),
         AlertKind::PaymentEnding => lang.pick("Оплата продлена", "The payment is renewed"),
+        AlertKind::EventsLost => lang.pick("Портал снова сообщает об изменениях", "The portal tells of changes again"),
     };
     (what, good)
 }

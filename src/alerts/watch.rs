@@ -9,11 +9,10 @@ use super::{Alerts, Notice, To, Told};
 use crate::domain::alert::{Alert, AlertKind, AlertSettings, Look, look};
 use crate::domain::{HotelId, Lang, PortalId};
 use crate::portal::{Portal, PortalError, PortalStatus};
-use crate::store::StoreError;
 use crate::store::alerts::{self, AlertKey};
 use crate::store::hotels::{self, HotelRow};
 use crate::store::leases::{self, Lease};
-use crate::store::reconciliations;
+use crate::store::{StoreError, found_changes, reconciliations};
 
 /// What waits this long stands (the settings page shows red then).
 const STUCK_MS: i64 = 3_600_000;
@@ -34,6 +33,11 @@ impl Alerts {
         let mut troubles = alerts::troubles(self.db(), IMPORTS, now - STUCK_MS, now + PAYMENT_MS).await?;
         let drifted = reconciliations::drifted(self.db()).await?;
         troubles.extend(drifted.into_iter().map(|(portal, hotel)| AlertKey { portal, hotel, kind: AlertKind::Drift }));
+        for (portal, loss) in found_changes::losses(self.db(), now).await? {
+            if loss.is_grave() {
+                troubles.push(AlertKey { portal, hotel: HotelId(0), kind: AlertKind::EventsLost });
+            }
+        }
         for key in troubles {
             portals.entry(key.portal).or_default().entry(key).or_insert((None, true)).1 = true;
         }

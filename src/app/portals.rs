@@ -65,7 +65,7 @@ impl Portals for Served {
     async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError> {
         let settings = self.directory.settings(portal).await.map_err(|error| sync(portal, error))?;
         let pipeline = settings.pipeline.ok_or(SyncError::NotReady(portal))?;
-        let language = self.directory.get(portal).await.map_err(|error| sync(portal, error))?.language;
+        let row = self.directory.get(portal).await.map_err(|error| sync(portal, error))?;
         let cap = settings.request_cap_seconds.unwrap_or(self.request_cap_seconds);
         Ok(PortalTerms {
             owner_rule: settings.owner_rule,
@@ -74,8 +74,9 @@ impl Portals for Served {
             can_import: settings.can_import,
             multifield: way(settings.multifield_mode),
             moments: settings.moments,
-            lang: Lang::of_portal(&language),
+            lang: Lang::of_portal(&row.language),
             ownership: settings.ownership,
+            system_user: row.installer_user_id,
             request_cap: Duration::from_secs(u64::from(cap)),
         })
     }

@@ -54,6 +54,20 @@ pub struct CrmHint {
 /// Entities whose events carry `data[FIELDS][ID]`, and their `entityTypeId`.
 const CRM_EVENTS: &[(&str, i32)] = &[("ONCRMDEAL", 2), ("ONCRMCONTACT", 3), ("ONCRMCOMPANY", 4)];
 
+/// Tells that the pull queue has something.
+pub const ONOFFLINEEVENT: &str = "ONOFFLINEEVENT";
+
+/// The record that an event of this name and this `FIELDS[ID]` is about.
+pub(super) fn crm_hint(event: &str, id: Option<i64>) -> Option<CrmHint> {
+    let (action, entity_type_id) =
+        CRM_EVENTS.iter().find_map(|(prefix, entity)| Some((event.strip_prefix(prefix)?, *entity)))?;
+    // `MOVETOCATEGORY` comes instead of `UPDATE` (facts §6.5).
+    if !matches!(action, "ADD" | "UPDATE" | "DELETE" | "MOVETOCATEGORY") {
+        return None;
+    }
+    Some(CrmHint { entity_type_id, id: id.filter(|id| *id > 0)?, deleted: action == "DELETE" })
+}
+
 fn owned(form: Option<&Form>, key: &str) -> String {
     form.and_then(|form| form.text(key)).unwrap_or_default().trim().to_owned()
 }
@@ -105,14 +119,12 @@ impl PortalEvent {
 
     /// The record this event is about; `None` for events of another kind and for absurd ids.
     pub fn crm(&self) -> Option<CrmHint> {
-        let (action, entity_type_id) =
-            CRM_EVENTS.iter().find_map(|(prefix, entity)| Some((self.event.strip_prefix(prefix)?, *entity)))?;
-        // `MOVETOCATEGORY` comes instead of `UPDATE` (facts §6.5).
-        if !matches!(action, "ADD" | "UPDATE" | "DELETE" | "MOVETOCATEGORY") {
-            return None;
-        }
-        let id = self.data.at(&["FIELDS", "ID"])?.trim().parse().ok().filter(|id| *id > 0)?;
-        Some(CrmHint { entity_type_id, id, deleted: action == "DELETE" })
+        crm_hint(&self.event, self.data.at(&["FIELDS", "ID"])?.trim().parse().ok())
+    }
+
+    /// The portal's queue has something for us ([`super::queue`]).
+    pub fn is_of_queue(&self) -> bool {
+        self.event == ONOFFLINEEVENT
     }
 
     /// `ONAPPUNINSTALL` with `CLEAN=1`: the admin asked to delete settings and data.

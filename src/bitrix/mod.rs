@@ -23,6 +23,7 @@ mod moment;
 pub mod multifield;
 mod oauth;
 pub mod ports;
+pub mod queue;
 mod send;
 pub mod setup;
 mod window;

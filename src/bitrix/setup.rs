@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::crm::Entity;
+use super::events::ONOFFLINEEVENT;
 
 // --- the application and its user ---------------------------------------------------------------------------
 
@@ -192,6 +193,26 @@ pub fn event_bind(event: &str, handler: &str) -> Call {
 
 pub fn event_unbind(event: &str, handler: &str) -> Call {
     Call::new("event.unbind", json!({ "event": event, "handler": handler }))
+}
+
+/// The portal keeps such events for us instead of telling them.
+pub fn event_queue(event: &str) -> Call {
+    Call::new("event.bind", json!({ "event": event, "event_type": "offline" }))
+}
+
+pub fn event_unqueue(event: &str) -> Call {
+    Call::new("event.unbind", json!({ "event": event, "event_type": "offline" }))
+}
+
+/// The portal tells that its queue has something, at most once in so many seconds.
+pub fn event_bind_queue(handler: &str, seconds: u32) -> Call {
+    let options = json!({ "minTimeout": seconds });
+    Call::new("event.bind", json!({ "event": ONOFFLINEEVENT, "handler": handler, "options": options }))
+}
+
+/// `{value}`: `Y` or `N` by the plan; a box answers its edition instead.
+pub fn feature(code: &str) -> Call {
+    Call::new("feature.get", json!({ "CODE": code }))
 }
 
 /// Makes the portal send `ONAPPTEST` with these values: does it reach us? (facts §13.8)

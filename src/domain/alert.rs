@@ -23,11 +23,20 @@ pub enum AlertKind {
     TokenLost,
     /// The app's payment or the portal's plan ends within days.
     PaymentEnding,
+    /// The portal does not tell, or not in time, of much that changes in it.
+    EventsLost,
 }
 
 impl AlertKind {
-    pub const ALL: [Self; 6] =
-        [Self::LinkDown, Self::ClockOff, Self::QueueStuck, Self::Drift, Self::TokenLost, Self::PaymentEnding];
+    pub const ALL: [Self; 7] = [
+        Self::LinkDown,
+        Self::ClockOff,
+        Self::QueueStuck,
+        Self::Drift,
+        Self::TokenLost,
+        Self::PaymentEnding,
+        Self::EventsLost,
+    ];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -37,6 +46,7 @@ impl AlertKind {
             Self::Drift => "drift",
             Self::TokenLost => "token_lost",
             Self::PaymentEnding => "payment_ending",
+            Self::EventsLost => "events_lost",
         }
     }
 
@@ -48,7 +58,12 @@ impl AlertKind {
     pub fn grace_ms(self) -> i64 {
         match self {
             Self::LinkDown => 10 * MINUTE_MS,
-            Self::ClockOff | Self::QueueStuck | Self::Drift | Self::TokenLost | Self::PaymentEnding => 0,
+            Self::ClockOff
+            | Self::QueueStuck
+            | Self::Drift
+            | Self::TokenLost
+            | Self::PaymentEnding
+            | Self::EventsLost => 0,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod desired;
 pub mod edits;
 pub mod erasure;
+pub mod event_loss;
 pub mod fact;
 pub mod group;
 pub mod history;

@@ -52,7 +52,6 @@ async fn take(state: web::Data<HttpState>, req: HttpRequest, body: Bytes) -> Htt
 /// A change of a record: on disk before it is acknowledged, its tokens dropped.
 async fn hint(state: &HttpState, event: &PortalEvent) -> Result<(), PortalError> {
     let admitted = state.directory.admit(event).await?;
-    let Some(crm) = event.crm() else { return Ok(()) };
     let working = matches!(
         admitted.status,
         PortalStatus::Ensuring | PortalStatus::Active | PortalStatus::NeedsAuth | PortalStatus::Suspended
@@ -60,6 +59,10 @@ async fn hint(state: &HttpState, event: &PortalEvent) -> Result<(), PortalError>
     if !working {
         return Ok(());
     }
+    if event.is_of_queue() {
+        return Ok(state.engine.queue_waits(admitted.portal).await?);
+    }
+    let Some(crm) = event.crm() else { return Ok(()) };
     let hint = CrmEvent {
         event: event.event.clone(),
         entity: crm.entity_type_id,

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::{Call, Class, Priority};
 use crate::domain::PortalId;
-use crate::store::leases;
 use crate::store::portals::{self, PortalRow};
+use crate::store::{event_feed, leases};
 use crate::telemetry::Pulse;
 
 const PAUSE: Duration = Duration::from_secs(5);
@@ -240,6 +240,7 @@ impl Directory {
                 let to = if row.ensured_version.is_empty() { PortalStatus::Ensuring } else { PortalStatus::Active };
                 portals::move_status(self.db(), row.id, &row.status, to.word(), "", Some(now), now).await?;
                 self.forget(row.id);
+                event_feed::resumed(self.db(), row.id, now).await?;
                 tracing::info!(portal = row.id.0, "payment is back; work goes on");
             }
             Err(error) => match error.class {

@@ -12,6 +12,8 @@ pub enum InboxKind {
     Stay,
     Profile,
     Event,
+    /// The same as an event, found otherwise.
+    Found,
     /// What a person says of a stay.
     Confirmed,
     /// What a person says of a stay's deal.
@@ -26,6 +28,7 @@ impl InboxKind {
             Self::Stay => "stay",
             Self::Profile => "profile",
             Self::Event => "event",
+            Self::Found => "found",
             Self::Confirmed => "confirmed",
             Self::Binding => "binding",
             Self::Pin => "pin",
@@ -33,7 +36,7 @@ impl InboxKind {
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        [Self::Stay, Self::Profile, Self::Event, Self::Confirmed, Self::Binding, Self::Pin]
+        [Self::Stay, Self::Profile, Self::Event, Self::Found, Self::Confirmed, Self::Binding, Self::Pin]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("inbox.kind"))

@@ -10,6 +10,8 @@ pub mod crm_records;
 pub mod crm_schemas;
 mod db;
 pub mod erasures;
+pub mod event_feed;
+pub mod found_changes;
 pub mod gates;
 pub mod groups;
 pub mod hotels;

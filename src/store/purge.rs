@@ -27,6 +27,8 @@ pub const PURGED: &[&str] = &[
     "crm_index",
     "crm_scan",
     "crm_schema",
+    "event_feed",
+    "found_change",
     "problem",
     "alert",
     "alert_settings",

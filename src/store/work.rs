@@ -45,6 +45,7 @@ pub async fn bring_forward(db: &Db, now: i64) -> Result<(), StoreError> {
     for sql in [
         "UPDATE source SET next_poll_at = $1 WHERE next_poll_at > $1",
         "UPDATE crm_scan SET next_at = $1 WHERE next_at > $1",
+        "UPDATE event_feed SET next_at = $1 WHERE next_at > $1",
         "UPDATE inbox SET not_before = $1 WHERE not_before > $1 AND state = 0",
         "UPDATE outbox SET not_before = $1 WHERE not_before > $1 AND state = 0",
         "UPDATE outbox SET hold_until = $1 + hold_until - sent_at, sent_at = $1 WHERE sent_at > $1 AND state = 1",

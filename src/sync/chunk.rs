@@ -126,7 +126,7 @@ impl<'a> Chunk<'a> {
                 }
             };
             let readable = match row.kind {
-                InboxKind::Event => take(&plain, &row, &mut self.events),
+                InboxKind::Event | InboxKind::Found => take(&plain, &row, &mut self.events),
                 InboxKind::Binding => take(&plain, &row, &mut self.bindings),
                 InboxKind::Pin => take(&plain, &row, &mut self.pins),
                 InboxKind::Stay | InboxKind::Profile | InboxKind::Confirmed => take(&plain, &row, &mut self.changes),

@@ -131,7 +131,7 @@ impl Delivery {
 
     /// Settles and starts what can be; while requests are under way only what is live.
     async fn advance(self: &Arc<Self>, jobs: &mut Jobs, all: bool) -> Result<bool, SyncError> {
-        let scan = !jobs.scanning() && self.scan_is_due().await?;
+        let scan = !jobs.scanning() && (self.scan_is_due().await? || self.queue_is_due().await?);
         if scan {
             let delivery = self.clone();
             jobs.spawn_scan(async move { delivery.scan_beside().await });

@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use super::chunk::Chunk;
 use super::decide::RANK_REREAD;
 use super::events::CrmEvent;
+use super::owned::portal_time;
 use crate::domain::{CrmEntity, Subject};
-use crate::store::inbox::InboxRow;
+use crate::store::crm_records::RecordRow;
+use crate::store::inbox::{InboxKind, InboxRow};
 use crate::store::outbox::{Intent, NewIntent};
 use crate::store::{StoreError, Tx, crm_records, links};
 
@@ -25,10 +27,13 @@ impl Chunk<'_> {
             let records = crm_records::load(tx, self.portal, self.key, entity, &ids).await?;
             for (row, event) in events {
                 let gone = event.is_deletion();
-                let echo = !gone
-                    && records
-                        .get(&event.crm_id)
-                        .is_some_and(|record| event.ts.saturating_mul(1_000) <= record.synced_at);
+                let at = event.ts.saturating_mul(1_000);
+                let known = |record: &RecordRow| match row.kind {
+                    // Nothing of ours, and perhaps looked at since for another reason.
+                    InboxKind::Found => portal_time(&record.updated_time).is_some_and(|updated| updated >= at),
+                    _ => at <= record.synced_at,
+                };
+                let echo = !gone && records.get(&event.crm_id).is_some_and(known);
                 // What is not ours is the delta scan's; what we wrote ourselves a moment ago needs no second look.
                 if gone || (linked.contains(&event.crm_id) && !echo) {
                     intents.push(NewIntent {

@@ -29,6 +29,12 @@ impl CrmEvent {
     pub fn is_deletion(&self) -> bool {
         self.event.ends_with("DELETE")
     }
+
+    /// A deletion is no repeat of a change: nothing but its own event tells it.
+    pub(super) fn subject(&self) -> String {
+        let gone = if self.is_deletion() { ":gone" } else { "" };
+        format!("crm:{}:{}{gone}", self.entity, self.crm_id)
+    }
 }
 
 /// Where inbox payloads are sealed for.
@@ -71,10 +77,7 @@ impl EventIntake {
     pub async fn accept(&self, portal: PortalId, event: CrmEvent) -> Result<(), StoreError> {
         let key = self.portals.key(portal).await?;
         let plain = serde_json::to_vec(&event).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
-        // A deletion is no repeat of a change: nothing but its own event tells it.
-        let gone = if event.is_deletion() { ":gone" } else { "" };
-        let subject = format!("crm:{}:{}{gone}", event.entity, event.crm_id);
-        let row = (portal, subject, key.seal(PAYLOAD, &plain)?);
+        let row = (portal, event.subject(), key.seal(PAYLOAD, &plain)?);
         let (answer, answered) = oneshot::channel();
         self.queue.send(Waiting { row, answer }).await.map_err(|_| StoreError::Stopped)?;
         answered.await.map_err(|_| StoreError::Stopped)?

@@ -113,6 +113,7 @@ mod tests {
                 moments: None,
                 lang: Lang::Ru,
                 ownership: Default::default(),
+                system_user: 1,
                 request_cap: Default::default(),
             },
         };

@@ -34,6 +34,8 @@ pub struct PortalTerms {
     pub lang: Lang,
     /// What becomes of people's own edits and deletions.
     pub ownership: Ownership,
+    /// Whose token the engine calls with.
+    pub system_user: i64,
     /// After this long an unanswered request cannot commit any more.
     pub request_cap: Duration,
 }

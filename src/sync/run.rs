@@ -10,7 +10,9 @@ use super::engine::Engine;
 use super::error::SyncError;
 use crate::domain::PortalId;
 use crate::store::jobs::{self, IMPORTS, RECONCILIATIONS, REPLAYS};
-use crate::store::{StoreError, gates, idempotency, inbox, reconciliations, request_log, source_reading, work};
+use crate::store::{
+    StoreError, event_feed, gates, idempotency, inbox, reconciliations, request_log, source_reading, work,
+};
 
 /// How often the loops look when nothing wakes them.
 const TICK: Duration = Duration::from_millis(500);
@@ -174,6 +176,7 @@ impl Loops {
         due.extend(of(Kind::Deliver, work::to_deliver(db, now).await?));
         // What changed in the portal is read beside what is sent.
         due.extend(of(Kind::Deliver, work::to_scan(db, now).await?));
+        due.extend(of(Kind::Deliver, event_feed::due(db, now).await?));
         due.extend(of(Kind::Import, jobs::portals(db, IMPORTS).await?));
         due.extend(of(Kind::Reconcile, jobs::portals(db, RECONCILIATIONS).await?));
         due.extend(of(Kind::Replay, jobs::portals(db, REPLAYS).await?));

@@ -13,12 +13,13 @@ use super::jobs::{Ended, Finished};
 use super::lanes::Delivery;
 use super::owned::portal_time;
 use super::reread::Seen;
+use super::telling::Telling;
 use crate::bitrix::crm::{item_find, items, items_of};
 use crate::bitrix::{Answer, Call, Error, MomentForm, PAGE, Priority};
 use crate::domain::crm::read_id;
 use crate::domain::{CrmEntity, PortalId};
 use crate::store::crm_index::{self, ScanRow};
-use crate::store::problems;
+use crate::store::{event_feed, found_changes, problems};
 
 /// How often what changed is read.
 const SCAN_EVERY_MS: i64 = 300_000;
@@ -84,9 +85,17 @@ impl Delivery {
         Ok(crm_index::scan_is_due(self.db(), self.portal, self.now()).await?)
     }
 
-    /// The scan beside deliveries. What keeps the portal from it keeps only the scan waiting, unless it concerns the
-    /// whole portal.
+    /// What changed is read beside deliveries: the portal's queue, then the scan. What keeps the portal from one of them
+    /// keeps only that one waiting, unless it concerns the whole portal.
     pub(super) async fn scan_beside(&self) -> Finished {
+        found_changes::judge(self.db(), self.portal, self.now()).await?;
+        if self.queue_is_due().await? {
+            match self.read_queue().await {
+                Err(SyncError::Portal { error, .. }) if of_portal(&error) => return Ok(Ended::Refused(error)),
+                Err(SyncError::Portal { error, .. }) => self.queue_refused(&error).await?,
+                read => read?,
+            }
+        }
         match self.scan(Priority::Reconciliation, Of::Due).await {
             Ok(_) => {}
             Err(SyncError::Portal { error, .. }) if of_portal(&error) => return Ok(Ended::Refused(error)),
@@ -129,6 +138,7 @@ impl Delivery {
         // The first page of every kind in one request: mostly that is all there is.
         let asked_at = self.now();
         let answers = self.many(priority, &calls).await.map_err(portal)?;
+        let feed = event_feed::of_portal(self.db(), self.portal).await?;
         let mut changed = 0;
         for ((entity, mut scan), answer) in due.into_iter().zip(answers) {
             let answer = answer.map_err(portal)?;
@@ -143,7 +153,10 @@ impl Delivery {
             }
             let rows: Vec<Value> = items_of(&answer).into_iter().cloned().collect();
             let mut more = rows.len() >= PAGE;
-            changed += self.take_page(entity, &mut scan, &rows, asked_at).await?;
+            // Where the portal keeps a queue for us, that is what its events are compared with.
+            let telling = feed.filter(|feed| !feed.queue && scan.complete);
+            let telling = telling.map(|feed| Telling::new(feed, asked_at, answer.timing.started_at));
+            changed += self.take_page(entity, &mut scan, &rows, asked_at, telling).await?;
             if more {
                 let (select, filter) = self.question(entity, &scan, form);
                 let select: Vec<&str> = select.iter().map(String::as_str).collect();
@@ -152,7 +165,9 @@ impl Delivery {
                 while more {
                     let asked_at = self.now();
                     match pager.next().await {
-                        Ok(Some(rows)) => changed += self.take_page(entity, &mut scan, &rows, asked_at).await?,
+                        Ok(Some(rows)) => {
+                            changed += self.take_page(entity, &mut scan, &rows, asked_at, telling).await?;
+                        }
                         Ok(None) => more = false,
                         Err(error) => return Err(portal(error)),
                     }
@@ -230,9 +245,13 @@ impl Delivery {
         scan: &mut ScanRow,
         rows: &[Value],
         asked_at: i64,
+        telling: Option<Telling>,
     ) -> Result<usize, SyncError> {
         let tracked = self.tracked(entity);
         let seen: Vec<Seen> = rows.iter().filter_map(|item| self.see(entity, item, &tracked)).collect();
+        if let Some(telling) = telling {
+            self.note_changes(&seen, telling).await?;
+        }
         scan.after_id = rows.iter().filter_map(|row| row.get("id").and_then(read_id)).max().unwrap_or(scan.after_id);
         let mut changed = 0;
         if scan.complete {

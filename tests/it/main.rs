@@ -33,6 +33,7 @@ mod final_state;
 mod kill;
 mod layers;
 mod loops;
+mod lost_events;
 mod operations;
 mod portal;
 mod soak;

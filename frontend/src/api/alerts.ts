@@ -1,6 +1,7 @@
 import type { Moment } from './types'
 
-export type AlertKind = 'link_down' | 'clock_off' | 'queue_stuck' | 'drift' | 'token_lost' | 'payment_ending'
+export type AlertKind =
+  'link_down' | 'clock_off' | 'queue_stuck' | 'drift' | 'token_lost' | 'payment_ending' | 'events_lost'
 
 export interface OpenAlert {
   kind: AlertKind

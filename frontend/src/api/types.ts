@@ -60,22 +60,6 @@ export interface PortalStatus {
   light: Light
 }
 
-export interface Status {
-  version: string
-  portal: PortalStatus
-  hotels: HotelStatus[]
-  queues: { inbox: QueueAge; outbox: QueueAge }
-  last_reconciliation: Moment | null
-  problems: number
-  light: Light
-  support: Support
-}
-
-export interface Support {
-  phone: string | null
-  address: string | null
-}
-
 export type StepState = 'waiting' | 'working' | 'done' | 'failed'
 
 export interface InstallationStep {
@@ -265,6 +249,7 @@ export type {
 } from './mapping'
 export type { AlertKind, Alerts, AlertsChange, OpenAlert } from './alerts'
 export type { Drift, DriftCause, Reconciliation } from './reconciliation'
+export type { EventsStatus, Status, Support } from './status'
 export type { FieldOrigin, StayPerson, StayStatus, StayStep, StayView } from './stay'
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'

@@ -312,6 +312,17 @@ export const en = {
   'overview.plan': "The portal's plan",
   'overview.inbox': 'Received from the hotel, being processed',
   'overview.outbox': 'Being sent to the portal',
+  'overview.events': 'What the portal tells of changes, in a day',
+  'overview.events.none': 'Nothing changed',
+  'overview.events.all': { one: 'Told of {n} change in time', other: 'Told of all {n} changes in time' },
+  'overview.events.missed': {
+    one: '{missed} of {n} change was not told in time',
+    other: '{missed} of {n} changes were not told in time'
+  },
+  'overview.events.do':
+    'Nothing is lost: such changes come minutes later. Ask whoever runs the server to check that the address of the application is open to Bitrix24 and answers fast.',
+  'overview.events.queue': "The rest is read from the portal's queue every two minutes",
+  'overview.events.scan': 'The rest is found by looking every five minutes',
   'overview.reconciliation': 'Last reconciliation',
   'overview.reconciliation.none': 'Not run yet',
   'overview.problems': 'Problems',
@@ -608,6 +619,7 @@ export const en = {
   'alerts.kind.queue_stuck': 'Changes wait for more than an hour',
   'alerts.kind.drift': 'The reconciliation found differences',
   'alerts.kind.token_lost': 'The portal took our access back',
+  'alerts.kind.events_lost': 'The portal does not tell of all changes',
   'alerts.kind.payment_ending': 'Payment is about to end',
 
   'limits.cap': 'Longest request, seconds',

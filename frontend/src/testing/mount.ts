@@ -30,6 +30,7 @@ export const status: Status = {
     inbox: { waiting: 0, oldest_seconds: 0, light: 'green' },
     outbox: { waiting: 0, oldest_seconds: 0, light: 'green' }
   },
+  events: { queue: true, changes: 0, missed: 0, light: 'grey' },
   last_reconciliation: null,
   problems: 0,
   light: 'green',

@@ -7,6 +7,7 @@ mod attach;
 pub(super) mod body;
 mod contacts;
 mod deals;
+mod event_light;
 mod hints;
 mod hotels;
 mod imports;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::event_light::EventsLight;
 use super::time::at;
 use crate::domain::HotelId;
 use crate::http::HttpState;
@@ -37,6 +38,7 @@ pub struct Status {
     pub portal: PortalLight,
     pub hotels: Vec<HotelLight>,
     pub queues: Queues,
+    pub events: EventsLight,
     /// When the latest reconciliation of any hotel ended.
     pub last_reconciliation: Option<DateTime<Utc>>,
     /// Open problems.
@@ -238,10 +240,11 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
         .map(|hotel| HotelLight::of(hotel, &sources, &queues, &compared, who.lang))
         .collect();
     let inbox_outbox = Queues { inbox: QueueLight::of(queues.inbox), outbox: QueueLight::of(queues.outbox) };
+    let events = EventsLight::of(&state.db, who.portal, state.clock.now_ms()).await?;
     let light = hotels
         .iter()
         .map(|hotel| hotel.light)
-        .chain([portal.light, inbox_outbox.inbox.light, inbox_outbox.outbox.light])
+        .chain([portal.light, inbox_outbox.inbox.light, inbox_outbox.outbox.light, events.light])
         .chain((queues.open_problems > 0).then_some(Light::Yellow))
         .max()
         .unwrap_or(Light::Grey);
@@ -250,6 +253,7 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
         light,
         portal,
         queues: inbox_outbox,
+        events,
         last_reconciliation: last_of(&hotels),
         hotels,
         problems: queues.open_problems,

@@ -3,7 +3,9 @@
 use super::plan::{self, EVENTS, FIELDS, PLACEMENTS};
 use super::survey::Survey;
 use super::{Halt, Work};
+use crate::bitrix::events::ONOFFLINEEVENT;
 use crate::bitrix::{Call, Class, Priority, setup};
+use crate::store::event_feed;
 
 /// Making a field is slow on a large portal (facts §7.7), and a request may take a minute.
 const FIELDS_AT_ONCE: usize = 10;
@@ -44,9 +46,10 @@ impl Work<'_> {
 
     pub(super) async fn events(&mut self, survey: &Survey) -> Result<(), Halt> {
         let handler = plan::handler(&self.public_url(), plan::EVENTS_PATH);
+        let wanted = || EVENTS.iter().copied().chain(survey.can_queue.then_some(ONOFFLINEEVENT));
         let mut calls = Vec::new();
         for (event, own) in &survey.events {
-            if *own != handler || !EVENTS.contains(&event.as_str()) {
+            if *own != handler || !wanted().any(|wanted| wanted == event) {
                 calls.push(setup::event_unbind(event, own));
             }
         }
@@ -56,29 +59,59 @@ impl Work<'_> {
                 tracing::warn!(portal = self.portal.0, event, "an event is bound twice");
             }
         }
-        for event in EVENTS {
+        let mut anew = !self.at_work;
+        for event in wanted() {
             if !survey.events.iter().any(|(bound, own)| bound == event && *own == handler) {
-                calls.push(setup::event_bind(event, &handler));
+                anew = true;
+                calls.push(match event {
+                    ONOFFLINEEVENT => setup::event_bind_queue(&handler, plan::QUEUE_SECONDS),
+                    _ => setup::event_bind(event, &handler),
+                });
             }
         }
-        if calls.is_empty() {
-            return Ok(());
-        }
-        // An old box may not know one of them; the others are bound all the same.
-        let results = self.client.batch(Priority::Person, &calls).await?;
-        for (call, result) in calls.iter().zip(results) {
-            let Err(error) = result else { continue };
-            let event = call.params.get("event").and_then(|event| event.as_str()).unwrap_or_default();
-            match error.code() {
-                "error_event_not_found" => self.report.lack("event", event, false),
-                _ if already(&error) => {}
-                _ if error.class == Class::Permanent => {
-                    self.report.lack("event", format!("{event}: {}", error.code()), !event.starts_with("ONAPP"));
+        if !calls.is_empty() {
+            // An old box may not know one of them; the others are bound all the same.
+            let results = self.client.batch(Priority::Person, &calls).await?;
+            for (call, result) in calls.iter().zip(results) {
+                let Err(error) = result else { continue };
+                let event = call.params.get("event").and_then(|event| event.as_str()).unwrap_or_default();
+                match error.code() {
+                    "error_event_not_found" => self.report.lack("event", event, false),
+                    _ if already(&error) => {}
+                    _ if error.class == Class::Permanent => {
+                        self.report.lack("event", format!("{event}: {}", error.code()), event.starts_with("ONCRM"));
+                    }
+                    _ => return Err(error.into()),
                 }
-                _ => return Err(error.into()),
             }
         }
-        Ok(())
+        let queue = self.queue(survey).await?;
+        Ok(event_feed::bound(self.directory.db(), self.portal, queue, anew, self.now()).await?)
+    }
+
+    /// Whether the portal keeps events of records for us. Where its plan has no queue, or has lost it, everything goes on
+    /// by events and looks at what changed.
+    async fn queue(&self, survey: &Survey) -> Result<bool, Halt> {
+        let bound = |event: &str| survey.queued.iter().any(|queued| queued == event);
+        let calls: Vec<Call> = match survey.can_queue {
+            true => plan::queued().filter(|event| !bound(event)).map(setup::event_queue).collect(),
+            // What nobody reads any more must not pile up.
+            false => plan::queued().filter(|event| bound(event)).map(setup::event_unqueue).collect(),
+        };
+        let mut kept = survey.can_queue && plan::queued().any(bound);
+        if calls.is_empty() {
+            return Ok(kept);
+        }
+        for (call, result) in calls.iter().zip(self.client.batch(Priority::Person, &calls).await?) {
+            match result {
+                Err(error) if error.class != Class::Permanent => return Err(error.into()),
+                Err(error) if !already(&error) => {
+                    tracing::warn!(portal = self.portal.0, event = %call.params, %error, "the portal's queue refuses an event");
+                }
+                _ => kept |= survey.can_queue,
+            }
+        }
+        Ok(kept)
     }
 
     /// Carries out commands that the portal takes once: one that stands already is as good as made.

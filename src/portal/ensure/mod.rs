@@ -62,6 +62,8 @@ struct Work<'a> {
     portal: PortalId,
     report: Installation,
     take_over: bool,
+    /// It was before this run: the portal delivers events.
+    at_work: bool,
     /// What a mapping may name, as far as it was seen.
     schema: CrmSchema,
 }
@@ -197,8 +199,15 @@ impl Directory {
         let mut report = Installation::begun(self.now());
         report.inbound_at = row.inbound_at;
         let take_over = row.status_detail == super::TAKE_OVER;
-        let mut work =
-            Work { directory: self, client, portal: row.id, report, take_over, schema: CrmSchema::default() };
+        let mut work = Work {
+            directory: self,
+            client,
+            portal: row.id,
+            report,
+            take_over,
+            at_work: row.installed && row.status == PortalStatus::Active.word(),
+            schema: CrmSchema::default(),
+        };
         let ended = Box::pin(work.run()).await;
         self.conclude(row, work.report, ended).await
     }

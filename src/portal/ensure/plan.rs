@@ -171,6 +171,14 @@ pub const EVENTS: &[&str] = &[
     "ONCRMCOMPANYDELETE",
 ];
 
+/// Events of records: those that a portal's queue keeps for us, too.
+pub fn queued() -> impl Iterator<Item = &'static str> {
+    EVENTS.iter().copied().filter(|event| event.starts_with("ONCRM"))
+}
+
+/// A portal tells at most so often that its queue has something: what is not lost comes by itself.
+pub const QUEUE_SECONDS: u32 = 30;
+
 /// Without these nothing of the product works; a box that lacks one must be updated (facts §9.4, "Boxes lag").
 pub const METHODS: &[&str] = &[
     "crm.item.add",

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{plan, schema};
 use crate::bitrix::crm::{self, Entity};
-use crate::bitrix::setup;
 use crate::bitrix::{Answer, Call, Class, Error, PortalClient, Priority, de};
+use crate::bitrix::{queue, setup};
 use crate::domain::{CrmEntity, CrmSchema};
 use crate::portal::{Installation, currencies};
 
@@ -31,6 +31,10 @@ pub struct Survey {
     pub fields: BTreeMap<i32, BTreeMap<String, FieldSeen>>,
     /// `(event, handler)`
     pub events: Vec<(String, String)>,
+    /// Events that the portal keeps in our queue.
+    pub queued: Vec<String>,
+    /// The plan lets us read that queue without losing it.
+    pub can_queue: bool,
     /// `(placement, handler)`
     pub placements: Vec<(String, String)>,
     pub missing_methods: Vec<String>,
@@ -68,6 +72,7 @@ fn calls() -> Vec<Call> {
         // Imports nothing; a missing right is refused before the list is looked at.
         crm::batch_import(Entity::Deal, &[]),
         setup::currency_list(),
+        setup::feature(queue::FEATURE),
     ];
     calls.extend(Entity::ALL.map(crm::item_fields));
     calls.extend(plan::METHODS.iter().chain([&plan::IMPORT_METHOD]).map(|method| setup::method_get(method)));
@@ -86,8 +91,8 @@ impl Survey {
                 return Err(error.clone());
             }
         }
-        let methods = results.split_off(12);
-        let fields = results.split_off(9);
+        let methods = results.split_off(13);
+        let fields = results.split_off(10);
         let mut results = results.into_iter();
         let mut next = || results.next().unwrap_or_else(|| Err(Error::internal("an answer is missing")));
         let mut survey = Self::default();
@@ -97,12 +102,16 @@ impl Survey {
         survey.read_options(next());
         survey.read_categories(next(), report);
         let events = next();
+        survey.queued = events.as_ref().map(kept_for_us).unwrap_or_default();
         survey.events = pairs(events.as_ref().ok(), "event", report, events.as_ref().err(), "event.get");
         let placements = next();
         survey.placements =
             pairs(placements.as_ref().ok(), "placement", report, placements.as_ref().err(), "placement.get");
         let import = next();
         survey.currencies = next().map(|answer| currencies::read(&answer)).unwrap_or_default();
+        // A box answers its edition; one that does not know the question is not to be trusted with the queue.
+        let feature = next().ok().and_then(|answer| answer.result.get("value").and_then(de::text));
+        survey.can_queue = feature.is_some_and(|value| !matches!(value.as_str(), "" | "N"));
         survey.read_methods(methods, report);
         survey.can_import =
             !survey.missing_methods.iter().any(|method| method == plan::IMPORT_METHOD) && may_import(&import);
@@ -271,6 +280,16 @@ fn may_import(answer: &Result<Answer, Error>) -> bool {
             "access_denied" | "error_method_not_found" | "insufficient_scope" | "invalid_credentials"
         ),
     }
+}
+
+/// Events bound to our queue; one under a connector's name is another queue.
+fn kept_for_us(answer: &Answer) -> Vec<String> {
+    let text = |item: &Value, key: &str| item.get(key).and_then(de::text).unwrap_or_default();
+    de::elements(&answer.result)
+        .into_iter()
+        .filter(|item| text(item, "offline") == "1" && text(item, "connector_id").is_empty())
+        .map(|item| text(item, "event").to_uppercase())
+        .collect()
 }
 
 fn pairs(

@@ -10,7 +10,7 @@ use fb24_sandbox::portal::{Edition, Entity, Fault, PortalOptions};
 use fidelio_bitrix24::domain::mapping::check::check;
 use fidelio_bitrix24::domain::{CrmEntity, Mapping, StayStatus};
 use fidelio_bitrix24::portal::{InstallationState, PortalStatus, plan};
-use fidelio_bitrix24::store::{Db, Engine, crm_schemas};
+use fidelio_bitrix24::store::{Db, Engine, crm_schemas, event_feed};
 use serde_json::{Value, json};
 
 use crate::on_both_engines;
@@ -27,6 +27,14 @@ async fn ask(stand: &Stand, method: &str, params: Value) -> Value {
         .json()
         .await
         .unwrap();
+    answer["result"].clone()
+}
+
+/// The same with a token of the app's.
+async fn ask_as_app(stand: &Stand, method: &str, mut params: Value) -> Value {
+    params["auth"] = json!(stand.sandbox.tokens(1).access);
+    let url = format!("{}{method}", stand.sandbox.client_endpoint());
+    let answer: Value = stand.http.post(url).json(&params).send().await.unwrap().json().await.unwrap();
     answer["result"].clone()
 }
 
@@ -78,8 +86,9 @@ async fn check_all(stand: &Stand) {
         assert_eq!(seen.iter().filter(|(name, _)| name.starts_with("UF_CRM_FB24_")).count(), count, "{word}");
         assert!(seen.values().all(|times| *times == 1), "{word}: {seen:?}");
     }
-    let bindings = stand.sandbox.bindings();
-    assert_eq!(bindings.len(), plan::EVENTS.len());
+    let (queued, told): (Vec<_>, Vec<_>) = stand.sandbox.bindings().into_iter().partition(|binding| binding.offline);
+    assert_eq!(told.len(), plan::EVENTS.len() + 1, "and that the queue has something");
+    assert_eq!(queued.len(), plan::queued().count());
     assert_eq!(stand.sandbox.placements().len(), plan::PLACEMENTS.len());
     let portal = stand.portal().await;
     assert_eq!(portal.status, PortalStatus::Active);
@@ -187,6 +196,32 @@ on_both_engines! {
         stand.settle().await;
     }
 
+    s2_the_portals_queue_is_bound_where_the_plan_has_it_and_let_go_where_it_has_it_no_more(db) {
+        let stand = Stand::start(&db.db, PortalOptions { offline_extended: false, ..options() });
+        let portal = stand.install().await;
+        let bound = || stand.sandbox.bindings().into_iter().map(|bound| (bound.event, bound.offline)).collect::<Vec<_>>();
+        let feed = || async { event_feed::of_portal(&db.db, portal.id).await.unwrap().expect("kept") };
+        assert_eq!((bound().len(), feed().await.queue), (plan::EVENTS.len(), false));
+        assert_eq!((portal.status, portal.installation.lacks), (PortalStatus::Active, vec![]), "no reason to complain");
+
+        let first = feed().await.bound_at;
+        // Another queue of the app's, under a name of its own, is not ours.
+        ask_as_app(&stand, "event.bind", json!({"event": "ONTASKADD", "event_type": "offline", "auth_connector": "x"})).await;
+        stand.sandbox.configure(|options| options.offline_extended = true);
+        stand.pass(3_700);
+        stand.settle().await;
+        assert_eq!(bound().len(), plan::EVENTS.len() + 1 + plan::queued().count() + 1);
+        assert!(bound().contains(&("ONOFFLINEEVENT".to_owned(), false)) && feed().await.queue);
+        assert!(bound().contains(&("ONCRMDEALMOVETOCATEGORY".to_owned(), true)), "a move is no update");
+
+        stand.sandbox.configure(|options| options.offline_extended = false);
+        stand.pass(3_700);
+        stand.settle().await;
+        assert_eq!(bound().len(), plan::EVENTS.len() + 1, "the other one stays");
+        assert!(bound().contains(&("ONTASKADD".to_owned(), true)) && !feed().await.queue);
+        assert!(feed().await.bound_at >= first);
+    }
+
     s3_a_full_plan_and_a_missing_import_right_are_said(db) {
         let stand = Stand::start(&db.db, PortalOptions { max_categories: 1, import_right: false, ..options() });
         stand.sandbox.begin_install();
@@ -267,7 +302,8 @@ on_both_engines! {
                 "after {polls} polls: {:?}",
                 stand.portal().await
             );
-            assert_eq!(stand.sandbox.bindings().len(), plan::EVENTS.len(), "after {polls} polls");
+            let bound = plan::EVENTS.len() + 1 + plan::queued().count();
+            assert_eq!(stand.sandbox.bindings().len(), bound, "after {polls} polls");
             assert_eq!(stand.sandbox.placements().len(), plan::PLACEMENTS.len(), "after {polls} polls");
         }
         assert!(places > if step > 17 { 2 } else { 5 }, "only {places} places were reached");

@@ -132,6 +132,7 @@ pub fn terms() -> PortalTerms {
         moments: Some(MomentForm::Utc),
         lang: Lang::Ru,
         ownership: Ownership::default(),
+        system_user: 1,
         request_cap: CAP,
     }
 }

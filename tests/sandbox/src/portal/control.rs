@@ -10,7 +10,7 @@
 //! | `GET/POST/DELETE faults` | `{method, when: before\|after_commit\|commit_later, seconds?, answer: drop\|html\|error\|slow\|…, status?, code?, times?, skip?}` |
 //! | `POST options` | `{edition?, multifields?, import_right?, import_dates_refused?, token_seconds?, currencies?, lang?, scope?, string_ids?, latency_ms?}` |
 //! | `POST clock` | `{advance_seconds}` |
-//! | `POST delivering` | `{paused?, duplicates?, shuffled?, tokenless?, lost?}` |
+//! | `POST delivering` | `{paused?, duplicates?, shuffled?, tokenless?, lost?, records_lost?}` |
 //! | `POST tokens` | `{action: expire\|revoke}` |
 //! | `POST limits` | `{action: exhaust}` |
 
@@ -271,6 +271,7 @@ async fn delivering(portal: Portal, body: web::Bytes) -> HttpResponse {
         ("shuffled", &mut delivering.shuffled),
         ("tokenless", &mut delivering.tokenless),
         ("lost", &mut delivering.lost),
+        ("records_lost", &mut delivering.records_lost),
     ] {
         if params.get(name).is_some() {
             *flag = params.flag(name);

@@ -96,6 +96,8 @@ pub struct PortalOptions {
     pub client_secret: String,
     /// The permanent portal id; `None` makes one up.
     pub member_id: Option<String>,
+    /// The plan lets an app read its pull queue by reserving rows.
+    pub offline_extended: bool,
     /// Scopes of the version card.
     pub scope: String,
     /// Language of frames and events.
@@ -134,6 +136,7 @@ impl Default for PortalOptions {
             client_id: "app.5f3a9c7e1b2d48.12345678".into(),
             client_secret: "sandbox-client-secret".into(),
             member_id: None,
+            offline_extended: true,
             scope: "crm,task,tasks,placement,user_brief,im,disk".into(),
             lang: "ru".into(),
             currencies: vec!["RUB".into(), "USD".into(), "EUR".into()],

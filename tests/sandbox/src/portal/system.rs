@@ -166,6 +166,7 @@ pub fn feature_get(call: &mut Call<'_>) -> RestResult<Answer> {
     let known = matches!(code.as_str(), "rest_offline_extended" | "rest_auth_connector");
     let value = match (call.state.options.edition, known) {
         (Edition::Box, _) => call.state.license(),
+        _ if code == "rest_offline_extended" && !call.state.options.offline_extended => "N".into(),
         (Edition::Free, _) | (_, false) => "N".into(),
         _ => "Y".into(),
     };

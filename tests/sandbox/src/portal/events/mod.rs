@@ -1,6 +1,7 @@
 //! Events: who subscribed, what happened, what goes out (facts §6).
 
 pub mod offline;
+pub mod offline_rpc;
 pub mod rpc;
 pub mod sender;
 
@@ -108,6 +109,8 @@ pub struct Delivering {
     pub tokenless: bool,
     /// Throw everything away, as a broken queue does.
     pub lost: bool,
+    /// Throw away what tells of records alone.
+    pub records_lost: bool,
 }
 
 /// Subscriptions and queues.
@@ -187,7 +190,8 @@ impl Events {
 
     /// Queues one call, whatever the state of the installation.
     pub fn queue_for(state: &mut State, url: &str, binding: Option<i64>, fact: &Fact, user: i64, tokens: Tokens) {
-        if state.events.delivering.lost {
+        let delivering = state.events.delivering;
+        if delivering.lost || delivering.records_lost && fact.name.starts_with("ONCRM") {
             return;
         }
         let pairs = body(state, binding, fact, user, tokens);

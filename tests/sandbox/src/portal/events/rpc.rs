@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use super::{Binding, Fact, NAMES, Tokens};
 use crate::portal::error::{RestError, RestResult};
 use crate::portal::options::Edition;
-use crate::portal::php;
 use crate::portal::rest::call::{Answer, Call};
-use crate::portal::tokens;
 
 fn event_name(call: &Call<'_>) -> RestResult<String> {
     let name = call.params.text("event").unwrap_or_default().to_ascii_uppercase();
@@ -142,95 +140,4 @@ pub fn test(call: &mut Call<'_>) -> RestResult<Answer> {
 /// `events`.
 pub fn names(_: &mut Call<'_>) -> RestResult<Answer> {
     Ok(Answer::new(NAMES.map(Value::from).to_vec()))
-}
-
-fn offline_right(call: &Call<'_>) -> RestResult<()> {
-    call.need_app()?;
-    if call.admin() { Ok(()) } else { Err(RestError::forbidden("Access denied!")) }
-}
-
-/// `event.offline.get`.
-pub fn offline_get(call: &mut Call<'_>) -> RestResult<Answer> {
-    offline_right(call)?;
-    let clear = call.params.get("clear").is_none_or(php::truthy);
-    let limit = usize::try_from(call.params.int("limit").unwrap_or(50).clamp(1, 1000)).unwrap_or(50);
-    let connector = call.params.text("auth_connector").unwrap_or_default();
-    let process = call.params.text("process_id");
-    let only = call.params.map("filter").text("EVENT_NAME");
-    let fresh = tokens::hex(1);
-    let queue = &mut call.state.events.queue;
-    let chosen: Vec<i64> = queue
-        .rows
-        .iter()
-        .filter(|row| row.connector == connector)
-        .filter(|row| match &process {
-            Some(process) => row.process_id == *process,
-            None => row.process_id.is_empty(),
-        })
-        .filter(|row| only.as_ref().is_none_or(|only| row.event.eq_ignore_ascii_case(only)))
-        .take(limit)
-        .map(|row| row.id)
-        .collect();
-    let shown: Vec<Value> =
-        queue.rows.iter().filter(|row| chosen.contains(&row.id)).map(super::offline::Row::show).collect();
-    let process_id = if clear {
-        queue.rows.retain(|row| !chosen.contains(&row.id));
-        Value::Null
-    } else {
-        let id = process.unwrap_or(fresh);
-        for row in queue.rows.iter_mut().filter(|row| chosen.contains(&row.id)) {
-            row.process_id = id.clone();
-        }
-        json!(id)
-    };
-    Ok(Answer::new(json!({"process_id": process_id, "events": shown})))
-}
-
-/// `event.offline.clear` and `event.offline.error`.
-pub fn offline_finish(call: &mut Call<'_>, failed: bool) -> RestResult<Answer> {
-    offline_right(call)?;
-    let process = call
-        .params
-        .text("process_id")
-        .filter(|id| !id.is_empty())
-        .ok_or_else(|| RestError::argument("PROCESS_ID", "Argument 'PROCESS_ID' is null or empty"))?;
-    let wanted = |name: &str| -> Option<Vec<String>> {
-        call.params.get(name).map(|list| php::elements(list).into_iter().filter_map(php::text).collect())
-    };
-    let (ids, messages) = (wanted("id"), wanted("message_id"));
-    let fits = |row: &super::offline::Row| {
-        row.process_id == process
-            && ids.as_ref().is_none_or(|ids| ids.contains(&row.id.to_string()))
-            && messages.as_ref().is_none_or(|messages| messages.contains(&row.message_id))
-    };
-    let queue = &mut call.state.events.queue;
-    if failed {
-        queue.rows.iter_mut().filter(|row| fits(row)).for_each(|row| row.error = true);
-    } else {
-        queue.rows.retain(|row| !fits(row));
-    }
-    Ok(Answer::new(true))
-}
-
-/// `event.offline.list`.
-pub fn offline_list(call: &mut Call<'_>) -> RestResult<Answer> {
-    offline_right(call)?;
-    let rows: Vec<Value> = call
-        .state
-        .events
-        .queue
-        .rows
-        .iter()
-        .take(50)
-        .map(|row| {
-            let mut shown = row.show();
-            if let Value::Object(map) = &mut shown {
-                map.insert("PROCESS_ID".into(), json!(row.process_id));
-                map.insert("ERROR".into(), json!(if row.error { "1" } else { "0" }));
-            }
-            shown
-        })
-        .collect();
-    let total = call.state.events.queue.rows.len();
-    Ok(Answer::new(rows).total(total))
 }

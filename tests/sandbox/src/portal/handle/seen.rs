@@ -76,6 +76,11 @@ impl Portal {
         self.shared.lock().events.sent.iter().cloned().collect()
     }
 
+    /// Rows of the apps' pull queues, reserved or not.
+    pub fn queued(&self) -> usize {
+        self.shared.lock().events.queue.rows.len()
+    }
+
     /// Waits until nothing waits and nothing is on its way; `false` when that took longer than ten seconds.
     pub async fn events_settled(&self) -> bool {
         for _ in 0..1000 {

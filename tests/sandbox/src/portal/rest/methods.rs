@@ -3,7 +3,7 @@
 use super::call::{Answer, Call};
 use crate::portal::crm::{categories, import, item, legacy, statuses, userfields};
 use crate::portal::error::{RestError, RestResult};
-use crate::portal::events::rpc as events;
+use crate::portal::events::{offline_rpc as offline, rpc as events};
 use crate::portal::state::State;
 use crate::portal::{placements, system, tasks};
 
@@ -30,10 +30,10 @@ const METHODS: &[(&str, Method)] = &[
     ("event.get", events::get),
     ("event.test", events::test),
     ("events", events::names),
-    ("event.offline.get", events::offline_get),
-    ("event.offline.list", events::offline_list),
-    ("event.offline.clear", |call| events::offline_finish(call, false)),
-    ("event.offline.error", |call| events::offline_finish(call, true)),
+    ("event.offline.get", offline::get),
+    ("event.offline.list", offline::list),
+    ("event.offline.clear", |call| offline::finish(call, false)),
+    ("event.offline.error", |call| offline::finish(call, true)),
     ("placement.bind", placements::bind),
     ("placement.unbind", placements::unbind),
     ("placement.get", placements::get),

@@ -74,7 +74,20 @@ async fn offline_rows_collapse_and_hide_the_apps_own_changes() {
     assert_eq!(rows["events"][0]["EVENT_DATA"]["FIELDS"]["ID"], json!(id.to_string()));
     let again = client.call("event.offline.get", json!({"clear": 0})).await;
     assert_eq!(again["events"], json!([]), "reserved rows are not given twice");
-    client.call("event.offline.clear", json!({"process_id": rows["process_id"]})).await;
+    // They are seen by looking, without `!`; a later change is a row of its own until both are cleared by their ids.
+    portal.edit_as(2, Entity::Deal, id, &json!({"title": "d"})).unwrap();
+    let reserved = json!({"filter": {">=PROCESS_ID": "0"}});
+    let seen = client.call("event.offline.list", reserved.clone()).await;
+    assert_eq!((seen.as_array().map(Vec::len), &seen[0]["PROCESS_ID"]), (Some(1), &rows["process_id"]));
+    let negated = client.refused("event.offline.list", json!({"filter": {"!PROCESS_ID": ""}})).await;
+    assert_eq!(negated, (400, "ERROR_ARGUMENT".into()));
+    let clear = json!({"process_id": rows["process_id"], "id": [seen[0]["ID"]]});
+    client.call("event.offline.clear", clear).await;
+    assert_eq!(client.call("event.offline.list", reserved).await, json!([]));
+    assert_eq!(portal.queued(), 1, "the later one");
+    portal.configure(|options| options.offline_extended = false);
+    assert_eq!(client.refused("event.offline.get", json!({"clear": 0})).await, (403, "WRONG_LICENSE".into()));
+    assert_eq!(client.call("feature.get", json!({"CODE": "rest_offline_extended"})).await["value"], "N");
 }
 
 #[tokio::test]
