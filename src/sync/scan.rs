@@ -88,7 +88,6 @@ impl Delivery {
     /// What changed is read beside deliveries: the portal's queue, then the scan. What keeps the portal from one of them
     /// keeps only that one waiting, unless it concerns the whole portal.
     pub(super) async fn scan_beside(&self) -> Finished {
-        found_changes::judge(self.db(), self.portal, self.now()).await?;
         if self.queue_is_due().await? {
             match self.read_queue().await {
                 Err(SyncError::Portal { error, .. }) if of_portal(&error) => return Ok(Ended::Refused(error)),
@@ -106,6 +105,7 @@ impl Delivery {
             }
             Err(error) => return Err(error),
         }
+        found_changes::judge(self.db(), self.portal, self.now()).await?;
         Ok(Ended::Went(0))
     }
 

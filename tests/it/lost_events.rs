@@ -132,6 +132,8 @@ on_both_engines! {
         town.patiently(crew.engine.scan(portal)).await.expect("a scan");
         house.portal.edit_as(2, Entity::Deal, deal, &json!({"comments": "x"})).expect("edited");
         minutes(&town, &mut crew, 1).await;
+        town.pass(Duration::from_secs(5));
+        town.work(&mut crew).await;
         house.portal.clear_requests();
         town.pass(Duration::from_secs(125));
         town.work(&mut crew).await;
@@ -187,12 +189,12 @@ on_both_engines! {
             assert_eq!(status, 200, "{body}");
         }
         let watch = Watch::over(&town);
-        minutes(&town, &mut crew, 7).await;
+        minutes(&town, &mut crew, 2).await;
         for house in &town.houses {
             assert_eq!(told(&town, house).await["changes"], 0, "an import is nobody's change");
             change_all(house, "one");
         }
-        watch.minutes(&town, &mut crew, 7).await;
+        watch.minutes(&town, &mut crew, 6).await;
         let expected = |queue: bool, missed: usize, light: &str| {
             json!({"queue": queue, "changes": CHANGES, "missed": missed, "light": light})
         };
@@ -212,13 +214,13 @@ on_both_engines! {
                 house.hotel.edit(number, dearer).expect("a booking");
             }
         }
-        watch.minutes(&town, &mut crew, 12).await;
+        watch.minutes(&town, &mut crew, 6).await;
         for (house, queue) in town.houses.iter().zip([true, false]) {
             assert!(!house.portal.requests_of("crm.item.update").is_empty(), "something was written");
             assert_eq!(told(&town, house).await, expected(queue, 0, "green"));
             change_all(house, "two");
         }
-        watch.minutes(&town, &mut crew, 12).await;
+        watch.minutes(&town, &mut crew, 11).await;
         for (house, queue) in town.houses.iter().zip([true, false]) {
             assert_eq!(told(&town, house).await, expected(queue, CHANGES, "yellow"));
             let notices = house.portal.notices();
@@ -230,7 +232,7 @@ on_both_engines! {
             house.portal.delivering(|events| *events = Default::default());
             change_all(house, "three");
         }
-        watch.minutes(&town, &mut crew, 18).await;
+        watch.minutes(&town, &mut crew, 12).await;
         for (house, queue) in town.houses.iter().zip([true, false]) {
             assert_eq!(told(&town, house).await, expected(queue, 0, "green"));
             let notices = house.portal.notices();
