@@ -5,7 +5,7 @@ use sea_orm::Value;
 use super::bulk::{Via, chunk_of, insert, list, of_hotel};
 pub use super::outbox_sent::{
     Sending, Setback, adopt, done, hold_longer, is_being_made, mark_sent, open_creates, open_writes, set_back,
-    to_settle, wait_again,
+    to_settle, unheard, wait_again,
 };
 use super::{Db, Row, StoreError, Tx, args};
 use crate::domain::{HotelId, PortalId};

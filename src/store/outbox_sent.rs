@@ -164,6 +164,20 @@ pub async fn set_back(tx: &Tx, portal: PortalId, fence: i64, setbacks: &[Setback
     Ok(())
 }
 
+/// No answer came: it counts as a try. The rows stay held.
+pub async fn unheard(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64]) -> Result<(), StoreError> {
+    for chunk in ids.chunks(chunk_of(1)) {
+        let mut values = args![portal.0, fence];
+        values.extend(chunk.iter().map(|id| Value::from(*id)));
+        let sql = format!(
+            "UPDATE outbox SET attempts = attempts + 1 WHERE portal_id = $1 AND fence = $2 AND state = 1 AND id IN ({})",
+            list(2, chunk.len())
+        );
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
+}
+
 /// Takes over rows left open by an earlier owner of the portal's lease, so that only one of us records their end.
 pub async fn adopt(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64], now: i64) -> Result<Vec<i64>, StoreError> {
     let mut taken = Vec::new();

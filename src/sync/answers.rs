@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::error::SyncError;
 use super::lanes::Delivery;
-use super::plan::Planned;
+use super::plan::{Plan, Planned};
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
 use crate::bitrix::{Answer, Class, Error, ErrorKind};
@@ -28,6 +28,17 @@ pub(super) const FAILED: &str = "crm.failed";
 
 /// The published schedule of tries after a failure that may pass, in seconds; then the record is a problem.
 pub(super) const RETRY_SECONDS: [i64; 6] = [10, 60, 300, 1_800, 7_200, 21_600];
+
+/// When a write that turned out not to be carried out goes once more. Its hold was longer than the first pause.
+pub(super) fn goes_again_at(attempts: i32, now: i64) -> i64 {
+    let pause = usize::try_from(attempts - 1).ok().filter(|tries| *tries > 0).and_then(|n| RETRY_SECONDS.get(n));
+    pause.map_or(0, |seconds| now + seconds * 1_000)
+}
+
+/// Whether the schedule is over, for one that never got a refusal which could have said so.
+fn is_spent(attempts: i32) -> bool {
+    usize::try_from(attempts).is_ok_and(|tries| tries > RETRY_SECONDS.len())
+}
 
 /// What was sent, kept sealed until its outcome is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +84,8 @@ pub(super) enum Outcome {
     Not(Error),
     /// Not carried out through no fault of its own.
     Again { after_ms: i64 },
+    /// Refused together with others: any of them may be the cause.
+    InCompany,
     /// It may have been carried out, or may yet be.
     Unknown,
 }
@@ -127,7 +140,7 @@ impl Delivery {
         let mut set = |at: usize, new: Outcome| {
             if let Some(place) = found.get_mut(at) {
                 // A write of two commands is done when both are.
-                let keep = matches!(place, Some(Outcome::Unknown | Outcome::Not(_) | Outcome::Again { .. }));
+                let keep = place.as_ref().is_some_and(|held| !matches!(held, Outcome::Done(_)));
                 if !keep || matches!(new, Outcome::Unknown) {
                     *place = Some(new);
                 }
@@ -180,12 +193,14 @@ impl Delivery {
     pub(super) async fn record(&self, writes: &[Planned], outcomes: Vec<Outcome>) -> Result<usize, SyncError> {
         let now = self.now();
         let (mut done, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unheard = Vec::new();
         let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
         for (write, outcome) in writes.iter().zip(outcomes) {
             let back = |state, not_before, counts| Setback { id: write.row, seq: write.seq, state, not_before, counts };
             match outcome {
                 Outcome::Unknown => {
                     self.lanes().births.unheard(write.row);
+                    unheard.push(write.row);
                 }
                 Outcome::Done(id) => done.push((write, id)),
                 // Nobody misses a note that the portal does not want.
@@ -198,6 +213,7 @@ impl Delivery {
                     done.push((write, write.target));
                 }
                 Outcome::Again { after_ms } => backs.push(back(outbox::WAITING, now + after_ms, false)),
+                Outcome::InCompany => backs.push(back(outbox::WAITING, now, true)),
                 Outcome::Not(error) if error.class == Class::Permanent => {
                     if write.target != 0 && matches!(error.code(), "not_found" | "error_not_found") {
                         gone.entry(write.entity).or_default().push(write.target);
@@ -236,6 +252,7 @@ impl Delivery {
             crm_index::remove(&tx, self.portal, entity, &ids).await?;
         }
         outbox::set_back(&tx, self.portal, self.lease.fence(), &backs).await?;
+        outbox::unheard(&tx, self.portal, self.lease.fence(), &unheard).await?;
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
         tx.commit().await?;
         for (write, _) in &done {
@@ -243,6 +260,18 @@ impl Delivery {
             metrics::histogram!(names::SYNC_LATENCY).record(f64::from(ms) / 1_000.0);
         }
         Ok(done.len())
+    }
+
+    /// What got no answer at any try, alone at last, is put aside.
+    pub(super) fn give_up(&self, plan: &mut Plan) {
+        let (spent, writes): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut plan.writes).into_iter().partition(|write| is_spent(write.attempts));
+        plan.writes = writes;
+        for write in spent {
+            self.lanes().births.remove(write.row);
+            plan.failed.push((write.row, write.seq));
+            plan.problems.push(problem(&write, FAILED, "failed", &Error::unanswered("at any try")));
+        }
     }
 }
 

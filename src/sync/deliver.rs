@@ -161,6 +161,7 @@ impl Delivery {
                 plan.writes.sort_by_key(|write| order.get(&write.row).copied());
                 let settled = plan.dropped.len()
                     + plan.rejected.len()
+                    + plan.failed.len()
                     + plan.later.len()
                     + plan.links.len()
                     + plan.unlinked.len();

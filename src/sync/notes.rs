@@ -123,13 +123,13 @@ impl Delivery {
                 if comments.iter().any(text) {
                     told.push((row.target, row.id, row.seq));
                 } else {
-                    again.push(row.id);
+                    again.push(row);
                 }
             }
         }
         let (_recording, tx) = self.recording().await?;
         self.told(&tx, &told).await?;
-        outbox::wait_again(&tx, self.portal, self.lease.fence(), &again, 0).await?;
+        self.go_again(&tx, again.into_iter()).await?;
         tx.commit().await.map_err(SyncError::from)?;
         Ok(Ok(()))
     }

@@ -18,6 +18,16 @@ const UNKNOWN_ROW: f64 = 0.2;
 /// A request that works so long is not worth waiting for more to go with it.
 const WORTH: f64 = 2.0;
 
+/// How many may travel with a write that got no answer so often: whichever of them spoils a request is alone at last,
+/// and holds up nobody else.
+fn company(attempts: i32) -> usize {
+    match attempts {
+        ..=0 => usize::MAX,
+        1 => IMPORT_ROWS,
+        _ => 1,
+    }
+}
+
 /// Seconds are told with a few digits.
 const NEARLY: f64 = 0.01;
 
@@ -28,6 +38,8 @@ pub(super) struct Item {
     pub entity: CrmEntity,
     /// Commands it needs; rows of an import share theirs.
     pub commands: usize,
+    /// Tries that failed.
+    pub attempts: i32,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -82,12 +94,17 @@ pub(super) fn pack(items: &[Item], aim: f64, pace: impl Fn(CommandKind) -> Pace)
     let mut packed = Packed::default();
     let mut rooms: HashMap<CommandKind, Room> = HashMap::new();
     let mut open: HashMap<CrmEntity, usize> = HashMap::new();
-    let (mut commands, mut seconds) = (0_usize, 0.0_f64);
+    let (mut commands, mut seconds, mut most) = (0_usize, 0.0_f64, usize::MAX);
     for (at, item) in items.iter().enumerate() {
         let waiting = || items.iter().filter(|other| other.kind == item.kind).take(IMPORT_ROWS).count();
         let room = rooms.entry(item.kind).or_insert_with(|| Room::of(item.kind, pace(item.kind), waiting()));
         if !room.open {
             packed.held.push((at, room.ready_at));
+            continue;
+        }
+        let most_with = most.min(company(item.attempts));
+        if packed.taken.len() >= most_with {
+            packed.full = true;
             continue;
         }
         let rows = open.get(&item.entity).copied().unwrap_or_default();
@@ -102,6 +119,7 @@ pub(super) fn pack(items: &[Item], aim: f64, pace: impl Fn(CommandKind) -> Pace)
         if item.kind == CommandKind::Import {
             open.insert(item.entity, rows + 1);
         }
+        most = most_with;
         commands += needs;
         seconds += room.row;
         room.take_one();
@@ -122,7 +140,7 @@ mod tests {
         [CommandKind::Add, CommandKind::Import, CommandKind::Update, CommandKind::Delete, CommandKind::Note];
 
     fn rows(kind: CommandKind, entity: CrmEntity, count: usize) -> Vec<Item> {
-        vec![Item { kind, entity, commands: 1 }; count]
+        vec![Item { kind, entity, commands: 1, attempts: 0 }; count]
     }
 
     fn imports(count: usize) -> Vec<Item> {
@@ -182,6 +200,19 @@ mod tests {
         assert_eq!(pack(&imports(16), 30.0, little).taken.len(), 16, "… unless there are no more");
     }
 
+    #[test]
+    fn s1_what_got_no_answer_together_is_tried_in_less_and_less_company() {
+        let tried = |attempts| Item { attempts, ..rows(CommandKind::Update, CrmEntity::Deal, 1)[0] };
+        let taken = |items: &[Item]| {
+            let packed = pack(items, 30.0, |_| FREE);
+            (packed.taken, packed.full)
+        };
+        assert_eq!(taken(&[tried(1); 30]), ((0..20).collect(), true));
+        assert_eq!(taken(&[tried(2); 30]), (vec![0], true));
+        assert_eq!(taken(&[tried(0), tried(2), tried(0)]), (vec![0, 2], true), "whoever is well goes without it");
+        assert_eq!(taken(&[tried(2), tried(0)]), (vec![0], true), "and it goes when it is the first");
+    }
+
     proptest! {
         #[test]
         fn s1_a_request_never_exceeds_what_is_left_and_is_empty_only_without_room(
@@ -191,7 +222,12 @@ mod tests {
         ) {
             let items: Vec<Item> = items
                 .into_iter()
-                .map(|(kind, entity, commands)| Item { kind: KINDS[kind], entity: CrmEntity::ALL[entity], commands })
+                .map(|(kind, entity, commands)| Item {
+                    kind: KINDS[kind],
+                    entity: CrmEntity::ALL[entity],
+                    commands,
+                    attempts: 0,
+                })
                 .collect();
             let pace = |kind: CommandKind| {
                 let (row, cost, left) = paces[KINDS.iter().position(|one| *one == kind).unwrap()];

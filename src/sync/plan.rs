@@ -75,6 +75,7 @@ pub(super) struct Plan {
     pub writes: Vec<Planned>,
     pub(super) dropped: Vec<(i64, i64)>,
     pub(super) rejected: Vec<(i64, i64)>,
+    pub(super) failed: Vec<(i64, i64)>,
     pub(super) later: Vec<(i64, i64)>,
     pub(super) problems: Vec<NewProblem>,
     pub(super) links: Vec<LinkRow>,
@@ -241,6 +242,7 @@ impl Delivery {
         self.plan_deals(&mut plan, deals).await?;
         self.plan_removals(&mut plan, leaving).await?;
         self.plan_notes(&mut plan, notes).await?;
+        self.give_up(&mut plan);
         self.settle_plan(&mut plan).await?;
         Ok(plan)
     }
@@ -271,6 +273,7 @@ impl Delivery {
             }
             outbox::drop_unsent(&tx, self.portal, &plan.dropped).await?;
             outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
+            outbox::park(&tx, self.portal, &plan.failed, outbox::FAILED).await?;
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
             links::end(&tx, self.portal, &plan.unlinked).await?;
             recreated(&tx, self.portal, &plan.recreated, self.now()).await?;

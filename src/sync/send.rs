@@ -48,9 +48,13 @@ impl Delivery {
                 (self.outcomes(&writes, &commands, answers), refused)
             }
             Err(error) => {
-                let outcome =
-                    if error.outcome_unknown { Outcome::Unknown } else { Outcome::Again { after_ms: ms(&error) } };
-                (writes.iter().map(|_| outcome.clone()).collect(), Some(error))
+                let of_one = error.class == Class::Permanent;
+                let outcome = match error.outcome_unknown {
+                    true => Outcome::Unknown,
+                    false if of_one => Outcome::InCompany,
+                    false => Outcome::Again { after_ms: ms(&error) },
+                };
+                (writes.iter().map(|_| outcome.clone()).collect(), Some(error).filter(|_| !of_one))
             }
         };
         let confirmed = self.record(&writes, outcomes).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::answers::{Written, ms};
+use super::answers::{Written, goes_again_at, ms};
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::{DUPLICATE_MARK, found_again};
@@ -19,7 +19,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, OutboxRow, Setback};
 use crate::store::problems::{self, NewProblem};
-use crate::store::provenance;
+use crate::store::{StoreError, Tx, provenance};
 
 /// Marks in one look-up command: twice as many records would still fit its page of 50.
 const MARKS: usize = 25;
@@ -117,9 +117,20 @@ impl Delivery {
             }
         }
         provenance::note(&tx, self.portal, &self.key, traces, now).await?;
-        let ids: Vec<i64> = updates.iter().map(|open| open.row.id).collect();
-        outbox::wait_again(&tx, self.portal, self.lease.fence(), &ids, 0).await?;
+        self.go_again(&tx, updates.iter().map(|open| &open.row)).await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// What was sent and not carried out waits once more: the oftener it happened, the longer.
+    pub(super) async fn go_again(&self, tx: &Tx, rows: impl Iterator<Item = &OutboxRow>) -> Result<(), StoreError> {
+        let mut by_time: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for row in rows {
+            by_time.entry(goes_again_at(row.attempts, self.now())).or_default().push(row.id);
+        }
+        for (at, rows) in by_time {
+            outbox::wait_again(tx, self.portal, self.lease.fence(), &rows, at).await?;
+        }
         Ok(())
     }
 
@@ -160,7 +171,8 @@ impl Delivery {
     ) -> Result<(), SyncError> {
         let now = self.now();
         let (mut made, mut records, mut index, mut traces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut again, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut known, mut again) = (Vec::new(), Vec::new());
+        let (mut backs, mut problems) = (Vec::new(), Vec::new());
         for open in creates {
             let ids = found.get(&(open.entity.type_id(), open.written.mark.clone()));
             match ids.map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
@@ -177,9 +189,9 @@ impl Delivery {
                     records.push(RecordRow::new(open.entity, *id, open.written.after.clone(), now));
                     traces.push((open.row.subject.clone(), open.written.trace(now)));
                     // What was told since it was sent is not in what was sent: it is compared once more.
-                    again.push(open.row.id);
+                    known.push(open.row.id);
                 }
-                None | Some([]) => again.push(open.row.id),
+                None | Some([]) => again.push(&open.row),
                 Some(several) => {
                     let (id, seq) = (open.row.id, open.row.seq);
                     backs.push(Setback { id, seq, state: outbox::REJECTED, not_before: 0, counts: true });
@@ -200,7 +212,8 @@ impl Delivery {
         crm_records::save(&tx, self.portal, &self.key, &records).await?;
         provenance::note(&tx, self.portal, &self.key, traces, now).await?;
         crm_index::add(&tx, self.portal, &index).await?;
-        outbox::wait_again(&tx, self.portal, fence, &again, 0).await?;
+        outbox::wait_again(&tx, self.portal, fence, &known, 0).await?;
+        self.go_again(&tx, again.into_iter()).await?;
         outbox::set_back(&tx, self.portal, fence, &backs).await?;
         problems::raise(&tx, self.portal, &self.key, &problems, now).await?;
         let settled: Vec<String> = made.iter().map(|link| link.subject.clone()).collect();

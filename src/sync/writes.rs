@@ -82,7 +82,12 @@ impl Delivery {
             .iter()
             .map(|write| {
                 let twice = old_way && !write.comms.is_empty() && write.target != 0;
-                Item { kind: self.kind(write), entity: write.entity, commands: if twice { 2 } else { 1 } }
+                Item {
+                    kind: self.kind(write),
+                    entity: write.entity,
+                    commands: if twice { 2 } else { 1 },
+                    attempts: write.attempts,
+                }
             })
             .collect()
     }

@@ -7,7 +7,7 @@
 //! | `POST user` `{id}` | whom the pages show |
 //! | `POST app/{install,finish,uninstall,update,payment}` | life of the installation |
 //! | `GET requests?limit=`, `GET events`, `GET limits`, `GET notices`, `GET app/options` | what was seen |
-//! | `GET/POST/DELETE faults` | `{method, when: before\|after_commit\|commit_later, seconds?, answer: drop\|html\|error\|slow\|…, status?, code?, times?, skip?}` |
+//! | `GET/POST/DELETE faults` | `{method, when: before\|after_commit\|commit_later, seconds?, answer: drop\|html\|error\|slow\|…, status?, code?, times?, skip?, bearing?}` |
 //! | `POST options` | `{edition?, multifields?, import_right?, import_dates_refused?, token_seconds?, currencies?, lang?, scope?, string_ids?, latency_ms?}` |
 //! | `POST clock` | `{advance_seconds}` |
 //! | `POST delivering` | `{paused?, duplicates?, shuffled?, tokenless?, lost?, records_lost?}` |
@@ -200,7 +200,14 @@ async fn add_fault(portal: Portal, body: web::Bytes) -> HttpResponse {
         _ => FaultAnswer::Drop,
     };
     let method = params.text("method").unwrap_or_else(|| "*".into()).to_ascii_lowercase();
-    portal.shared.lock().faults.push(Fault { method, skip: count("skip", 0), times: count("times", 1), when, answer });
+    portal.shared.lock().faults.push(Fault {
+        method,
+        skip: count("skip", 0),
+        times: count("times", 1),
+        when,
+        answer,
+        bearing: params.text("bearing"),
+    });
     ok(json!({"planned": true}))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::error::RestError;
+use super::php::Params;
 
 /// What became of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,11 +105,13 @@ pub struct Fault {
     pub when: FaultWhen,
     /// Sight of the client.
     pub answer: FaultAnswer,
+    /// Only a request that carries this text, whatever else is in it.
+    pub bearing: Option<String>,
 }
 
 impl Fault {
     fn make(method: &str, when: FaultWhen) -> Self {
-        Self { method: method.to_ascii_lowercase(), skip: 0, times: 1, when, answer: FaultAnswer::Drop }
+        Self { method: method.to_ascii_lowercase(), skip: 0, times: 1, when, answer: FaultAnswer::Drop, bearing: None }
     }
 
     /// The connection breaks before anything is done.
@@ -157,13 +160,21 @@ impl Fault {
         self
     }
 
+    /// Strikes whole requests that carry this text.
+    #[must_use]
+    pub fn bearing(mut self, text: &str) -> Self {
+        self.bearing = Some(text.to_owned());
+        self
+    }
+
     fn fits(&self, method: &str) -> bool {
         self.method == "*" || self.method == method
     }
 
     /// Whether it answers one command rather than the whole request.
     pub fn inner(&self) -> bool {
-        matches!(self.answer, FaultAnswer::Error { .. }) && self.method != "*" && self.method != "batch"
+        let whole = self.method == "*" || self.method == "batch" || self.bearing.is_some();
+        matches!(self.answer, FaultAnswer::Error { .. }) && !whole
     }
 
     /// The error it answers with.
@@ -202,9 +213,11 @@ impl Faults {
     }
 
     /// The failure of a whole request, if one is due.
-    pub fn for_request(&mut self, method: &str, commands: &[String]) -> Option<Fault> {
+    pub fn for_request(&mut self, method: &str, commands: &[String], params: &Params) -> Option<Fault> {
+        let bears = |text: &String| params.0.values().any(|value| value.to_string().contains(text.as_str()));
         self.take(|fault| {
             (method != "batch" || !fault.inner())
+                && fault.bearing.as_ref().is_none_or(bears)
                 && (fault.fits(method) || commands.iter().any(|inner| fault.fits(inner)))
         })
     }

@@ -18,7 +18,7 @@ fn error(status: u16, code: &str, description: &str) -> Answer {
 
 /// An injected JSON error for the OAuth host, or another failure to act out.
 pub fn fault(state: &mut State, method: &str) -> Option<Fault> {
-    state.faults.for_request(method, &[])
+    state.faults.for_request(method, &[], &Params::default())
 }
 
 /// The answer of an injected error.

@@ -106,7 +106,7 @@ async fn handle(shared: &Arc<Shared>, incoming: &Incoming, started: Instant) -> 
         if let Some(refusal) = gate(&mut state, incoming, now) {
             return refusal;
         }
-        let fault = state.faults.for_request(&incoming.logged_method(), &incoming.commands());
+        let fault = state.faults.for_request(&incoming.logged_method(), &incoming.commands(), &incoming.params);
         let caller = auth::check(&state, &incoming.credential);
         (fault, caller, state.options.cost.latency_per_request)
     };
