@@ -1,12 +1,15 @@
-//! A database server that goes away under load, and one that has no connection left.
+//! A database server that goes away under load, one that has no connection left, a disk that is full.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fb24_sandbox::hotel::{Hotel, HotelOptions};
 use fb24_sandbox::portal::{Entity, Portal, PortalOptions};
 use fidelio_bitrix24::store::{Db, testing};
+use fidelio_bitrix24::sync::StepObserver;
 
 use super::{CODE, agree, live, minutes, open};
 use crate::support::process::{Process, Settings, free_port};
@@ -100,4 +103,39 @@ async fn s1_s48_work_waits_while_no_connection_is_left_and_goes_on_when_there_is
     drop(held);
     minutes(&town, &mut crew, 10).await;
     agree(house, "when there were connections again");
+}
+
+/// PostgreSQL's disk is its server's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s1_s48_a_disk_that_is_full_for_a_while_costs_nothing() {
+    let db = crate::support::db::sqlite().await;
+    let (full, file) = (Arc::new(AtomicBool::new(false)), db.db.clone());
+    let is_full = full.clone();
+    // A connection that met the end of the disk is replaced by one that does not know of it.
+    let observer: StepObserver = Arc::new(move |step| {
+        let writing = ["decide.decided", "decide.written"].contains(&step);
+        if !writing && is_full.load(Ordering::SeqCst) {
+            let filled = testing::fill_disk(&file, true);
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(filled)).expect("filled");
+        }
+        true
+    });
+    let town = open(&db.db);
+    let house = &town.houses[0];
+    let mut crew = town.crew(Some(observer));
+    town.move_in(house, CODE, &mut crew).await;
+    full.store(true, Ordering::SeqCst);
+    for _ in 0..8 {
+        live(house, 10);
+        assert!(house.portal.events_settled().await);
+        testing::fill_disk(&town.db, true).await.expect("filled");
+        // What there is to do may not be readable either.
+        let _ = town.patiently(crew.loops.round()).await;
+        town.pass(Duration::from_secs(30));
+    }
+    assert!(!differences(&house.portal, &house.hotel, CODE).is_empty(), "not everything was taken");
+    full.store(false, Ordering::SeqCst);
+    testing::fill_disk(&town.db, false).await.expect("room");
+    minutes(&town, &mut crew, 6).await;
+    agree(house, "when there was room again");
 }

@@ -3,6 +3,7 @@
 
 mod clocks;
 mod database;
+mod pms;
 mod portal;
 
 use std::time::Duration;
