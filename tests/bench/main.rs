@@ -2,7 +2,7 @@
 //! one run, next to the goal. Nothing here passes or fails but `crash`, which runs only when it is asked for; traffic stays
 //! on loopback and ends by itself.
 //!
-//! `cargo bench --bench bench -- [import|paces|change|events|memory|crash]…`; `FB24_BENCH_FULL=1` takes the full sizes.
+//! `cargo bench --bench bench -- [import|paces|change|slow|thousand|events|memory|crash]…`; `FB24_BENCH_FULL=1` takes the full sizes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 #![allow(clippy::as_conversions, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -17,8 +17,11 @@ mod load;
 mod memory;
 mod paces;
 mod proc;
+mod slow;
+mod street;
 mod support;
 mod table;
+mod thousand;
 
 use table::Table;
 
@@ -27,6 +30,10 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     if let Ok(kind) = std::env::var(comparator::KIND) {
         runtime.block_on(comparator::serve(&kind));
+        return;
+    }
+    if let Ok(houses) = std::env::var(street::HOUSES) {
+        runtime.block_on(street::serve(&houses));
         return;
     }
     // `cargo bench` adds `--bench`.
@@ -43,6 +50,12 @@ fn main() {
         }
         if is_wanted("change") {
             change::run(&mut table).await;
+        }
+        if is_wanted("slow") {
+            slow::run(&mut table).await;
+        }
+        if is_wanted("thousand") {
+            thousand::run(&mut table).await;
         }
         if is_wanted("import") {
             import::run(&mut table, full).await;
