@@ -78,11 +78,14 @@ impl Engine {
                 Err(error) => return Err(error),
             };
             decided += count;
-            if count == 0 {
+            if count > 0 {
+                self.wake();
+            }
+            // What comes in meanwhile waits for the next portion: a stream of events would never end this one.
+            if i64::try_from(count).unwrap_or(CHUNK) < CHUNK {
                 self.erase_due(portal, key, lease).await?;
                 return Ok(decided);
             }
-            self.wake();
         }
     }
 

@@ -1,12 +1,16 @@
 //! A stay's way to its deal, changes, people's edits, poison.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
 use fidelio_bitrix24::domain::{Known, OwnerRule, StayStatus};
 use fidelio_bitrix24::sync::views::ProblemFilter;
-use fidelio_bitrix24::sync::{CrmEvent, EventIntake};
+use fidelio_bitrix24::sync::{CrmEvent, EventIntake, StepObserver};
 use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use super::world::{World, terms};
 use crate::on_both_engines;
@@ -73,6 +77,24 @@ on_both_engines! {
         assert_eq!(record.text("stageId"), "LOSE");
         assert_eq!(record.text("UF_CRM_FB24_ROOM"), "7", "the rest goes on");
         assert_eq!(record.text("UF_CRM_FB24_STATUS"), "in_house");
+    }
+
+    s48_a_stream_of_events_is_decided_in_portions_and_ends_none(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let events = EventIntake::new(world.db.clone(), world.clock.clone(), world.node());
+        let hint = |crm_id| CrmEvent { event: "ONCRMDEALUPDATE".into(), entity: 2, crm_id, ts: 0 };
+        events.accept(world.id, hint(1)).await.unwrap();
+        let (stream, portal, next) = (events.clone(), world.id, AtomicI64::new(2));
+        let observer: StepObserver = Arc::new(move |step| {
+            let crm_id = next.fetch_add(i64::from(step == "decide.committed"), Ordering::SeqCst);
+            if step == "decide.committed" && crm_id < 10 {
+                block_in_place(|| Handle::current().block_on(stream.accept(portal, hint(crm_id)))).unwrap();
+            }
+            true
+        });
+        let engine = world.engine_of(world.node(), Some(observer));
+        assert_eq!(engine.decide(world.id).await.unwrap(), 1);
+        assert_eq!(engine.decide(world.id).await.unwrap(), 1, "what came meanwhile is in the next");
     }
 
     s1_a_persons_edit_is_found_by_event_and_by_scan_and_put_back_but_not_for_ever(db) {
