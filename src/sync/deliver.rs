@@ -149,8 +149,9 @@ impl Delivery {
             if importing && self.engine.0.lulls.is_on(self.portal, self.now()) {
                 continue;
             }
-            let mut ahead = 0;
+            let (mut ahead, mut looks) = (0, 0);
             while jobs.busy() < room {
+                let waited = self.lanes().waiting.len();
                 let rows = self.take(priorities, want).await?;
                 if rows.is_empty() {
                     break;
@@ -175,7 +176,11 @@ impl Delivery {
                         break;
                     }
                 } else if settled == 0 && jobs.busy() == before {
-                    break;
+                    // What waits for guests in flight leaves room for what comes after it.
+                    looks += 1;
+                    if looks >= LOOK_AHEAD || self.lanes().waiting.len() == waited {
+                        break;
+                    }
                 }
             }
         }
@@ -188,7 +193,8 @@ impl Delivery {
             lanes.flight.rows.len() + lanes.waiting.len()
         };
         // Some of what is due waits for guests in flight: look a little further.
-        let limit = i64::try_from(want + want / 10 + taken).unwrap_or(5_000);
+        let most = want + want / 10;
+        let limit = i64::try_from(most + taken).unwrap_or(5_000);
         // A paused import sends nothing more either.
         let paused = match priorities.0 == super::lane(Priority::Import) {
             true => jobs::paused(self.db(), self.portal, JobKind::Import).await?,
@@ -200,6 +206,7 @@ impl Delivery {
         Ok(rows
             .into_iter()
             .filter(|row| !lanes.flight.rows.contains(&row.id) && !lanes.waiting.contains(&row.id))
+            .take(most)
             .collect())
     }
 
