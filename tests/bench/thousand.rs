@@ -16,11 +16,16 @@ const PORTALS: usize = 1_000;
 const SHARED: usize = 200;
 /// Files that one process may hold open allow for so many houses.
 const A_STREET: usize = 400;
+/// Changes of all of a thousand portals; fewer portals have fewer.
 const PER_SECOND: f64 = 20.0;
 const SECONDS: f64 = 60.0;
 
 fn portals() -> usize {
     std::env::var("FB24_BENCH_PORTALS").ok().and_then(|text| text.parse().ok()).unwrap_or(PORTALS)
+}
+
+fn pace(count: usize) -> f64 {
+    PER_SECOND * count as f64 / PORTALS as f64
 }
 
 fn settings(database: &str, hosts: &str) -> Settings {
@@ -54,7 +59,7 @@ async fn one(table: &mut Table, count: usize) {
     let before = cpu_seconds(product.pid());
     let mut resident = Vec::new();
     for _ in 0..6 {
-        town.change(PER_SECOND, SECONDS / 6.0);
+        town.change(pace(count), SECONDS / 6.0);
         resident.push(resident_mb(product.pid()));
     }
     let cores = (cpu_seconds(product.pid()) - before) / SECONDS;
@@ -82,20 +87,20 @@ async fn two(table: &mut Table, count: usize) {
     let mut second = Process::start_behind(&settings, free_port(), &public).await;
     tokio::time::sleep(Duration::from_secs(20)).await;
     let before = [requests(&first).await, requests(&second).await];
-    town.change(PER_SECOND, SECONDS);
+    town.change(pace(count), SECONDS);
     let shares = [requests(&first).await - before[0], requests(&second).await - before[1]];
     let larger = shares[0].max(shares[1]) / (shares[0] + shares[1]);
     table.add(&case, "share of the requests that the busier node sent", format!("{larger:.2}"), "≤ 0.6");
     settle(&mut town, table, &case, "with two nodes");
     let mut latencies = town.latencies();
     table.add(&case, "s from the begin of the poll, p95", format!("{:.3}", quantile(&mut latencies, 0.95)), "≤ 2");
-    town.change(PER_SECOND, 5.0);
+    town.change(pace(count), 5.0);
     second.strike();
-    town.change(PER_SECOND, 15.0);
+    town.change(pace(count), 15.0);
     settle(&mut town, table, &case, "after one was killed");
-    town.change(PER_SECOND, 5.0);
+    town.change(pace(count), 5.0);
     let third = Process::start_behind(&settings, free_port(), &public).await;
-    town.change(PER_SECOND, 15.0);
+    town.change(pace(count), 15.0);
     settle(&mut town, table, &case, "after another one came");
     table.add(&case, "requests that the new one sent", format!("{:.0}", requests(&third).await), "> 0");
     table.add(&case, "requests refused by a limit", format!("{}", town.sum(&json!({"do": "refused"}))), "0");
