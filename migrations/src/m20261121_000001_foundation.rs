@@ -530,6 +530,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX link_by_record ON link (portal_id, entity, crm_id)",
     "CREATE INDEX crm_index_by_record ON crm_index (portal_id, entity, crm_id)",
     "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, rank, id)",
+    "CREATE INDEX found_change_by_time ON found_change (portal_id, changed_at)",
     "CREATE INDEX problem_open ON problem (portal_id, state, last_at)",
     "CREATE INDEX job_by_portal ON job (portal_id, created_at)",
     "CREATE INDEX job_by_hotel ON job (portal_id, hotel_id, kind, created_at)",

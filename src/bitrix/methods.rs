@@ -55,6 +55,8 @@ struct Method {
     cost: f64,
     measured: bool,
     saved: (f64, f64),
+    /// The portal banned it and has not answered a call since.
+    banned: bool,
 }
 
 /// What a method takes, and what it may still take.
@@ -151,6 +153,10 @@ impl Methods {
         }
         let usable = self.limit * USABLE;
         let planned = known.window.used(now) + known.reserved + known.cost * number(already + rows);
+        // Whether a ban is over one call shows as well as fifty.
+        if already > 0 && known.banned {
+            return Err(now + LEAST_BAN_MS);
+        }
         // The first one always goes: whatever it costs, only the portal's answer can show what is counted.
         if already > 0 && planned > usable {
             let need = known.cost * number(already + rows) + known.reserved;
@@ -232,6 +238,7 @@ impl Methods {
             }
             known.told_at = at;
             known.operating = operating;
+            known.banned = false;
             let reset_at =
                 timing.operating_reset_at.map(|seconds| seconds.saturating_mul(1000).clamp(0, now + FORGOTTEN_MS));
             known.reset_at = reset_at.unwrap_or(known.reset_at);
@@ -251,6 +258,7 @@ impl Methods {
         let known = self.known.entry(method.to_owned()).or_default();
         let until = if known.reset_at > now { known.reset_at } else { now + BLIND_BAN_MS };
         known.blocked_until = until.max(now + LEAST_BAN_MS);
+        known.banned = true;
         known.state(method)
     }
 
@@ -406,6 +414,10 @@ mod tests {
         told(&mut methods, "a", timing(300.0, 100, 0.5), 1_000);
         assert_eq!(methods.banned("a", 1_000).blocked_until, 100_000);
         assert_eq!(methods.banned("a", 99_000).blocked_until, 109_000, "never less than ten seconds");
+        assert_eq!(methods.admit("a", 0, 1, 109_000), Ok(()), "then one call shows whether it is over …");
+        assert_eq!(methods.admit("a", 1, 1, 109_000), Err(119_000));
+        told(&mut methods, "a", timing(1.0, 800, 0.5), 110_000);
+        assert_eq!(methods.admit("a", 1, 1, 110_000), Ok(()), "… and it is");
         let mut other = Methods::new(480.0);
         let state = MethodState {
             method: "a".into(),

@@ -21,9 +21,10 @@ const TOLD: i32 = 1;
 const MISSED: i32 = 2;
 
 /// Which of these changes (a subject and our clock's time of it) an event has told of so far. One that waits to be looked
-/// at tells of whatever comes after it, too: its repeats add no row.
+/// at tells of whatever comes after it, too: its repeats add no row. Where the clocks differ by a little a change is looked at
+/// once more than needed; one that came right after an event is not taken for told.
 pub async fn told(tx: &Tx, portal: PortalId, changes: &[(String, i64)]) -> Result<Vec<bool>, StoreError> {
-    let since = changes.iter().map(|(_, at)| *at).min().unwrap_or_default() - CLOCKS_MS;
+    let since = changes.iter().map(|(_, at)| *at).min().unwrap_or_default();
     let mut heard: HashMap<String, i64> = HashMap::new();
     for chunk in changes.chunks(chunk_of(1)) {
         let mut values = args![portal.0, since];
@@ -40,7 +41,7 @@ pub async fn told(tx: &Tx, portal: PortalId, changes: &[(String, i64)]) -> Resul
             *newest = at.max(*newest);
         }
     }
-    let told = |(subject, at): &(String, i64)| heard.get(subject).is_some_and(|heard| *heard >= at - CLOCKS_MS);
+    let told = |(subject, at): &(String, i64)| heard.get(subject).is_some_and(|heard| heard >= at);
     Ok(changes.iter().map(told).collect())
 }
 

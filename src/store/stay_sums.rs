@@ -32,7 +32,26 @@ pub async fn of_people(
     key: &TenantKey,
     people: &[(HotelId, ProfileNumber)],
 ) -> Result<Vec<StaySum>, StoreError> {
-    let via = via.into();
+    read(via.into(), portal, key, people, "").await
+}
+
+/// Of these, what is over and where they were the guest: an agency's thousands of stays are not read for it.
+pub async fn finished_of_guests(
+    via: impl Into<Via<'_>>,
+    portal: PortalId,
+    key: &TenantKey,
+    guests: &[(HotelId, ProfileNumber)],
+) -> Result<Vec<StaySum>, StoreError> {
+    read(via.into(), portal, key, guests, " AND sp.role = 'guest' AND s.status = 'checked_out'").await
+}
+
+async fn read(
+    via: Via<'_>,
+    portal: PortalId,
+    key: &TenantKey,
+    people: &[(HotelId, ProfileNumber)],
+    which: &'static str,
+) -> Result<Vec<StaySum>, StoreError> {
     let mut found = Vec::new();
     for (hotel, numbers) in by_hotel(people.iter().map(|(hotel, number)| (*hotel, number))) {
         for chunk in numbers.chunks(chunk_of(1)) {
@@ -41,7 +60,7 @@ pub async fn of_people(
                     CASE WHEN s.status = 'checked_out' THEN s.total_sealed END AS total
                  FROM stay_profile sp
                  JOIN stay s ON s.portal_id = sp.portal_id AND s.hotel_id = sp.hotel_id AND s.number = sp.stay
-                 WHERE sp.portal_id = $1 AND sp.hotel_id = $2 AND sp.profile IN ({})",
+                 WHERE sp.portal_id = $1 AND sp.hotel_id = $2 AND sp.profile IN ({}){which}",
                 list(2, chunk.len())
             );
             for row in via.rows(&sql, keyed(portal, hotel, chunk)).await? {

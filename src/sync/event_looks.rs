@@ -29,8 +29,8 @@ impl Chunk<'_> {
                 let gone = event.is_deletion();
                 let at = event.ts.saturating_mul(1_000);
                 let known = |record: &RecordRow| match row.kind {
-                    // Nothing of ours, and perhaps looked at since for another reason.
-                    InboxKind::Found => portal_time(&record.updated_time).is_some_and(|updated| updated >= at),
+                    // Nothing of ours, and perhaps looked at since for another reason; within a second nobody can tell.
+                    InboxKind::Found => portal_time(&record.updated_time).is_some_and(|updated| updated > at),
                     _ => at <= record.synced_at,
                 };
                 let echo = !gone && records.get(&event.crm_id).is_some_and(known);

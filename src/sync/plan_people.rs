@@ -279,7 +279,7 @@ impl Delivery {
     /// What finished stays of these guests add up to.
     async fn totals(&self, guests: &[ProfileKey]) -> Result<HashMap<ProfileKey, GuestTotals>, SyncError> {
         let mut totals: HashMap<ProfileKey, GuestTotals> = HashMap::new();
-        for sum in stay_sums::of_people(self.db(), self.portal, &self.key, guests).await? {
+        for sum in stay_sums::finished_of_guests(self.db(), self.portal, &self.key, guests).await? {
             if sum.role == Role::Guest {
                 totals.entry((sum.hotel, sum.profile)).or_default().count(&sum.figures);
             }

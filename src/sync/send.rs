@@ -9,7 +9,7 @@ use super::lanes::Delivery;
 use super::notes::NOTE;
 use super::plan::Planned;
 use super::strangers::REINSTALLED;
-use crate::bitrix::{Class, Priority, Reservation};
+use crate::bitrix::{Class, Error, Priority, Reservation};
 use crate::store::outbox::{self, Sending};
 use crate::store::source_reading;
 
@@ -38,7 +38,9 @@ impl Delivery {
         self.engine.step("deliver.answered")?;
         let answers = match answers {
             // What the portal says to a command that travels as a request of its own, it says of that command.
-            Err(error) if calls.len() == 1 && error.class == Class::Permanent => Ok(vec![Err(error)]),
+            Err(error) if (calls.len() == 1 || writes.len() == 1) && error.class == Class::Permanent => {
+                Ok(calls.iter().map(|_| Err(error.clone())).collect())
+            }
             answers => answers,
         };
         let (outcomes, refused) = match answers {
@@ -48,7 +50,7 @@ impl Delivery {
                 (self.outcomes(&writes, &commands, answers), refused)
             }
             Err(error) => {
-                let of_one = error.class == Class::Permanent;
+                let of_one = of_writes(&error);
                 let outcome = match error.outcome_unknown {
                     true => Outcome::Unknown,
                     false if of_one => Outcome::InCompany,
@@ -97,4 +99,10 @@ impl Delivery {
         let marked: HashSet<i64> = marked.into_iter().collect();
         Ok((job.iter().filter(|write| marked.contains(&write.row)).cloned().collect(), now))
     }
+}
+
+/// A refusal for which one of the writes may be the cause: not what the application itself lacks in this portal.
+fn of_writes(error: &Error) -> bool {
+    let of_app = ["access_denied", "insufficient_scope", "invalid_credentials", "wrong_client", "wrong_license"];
+    error.class == Class::Permanent && !of_app.contains(&error.code())
 }
