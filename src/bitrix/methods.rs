@@ -55,7 +55,7 @@ struct Method {
     cost: f64,
     measured: bool,
     saved: (f64, f64),
-    /// The portal banned it and has not answered a call since.
+    /// The portal banned it, or was near to it when we last heard, and has not answered a call since.
     banned: bool,
 }
 
@@ -133,6 +133,7 @@ impl Methods {
                 row: seconds,
                 cost,
                 measured: cost > 0.0,
+                banned: blocked_until > 0,
                 saved: (operating, seconds),
                 ..Method::default()
             };
@@ -230,6 +231,7 @@ impl Methods {
         let known = self.known.entry(method.to_owned()).or_default();
         let before = (!known.window.is_empty() || known.told_at > 0).then(|| known.window.used(now));
         known.learn(answers, before, alone);
+        let mut freed = false;
         for (_, timing) in answers {
             let Some(operating) = timing.operating else { continue };
             let at = timing.started_at.unwrap_or(now);
@@ -238,7 +240,9 @@ impl Methods {
             }
             known.told_at = at;
             known.operating = operating;
-            known.banned = false;
+            if known.banned {
+                (known.banned, known.blocked_until, freed) = (false, 0, true);
+            }
             let reset_at =
                 timing.operating_reset_at.map(|seconds| seconds.saturating_mul(1000).clamp(0, now + FORGOTTEN_MS));
             known.reset_at = reset_at.unwrap_or(known.reset_at);
@@ -250,7 +254,7 @@ impl Methods {
         }
         let (operating, row) = known.saved;
         let moved = (known.operating - operating).abs() >= SAVE_STEP || (known.row - row).abs() > SAVE_SHARE * row;
-        (near_the_end || moved).then(|| known.state(method))
+        (near_the_end || moved || freed).then(|| known.state(method))
     }
 
     /// The portal banned the method: its answer carries no moment, the last good one may have (facts §5).
