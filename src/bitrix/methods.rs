@@ -133,7 +133,8 @@ impl Methods {
                 row: seconds,
                 cost,
                 measured: cost > 0.0,
-                banned: blocked_until > 0,
+                // Near the limit it pauses by itself; what was banned below it was banned by the portal.
+                banned: blocked_until > 0 && operating < self.limit * USABLE,
                 saved: (operating, seconds),
                 ..Method::default()
             };
@@ -240,8 +241,10 @@ impl Methods {
             }
             known.told_at = at;
             known.operating = operating;
-            if known.banned {
-                (known.banned, known.blocked_until, freed) = (false, 0, true);
+            freed |= known.banned;
+            known.banned = false;
+            if known.blocked_until <= now {
+                known.blocked_until = 0;
             }
             let reset_at =
                 timing.operating_reset_at.map(|seconds| seconds.saturating_mul(1000).clamp(0, now + FORGOTTEN_MS));
