@@ -133,6 +133,7 @@ const TABLES: &[&str] = &[
         operating DOUBLE PRECISION NOT NULL,
         reset_at BIGINT NOT NULL,
         blocked_until BIGINT NOT NULL,
+        banned BOOLEAN NOT NULL,
         row_seconds DOUBLE PRECISION NOT NULL,
         row_cost DOUBLE PRECISION NOT NULL,
         PRIMARY KEY (portal_id, method)

@@ -55,12 +55,12 @@ struct Method {
     cost: f64,
     measured: bool,
     saved: (f64, f64),
-    /// The portal banned it, or was near to it when we last heard, and has not answered a call since.
+    /// The portal banned it and has answered no call since.
     banned: bool,
 }
 
 /// What a method takes, and what it may still take.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pace {
     /// Seconds a row takes; `None` while nothing is known.
     pub row: Option<f64>,
@@ -68,6 +68,8 @@ pub struct Pace {
     pub cost: f64,
     /// Seconds left under the limit; none while the method is paused.
     pub left: f64,
+    /// The portal banned it, and nobody knows whether that is over: one row shows it as well as fifty.
+    pub on_trial: bool,
     /// What twenty rows need, or half of the limit; and when there will be room for it (ms).
     pub portion: f64,
     pub ready_at: i64,
@@ -124,7 +126,7 @@ impl Methods {
             } else {
                 Window::default()
             };
-            let MethodState { operating, reset_at, blocked_until, row: seconds, cost, .. } = row;
+            let MethodState { operating, reset_at, blocked_until, banned, row: seconds, cost, .. } = row;
             *entry = Method {
                 window,
                 operating,
@@ -133,8 +135,7 @@ impl Methods {
                 row: seconds,
                 cost,
                 measured: cost > 0.0,
-                // Near the limit it pauses by itself; what was banned below it was banned by the portal.
-                banned: blocked_until > 0 && operating < self.limit * USABLE,
+                banned,
                 saved: (operating, seconds),
                 ..Method::default()
             };
@@ -170,15 +171,16 @@ impl Methods {
     /// What is known of a method; `share`: of the usable limit, how much whoever asks may use up.
     pub(super) fn pace(&self, method: &str, share: f64, now: i64) -> Pace {
         let Some(known) = self.known.get(method) else {
-            return Pace { row: None, cost: 0.0, left: f64::INFINITY, portion: 0.0, ready_at: now, under_way: 0 };
+            return Pace { left: f64::INFINITY, ready_at: now, ..Pace::default() };
         };
         let usable = self.limit * USABLE * share;
         let portion = (20.0 * known.cost).min(usable / 2.0);
-        let blocked = known.blocked_until > now;
+        let blocked = known.blocked_until > now || (known.banned && known.under_way > 0);
         Pace {
             row: (known.row > 0.0).then_some(known.row),
             cost: known.cost,
             left: if blocked { 0.0 } else { (usable - known.window.used(now) - known.reserved).max(0.0) },
+            on_trial: known.banned,
             portion,
             ready_at: known.blocked_until.max(known.window.free_at(now, portion + known.reserved, usable)),
             under_way: known.under_way,
@@ -313,6 +315,7 @@ impl Method {
             operating: self.operating,
             reset_at: self.reset_at,
             blocked_until: self.blocked_until,
+            banned: self.banned,
             row: self.row,
             cost: self.cost,
         }
@@ -423,19 +426,26 @@ mod tests {
         assert_eq!(methods.banned("a", 99_000).blocked_until, 109_000, "never less than ten seconds");
         assert_eq!(methods.admit("a", 0, 1, 109_000), Ok(()), "then one call shows whether it is over …");
         assert_eq!(methods.admit("a", 1, 1, 109_000), Err(119_000));
-        told(&mut methods, "a", timing(1.0, 800, 0.5), 110_000);
+        assert!(methods.pace("a", 1.0, 109_000).on_trial && methods.pace("a", 1.0, 109_000).left > 0.0);
+        let trial = methods.reserve("a", 1);
+        assert!(methods.pace("a", 1.0, 109_000).left <= 0.0, "… no second one beside it");
+        methods.release(&trial);
+        let freed = told(&mut methods, "a", timing(1.0, 800, 0.5), 110_000);
         assert_eq!(methods.admit("a", 1, 1, 110_000), Ok(()), "… and it is");
+        assert!(freed.is_some_and(|state| !state.banned) && !methods.pace("a", 1.0, 110_000).on_trial, "all are told");
         let mut other = Methods::new(480.0);
         let state = MethodState {
             method: "a".into(),
             operating: 300.0,
             reset_at: 100_000,
             blocked_until: 109_000,
+            banned: true,
             row: 0.2,
             cost: 0.3,
         };
         other.load(vec![state], 50_000);
         assert_eq!(other.blocked_until("a", 100_000), Some(109_000), "another node knows");
+        assert_eq!(other.admit("a", 1, 1, 109_000), Err(119_000), "and tries it with one call, too");
         let pace = other.pace("a", 1.0, 109_000);
         assert_eq!((pace.row, pace.cost), (Some(0.2), 0.3), "and how long a row takes");
     }

@@ -36,6 +36,8 @@ pub struct MethodState {
     /// Milliseconds; 0: unknown.
     pub reset_at: i64,
     pub blocked_until: i64,
+    /// The portal banned it and has answered no call since.
+    pub banned: bool,
     /// Seconds that a row takes, and that it adds to the counter; 0: unknown.
     pub row: f64,
     pub cost: f64,

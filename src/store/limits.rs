@@ -70,7 +70,7 @@ pub async fn drain(db: &Db, portal: PortalId, now: i64, burst: u32, per_second: 
 
 pub async fn methods(db: &Db, portal: PortalId) -> Result<Vec<MethodState>, StoreError> {
     db.rows(
-        "SELECT method, operating, reset_at, blocked_until, row_seconds, row_cost FROM portal_method
+        "SELECT method, operating, reset_at, blocked_until, banned, row_seconds, row_cost FROM portal_method
          WHERE portal_id = $1 ORDER BY method",
         args![portal.0],
     )
@@ -82,6 +82,7 @@ pub async fn methods(db: &Db, portal: PortalId) -> Result<Vec<MethodState>, Stor
             operating: row.get("operating")?,
             reset_at: row.get("reset_at")?,
             blocked_until: row.get("blocked_until")?,
+            banned: row.get("banned")?,
             row: row.get("row_seconds")?,
             cost: row.get("row_cost")?,
         })
@@ -92,10 +93,10 @@ pub async fn methods(db: &Db, portal: PortalId) -> Result<Vec<MethodState>, Stor
 /// The latest word on a method. A ban is never shortened by a node that has not heard of it.
 pub async fn save_method(db: &Db, portal: PortalId, state: &MethodState) -> Result<(), StoreError> {
     db.execute(
-        "INSERT INTO portal_method (portal_id, method, operating, reset_at, blocked_until, row_seconds, row_cost)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO portal_method (portal_id, method, operating, reset_at, blocked_until, banned, row_seconds, row_cost)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (portal_id, method) DO UPDATE SET
-            operating = excluded.operating, reset_at = excluded.reset_at,
+            operating = excluded.operating, reset_at = excluded.reset_at, banned = excluded.banned,
             row_seconds = excluded.row_seconds, row_cost = excluded.row_cost,
             blocked_until = CASE WHEN excluded.blocked_until > portal_method.blocked_until
                 THEN excluded.blocked_until ELSE portal_method.blocked_until END",
@@ -105,6 +106,7 @@ pub async fn save_method(db: &Db, portal: PortalId, state: &MethodState) -> Resu
             state.operating,
             state.reset_at,
             state.blocked_until,
+            state.banned,
             state.row,
             state.cost
         ],

@@ -203,7 +203,7 @@ pub async fn open_targets(db: &Db, portal: PortalId) -> Result<Vec<(i32, i64)>, 
     rows.iter().map(|row| Ok((row.get("entity")?, row.get("target")?))).collect()
 }
 
-/// State and attempts by subject: whether a guest's record is still on its way.
+/// State, attempts and the moment before which nothing is tried, by subject: whether a guest's record is on its way.
 pub async fn states(
     via: impl Into<Via<'_>>,
     portal: PortalId,
@@ -215,12 +215,11 @@ pub async fn states(
         let mut values = args![portal.0];
         values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
         let sql = format!(
-            "SELECT subject, state, attempts, hold_until FROM outbox WHERE portal_id = $1 AND subject IN ({})",
+            "SELECT subject, state, attempts, not_before FROM outbox WHERE portal_id = $1 AND subject IN ({})",
             list(1, chunk.len())
         );
         for row in via.rows(&sql, values).await? {
-            let hold: i64 = row.get::<Option<i64>>("hold_until")?.unwrap_or_default();
-            found.insert(row.get("subject")?, (row.get("state")?, row.get("attempts")?, hold));
+            found.insert(row.get("subject")?, (row.get("state")?, row.get("attempts")?, row.get("not_before")?));
         }
     }
     Ok(found)

@@ -160,14 +160,16 @@ impl Delivery {
                 let order: HashMap<i64, usize> = rows.iter().enumerate().map(|(at, row)| (row.id, at)).collect();
                 let mut plan = self.plan(rows).await?;
                 plan.writes.sort_by_key(|write| order.get(&write.row).copied());
-                let settled = plan.dropped.len()
+                let ended = plan.dropped.len()
                     + plan.rejected.len()
                     + plan.failed.len()
-                    + plan.later.len()
                     + plan.links.len()
                     + plan.unlinked.len();
+                let settled = ended + plan.later.len();
+                let opens_at = plan.opens_at.filter(|_| ended == 0 && plan.writes.is_empty());
                 let before = jobs.busy();
-                let nothing_before = self.spawn(plan, jobs, priorities.0, room).await?;
+                let held_until = self.spawn(plan, jobs, priorities.0, room).await?;
+                let nothing_before = held_until.or(opens_at.filter(|_| jobs.busy() == before));
                 moved |= settled > 0 || jobs.busy() > before || nothing_before.is_some();
                 if let Some(until) = nothing_before {
                     ahead += 1;

@@ -57,26 +57,29 @@ struct Room {
     row: f64,
     cost: f64,
     left: f64,
+    on_trial: bool,
     ready_at: i64,
 }
 
 impl Room {
     /// `waiting`: rows of the kind. An import is not worth a request for less than a command's rows.
     fn of(kind: CommandKind, pace: Pace, waiting: usize) -> Self {
-        let least = if kind == CommandKind::Import { waiting.min(IMPORT_ROWS) } else { 1 };
+        let shared = kind == CommandKind::Import && !pace.on_trial;
+        let least = if shared { waiting.min(IMPORT_ROWS) } else { 1 };
         let need = (pace.cost * number(least)).min(pace.portion);
         Self {
             open: pace.left > 0.0 && pace.left + NEARLY >= need,
             row: pace.row.unwrap_or(UNKNOWN_ROW),
             cost: pace.cost,
             left: pace.left,
+            on_trial: pace.on_trial,
             ready_at: pace.ready_at,
         }
     }
 
     fn take_one(&mut self) {
         self.left -= self.cost;
-        self.open = self.left + NEARLY >= self.cost;
+        self.open = !self.on_trial && self.left + NEARLY >= self.cost;
     }
 }
 
@@ -135,7 +138,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const FREE: Pace = Pace { row: Some(0.001), cost: 0.001, left: 400.0, portion: 0.02, ready_at: 0, under_way: 0 };
+    const FREE: Pace =
+        Pace { row: Some(0.001), cost: 0.001, left: 400.0, on_trial: false, portion: 0.02, ready_at: 0, under_way: 0 };
     const KINDS: [CommandKind; 5] =
         [CommandKind::Add, CommandKind::Import, CommandKind::Update, CommandKind::Delete, CommandKind::Note];
 
@@ -201,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn s48_whether_a_ban_is_over_is_tried_by_one_row_of_what_waits_for_it() {
+        let items = [imports(30), rows(CommandKind::Update, CrmEntity::Deal, 5)].concat();
+        let pace = |kind| Pace { on_trial: kind == CommandKind::Import, ready_at: 9_000, ..FREE };
+        let packed = pack(&items, 30.0, pace);
+        assert_eq!(packed.taken, [0, 30, 31, 32, 33, 34]);
+        assert_eq!(packed.held, (1..30).map(|at| (at, 9_000)).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn s1_what_got_no_answer_together_is_tried_in_less_and_less_company() {
         let tried = |attempts| Item { attempts, ..rows(CommandKind::Update, CrmEntity::Deal, 1)[0] };
         let taken = |items: &[Item]| {
@@ -231,7 +244,7 @@ mod tests {
                 .collect();
             let pace = |kind: CommandKind| {
                 let (row, cost, left) = paces[KINDS.iter().position(|one| *one == kind).unwrap()];
-                Pace { row, cost, left, portion: (20.0 * cost).min(228.0), ready_at: 7, under_way: 0 }
+                Pace { row, cost, left, portion: (20.0 * cost).min(228.0), ready_at: 7, ..Pace::default() }
             };
             let packed = pack(&items, aim, pace);
             prop_assert!(commands(&items, &packed.taken) <= COMMANDS);

@@ -77,6 +77,8 @@ pub(super) struct Plan {
     pub(super) rejected: Vec<(i64, i64)>,
     pub(super) failed: Vec<(i64, i64)>,
     pub(super) later: Vec<(i64, i64)>,
+    /// The first moment at which something may be sent that others of `later` wait for.
+    pub(super) opens_at: Option<i64>,
     pub(super) problems: Vec<NewProblem>,
     pub(super) links: Vec<LinkRow>,
     /// Subjects that have no record any more.
@@ -179,6 +181,12 @@ impl Plan {
             }
             self.later.push((due.0, now));
         }
+    }
+
+    /// What it needs first may not be sent before then.
+    pub fn behind(&mut self, due: &Due, until: i64) {
+        self.later.push((due.row.id, until));
+        self.opens_at = Some(self.opens_at.map_or(until, |other| other.min(until)));
     }
 
     /// Whether nothing is to be done for this subject.

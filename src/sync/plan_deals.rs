@@ -161,6 +161,10 @@ impl Delivery {
                 plan.later.push((due.row.id, until));
                 return;
             }
+            Guests::Behind(until) => {
+                plan.behind(due, until);
+                return;
+            }
         };
         let Some((hotel, active)) = self.mapping_of(&due.subject) else { return };
         let mapping = &active.mapping;
@@ -237,6 +241,10 @@ impl Delivery {
             }
             Guests::Later(until) => {
                 plan.later.push((due.row.id, until));
+                return;
+            }
+            Guests::Behind(until) => {
+                plan.behind(due, until);
                 return;
             }
         };

@@ -43,6 +43,15 @@ pub(super) enum Guests {
     Wait,
     /// Not read from the PMS yet.
     Later(i64),
+    /// What makes them ready may not be sent before then.
+    Behind(i64),
+}
+
+/// How a record that a deal is to name comes to be.
+enum Coming {
+    Not,
+    Soon,
+    After(i64),
 }
 
 impl Delivery {
@@ -91,7 +100,12 @@ impl Delivery {
         let mut links = DealLinks::default();
         let mut named = Vec::new();
         let (mut company, mut agent) = (None, None);
-        let (mut wait, mut later, mut nobody) = (false, None, false);
+        let (mut wait, mut behind, mut later, mut nobody) = (false, None, None, false);
+        let mut awaits = |coming| match coming {
+            Coming::Not => {}
+            Coming::Soon => wait = true,
+            Coming::After(moment) => behind = behind.max(Some(moment)),
+        };
         for (profile, role) in stays::roles(&row.facts) {
             let subject = Subject::Profile(row.hotel, profile).to_string();
             if around.erased.contains(&subject) {
@@ -111,7 +125,7 @@ impl Delivery {
                     (CrmEntity::Company, Role::TravelAgent | Role::Source) => agent = agent.or(Some(link.crm_id)),
                     _ => {}
                 },
-                None if around.known.contains(&subject) => wait |= self.is_coming(around, &subject),
+                None if around.known.contains(&subject) => awaits(self.coming(around, &subject)),
                 None => {
                     let import = due.row.priority >= super::lane(Priority::Import);
                     let grace = if import { PROFILE_GRACE_MS.1 } else { PROFILE_GRACE_MS.0 };
@@ -134,10 +148,13 @@ impl Delivery {
             match link {
                 Some(link) if around.gone.contains(&(link.entity, link.crm_id)) => {}
                 Some(link) => links.group = Known::Is(link.crm_id),
-                None => wait |= self.is_coming(around, &subject),
+                None => awaits(self.coming(around, &subject)),
             }
         } else if group::is_alone(&row.facts) {
             links.group = Known::Empty;
+        }
+        if let Some(until) = behind {
+            return Guests::Behind(until);
         }
         if wait {
             return Guests::Wait;
@@ -155,12 +172,13 @@ impl Delivery {
         Guests::Ready { links, named, name }
     }
 
-    /// A record that is on its way; one whose first try failed keeps nobody waiting.
-    fn is_coming(&self, around: &Around, subject: &str) -> bool {
+    /// One whose first try failed keeps nobody waiting.
+    fn coming(&self, around: &Around, subject: &str) -> Coming {
         match around.outbox.get(subject) {
-            Some((outbox::WAITING, 0, _)) => true,
-            Some((outbox::SENT, ..)) => self.lanes().flight.subjects.contains(subject),
-            _ => false,
+            Some((outbox::WAITING, 0, moment)) if *moment > self.now() => Coming::After(*moment),
+            Some((outbox::WAITING, 0, _)) => Coming::Soon,
+            Some((outbox::SENT, ..)) if self.lanes().flight.subjects.contains(subject) => Coming::Soon,
+            _ => Coming::Not,
         }
     }
 

@@ -72,7 +72,8 @@ impl Delivery {
 
     /// How many of them, in order, one request would take if no method's limit stood in the way: for a preview.
     pub(super) fn fill(&self, writes: &[Planned]) -> usize {
-        let free = |kind: CommandKind| Pace { left: f64::INFINITY, ..self.client.pace(kind.method(), 1.0) };
+        let free =
+            |kind: CommandKind| Pace { left: f64::INFINITY, on_trial: false, ..self.client.pace(kind.method(), 1.0) };
         pack(&self.items(writes), self.aim(), free).taken.len()
     }
 

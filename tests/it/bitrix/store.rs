@@ -103,7 +103,7 @@ on_both_engines! {
 
     s48_what_one_node_knows_of_a_method_another_knows_too(db) {
         let db = db.db;
-        let row = |operating, blocked_until| MethodState { method: "crm.item.add".into(), operating, reset_at: 7, blocked_until, row: 0.2, cost: 0.3 };
+        let row = |operating, blocked_until| MethodState { method: "crm.item.add".into(), operating, reset_at: 7, blocked_until, banned: false, row: 0.2, cost: 0.3 };
         limits::save_method(&db, P, &row(470.5, 900)).await.unwrap();
         limits::save_method(&db, P, &row(12.0, 0)).await.unwrap();
         assert_eq!(limits::methods(&db, P).await.unwrap(), [row(12.0, 900)], "a ban is not forgotten by a node that missed it");

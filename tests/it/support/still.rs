@@ -32,7 +32,8 @@ pub async fn still(portal: &Portal) {
 
 /// How far time may go at once: to what a request waits for, but not so far that a look at what is live is missed.
 pub fn step(portal: &Portal, now_ms: i64) -> Duration {
+    const FAR: u64 = 150;
     let due = portal.at_rest().1.and_then(|due| u64::try_from(due - now_ms).ok());
     // Without a request under way it is our own work that is awaited, or the next permit.
-    due.map_or(Duration::from_millis(50), |left| Duration::from_millis(left.clamp(1, 100)))
+    Duration::from_millis(due.map_or(FAR, |left| left.clamp(1, FAR)))
 }

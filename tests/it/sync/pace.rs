@@ -100,7 +100,8 @@ async fn measured(row_ms: u64, stays: usize) {
     .await;
     let end = world.clock.now_ms();
     let rows = f64::from(u32::try_from(rows).unwrap());
-    // 48 s come back every minute, together.
+    // 48 s come back every minute, together. (Of the first ones we leave 24 unused, as always: `stays` needs no minute
+    // more for that.)
     let work = rows * f64::from(u32::try_from(row_ms).unwrap()) / 1_000.0;
     let bound = (work / 48.0).ceil() * 60.0;
     let limits = world.portal.limits();
@@ -122,12 +123,12 @@ async fn measured(row_ms: u64, stays: usize) {
 
 #[tokio::test]
 async fn s1_an_import_uses_up_what_a_portal_with_300_ms_a_row_gives() {
-    measured(300, 270).await;
+    measured(300, 250).await;
 }
 
 #[tokio::test]
 async fn s1_an_import_uses_up_what_a_portal_with_50_ms_a_row_gives() {
-    measured(50, 1_140).await;
+    measured(50, 1_500).await;
 }
 
 on_both_engines! {
