@@ -112,7 +112,7 @@ on_both_engines! {
         stand.settle().await;
         let portal = stand.portal().await;
         let named = portal.settings.ca_pem.clone();
-        stand.sandbox.renew_authority();
+        stand.sandbox.renew_authority().await;
         let other_admin = submit(&stand, "/bitrix/app", 4, stand.sandbox.ca_pem()).await;
         assert!(!asks(&other_admin) && other_admin.body.contains("bitrix.portal_ca"), "{}", other_admin.body);
         let profile = Call::new("profile", json!({}));

@@ -7,6 +7,7 @@ mod seen;
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 
@@ -99,9 +100,16 @@ impl Portal {
         tls::ca(*self.shared.renewed.borrow())
     }
 
-    /// The portal's certificate is replaced by one of another authority; what is connected is cut off.
-    pub fn renew_authority(&self) {
+    /// The portal's certificate is replaced by one of another authority; what is connected is cut off when this returns.
+    pub async fn renew_authority(&self) {
         self.shared.renewed.send_replace(true);
+        // The listener and every connection have a receiver.
+        for _ in 0..1000 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if self.shared.renewed.receiver_count() <= 1 {
+                return;
+            }
+        }
     }
 
     /// The permanent portal id.

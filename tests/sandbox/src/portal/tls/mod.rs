@@ -67,8 +67,9 @@ async fn serve(
             if let Ok(mut inner) = TcpStream::connect(plain).await {
                 // Whoever renews a certificate restarts the web server: what was open ends.
                 tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut secured, &mut inner) => {}
+                    biased;
                     Ok(()) = renewed.changed() => {}
+                    _ = tokio::io::copy_bidirectional(&mut secured, &mut inner) => {}
                 }
             }
         });
