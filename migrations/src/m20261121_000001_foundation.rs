@@ -361,7 +361,6 @@ const TABLES: &[&str] = &[
         seq BIGINT NOT NULL DEFAULT 1,
         state INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,
-        spoilt INTEGER NOT NULL DEFAULT 0,
         not_before BIGINT NOT NULL DEFAULT 0,
         seen_at BIGINT NOT NULL,
         fence BIGINT NOT NULL DEFAULT 0,

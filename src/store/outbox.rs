@@ -4,7 +4,7 @@ use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list, of_hotel};
 pub use super::outbox_sent::{
-    Blame, Sending, Setback, adopt, done, hold_longer, is_being_made, mark_sent, open_creates, open_writes, set_back,
+    Sending, Setback, adopt, done, hold_longer, is_being_made, mark_sent, open_creates, open_writes, set_back,
     to_settle, unheard, wait_again,
 };
 use super::{Db, Row, StoreError, Tx, args};
@@ -57,8 +57,6 @@ pub struct OutboxRow {
     pub seq: i64,
     pub state: i32,
     pub attempts: i32,
-    /// Of these, the last ones that came to nothing together with whatever travelled in the same request.
-    pub spoilt: i32,
     pub not_before: i64,
     pub seen_at: i64,
     pub fence: i64,
@@ -82,7 +80,6 @@ impl OutboxRow {
             seq: 0,
             state: WAITING,
             attempts: 0,
-            spoilt: 0,
             not_before: 0,
             seen_at: 0,
             fence: 0,
@@ -95,8 +92,8 @@ impl OutboxRow {
     }
 }
 
-pub(super) const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, spoilt, not_before, seen_at, fence, \
-                       hold_until, entity, target, write_kind, write_sealed";
+pub(super) const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, not_before, seen_at, fence, hold_until, \
+                       entity, target, write_kind, write_sealed";
 
 pub(super) fn read(row: &Row) -> Result<OutboxRow, StoreError> {
     Ok(OutboxRow {
@@ -108,7 +105,6 @@ pub(super) fn read(row: &Row) -> Result<OutboxRow, StoreError> {
         seq: row.get("seq")?,
         state: row.get("state")?,
         attempts: row.get("attempts")?,
-        spoilt: row.get("spoilt")?,
         not_before: row.get("not_before")?,
         seen_at: row.get("seen_at")?,
         fence: row.get("fence")?,
@@ -168,7 +164,6 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
             rank = CASE WHEN excluded.rank < outbox.rank THEN excluded.rank ELSE outbox.rank END,
             seq = outbox.seq + 1,
             attempts = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.attempts END,
-            spoilt = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.spoilt END,
             seen_at = CASE WHEN outbox.state IN (2, 3) THEN excluded.seen_at ELSE outbox.seen_at END,
             not_before = CASE WHEN outbox.state = 1 THEN outbox.not_before ELSE excluded.not_before END,
             state = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.state END",
@@ -305,7 +300,7 @@ pub async fn park(tx: &Tx, portal: PortalId, rows: &[(i64, i64)], state: i32) ->
 pub async fn retry(tx: &Tx, portal: PortalId, subject: &str, waited_for: bool) -> Result<u64, StoreError> {
     let priority = if waited_for { "0" } else { "priority" };
     let sql = format!(
-        "UPDATE outbox SET state = 0, attempts = 0, spoilt = 0, not_before = 0, seq = seq + 1, priority = {priority}
+        "UPDATE outbox SET state = 0, attempts = 0, not_before = 0, seq = seq + 1, priority = {priority}
          WHERE portal_id = $1 AND subject = $2 AND state IN (0, 2, 3)"
     );
     tx.execute(&sql, args![portal.0, subject]).await

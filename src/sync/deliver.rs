@@ -149,7 +149,7 @@ impl Delivery {
             if importing && self.engine.0.lulls.is_on(self.portal, self.now()) {
                 continue;
             }
-            let (mut ahead, mut looks, mut opens) = (0, 0, i64::MAX);
+            let (mut ahead, mut looks) = (0, 0);
             while jobs.busy() < room {
                 let waited = self.lanes().waiting.len();
                 let rows = self.take(priorities, want).await?;
@@ -166,23 +166,17 @@ impl Delivery {
                     + plan.links.len()
                     + plan.unlinked.len();
                 let settled = ended + plan.later.len();
-                let next = plan.later.iter().map(|(_, until)| *until).min().unwrap_or(i64::MAX);
-                let stuck = ended == 0 && plan.writes.is_empty() && self.lanes().waiting.len() == waited;
-                let opens_at = plan.opens_at.filter(|_| stuck);
+                let opens_at = plan.opens_at.filter(|_| ended == 0 && plan.writes.is_empty());
                 let before = jobs.busy();
                 let held_until = self.spawn(plan, jobs, priorities.0, room).await?;
                 let nothing_before = held_until.or(opens_at.filter(|_| jobs.busy() == before));
                 moved |= settled > 0 || jobs.busy() > before || nothing_before.is_some();
                 if let Some(until) = nothing_before {
-                    (ahead, opens) = (ahead + 1, opens.min(until).min(next));
-                    if ahead >= LOOK_AHEAD {
-                        if importing {
-                            self.engine.0.lulls.begin(self.portal, opens);
-                        }
+                    ahead += 1;
+                    if importing && ahead >= LOOK_AHEAD {
+                        self.engine.0.lulls.begin(self.portal, until);
                         break;
                     }
-                } else if jobs.busy() > before {
-                    (ahead, opens) = (0, i64::MAX);
                 } else if settled == 0 && jobs.busy() == before {
                     // What waits for guests in flight leaves room for what comes after it.
                     looks += 1;

@@ -12,7 +12,6 @@ use super::error::SyncError;
 use super::events::PAYLOAD;
 use super::intake::content_hash;
 use super::lease::HeldLease;
-use super::plan_groups;
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::edits::Edits;
@@ -162,12 +161,10 @@ impl Engine {
         intents.extend(stays.iter().map(|subject| intent(subject, RANK_DEAL)));
         outbox::add(&tx, portal, intents).await?;
         let told: BTreeMap<_, _> = told.into_iter().collect();
-        // What the hotel calls a group is told by everybody in it.
-        let named_groups: &[&str] = if groups.is_empty() { &[] } else { &["group_names"] };
         row.act = json!({
             "destroyed": {"profile": held.is_some(), "stays": rows.len(), "inputs": inputs, "told": told},
             "kept": ["stay_figures", "numbers"],
-            "not_reached": BEYOND.iter().chain(named_groups).map(|code| json!({"code": code})).collect::<Vec<_>>(),
+            "not_reached": BEYOND.map(|code| json!({"code": code})),
         });
         row.stage = Stage::Telling;
         erasures::advance(&tx, portal, &row, now).await?;
@@ -193,7 +190,7 @@ impl Engine {
         // What a read that had begun before brought in after.
         let inputs = self.inputs(portal, key, hotel, &row.profile).await?;
         let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
-        let of = hotels::by_id(&deps.db, portal, hotel).await?;
+        let code = hotels::by_id(&deps.db, portal, hotel).await?.map(|hotel| hotel.code.to_string());
         let tx = deps.db.begin().await?;
         crm_records::hold(&tx, portal).await?;
         if !lease.holds(&tx).await? {
@@ -220,7 +217,7 @@ impl Engine {
         pins::blank(&tx, portal, key, &subjects).await?;
         purge::told_of(&tx, portal, &subject).await?;
         if let Some(link) = links::of_subjects(&tx, portal, std::slice::from_ref(&subject)).await?.remove(&subject) {
-            let mark = of.as_ref().map(|hotel| format!("{}:{}", hotel.code, row.profile)).unwrap_or_default();
+            let mark = format!("{}:{}", code.unwrap_or_default(), row.profile);
             let said = self.let_go(&tx, portal, key, &mapping, &link, &mark).await?;
             row.add(said);
         }
@@ -230,12 +227,6 @@ impl Engine {
                 "not_reached",
                 json!({"code": "deal_texts", "entity": "deal", "ids": ids, "fields": births}),
             )]);
-        }
-        if let Some(of) = &of {
-            let silent = plan_groups::silent(&tx, portal, key, of, &mapping, &deals).await?;
-            if !silent.is_empty() {
-                row.add(vec![("not_reached", json!({"code": "group_deals", "entity": "deal", "ids": silent}))]);
-            }
         }
         (row.stage, row.done_at) = (Stage::Done, Some(now));
         erasures::advance(&tx, portal, &row, now).await?;

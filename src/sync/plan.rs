@@ -30,7 +30,6 @@ pub(super) struct Planned {
     pub subject: Subject,
     pub priority: i32,
     pub attempts: i32,
-    pub spoilt: i32,
     pub seen_at: i64,
     pub entity: CrmEntity,
     /// 0: a new record.

@@ -151,7 +151,7 @@ impl Delivery {
         record: &RecordRow,
         around: &Around,
     ) {
-        let (links, named, name) = match self.guests(due, row, around, true) {
+        let (links, named, name) = match self.guests(due, row, around) {
             Guests::Ready { links, named, name } => (links, named, name),
             Guests::Wait => {
                 self.lanes().waiting.insert(due.row.id);
@@ -233,7 +233,7 @@ impl Delivery {
     }
 
     fn plan_new_deal(&self, plan: &mut Plan, due: &Due, row: &StayRow, around: &Around) {
-        let (links, named, name) = match self.guests(due, row, around, false) {
+        let (links, named, name) = match self.guests(due, row, around) {
             Guests::Ready { links, named, name } => (links, named, name),
             Guests::Wait => {
                 self.lanes().waiting.insert(due.row.id);

@@ -93,8 +93,7 @@ impl Delivery {
         Ok(Around { profiles, known, links, gone, erased, outbox, pins: HashMap::new() })
     }
 
-    /// `stands`: the deal is there, and does not wait for a guest who may not be written before long; he is added then.
-    pub(super) fn guests(&self, due: &Due, row: &StayRow, around: &Around, stands: bool) -> Guests {
+    pub(super) fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
         if matches!(due.subject, Subject::Group(..)) {
             return Guests::Ready { links: DealLinks::default(), named: Vec::new(), name: String::new() };
         }
@@ -105,7 +104,6 @@ impl Delivery {
         let mut awaits = |coming| match coming {
             Coming::Not => {}
             Coming::Soon => wait = true,
-            Coming::After(_) if stands => {}
             Coming::After(moment) => behind = behind.max(Some(moment)),
         };
         for (profile, role) in stays::roles(&row.facts) {

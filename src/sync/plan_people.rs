@@ -303,7 +303,6 @@ pub(super) fn planned(
         subject: due.subject.clone(),
         priority: due.row.priority,
         attempts: due.row.attempts,
-        spoilt: due.row.spoilt,
         seen_at: due.row.seen_at,
         entity,
         target,

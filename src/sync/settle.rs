@@ -17,7 +17,7 @@ use crate::domain::crm::{ORIGINATOR, read_id};
 use crate::store::crm_index;
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
-use crate::store::outbox::{self, Blame, OutboxRow, Setback};
+use crate::store::outbox::{self, OutboxRow, Setback};
 use crate::store::problems::{self, NewProblem};
 use crate::store::{StoreError, Tx, provenance};
 
@@ -194,7 +194,7 @@ impl Delivery {
                 None | Some([]) => again.push(&open.row),
                 Some(several) => {
                     let (id, seq) = (open.row.id, open.row.seq);
-                    backs.push(Setback { id, seq, state: outbox::REJECTED, not_before: 0, blame: Blame::Own });
+                    backs.push(Setback { id, seq, state: outbox::REJECTED, not_before: 0, counts: true });
                     problems.push(NewProblem {
                         hotel: None,
                         subject: open.row.subject.clone(),

@@ -87,7 +87,7 @@ impl Delivery {
                     kind: self.kind(write),
                     entity: write.entity,
                     commands: if twice { 2 } else { 1 },
-                    spoilt: write.spoilt,
+                    attempts: write.attempts,
                 }
             })
             .collect()

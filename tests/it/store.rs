@@ -2,7 +2,7 @@
 
 use fidelio_bitrix24::domain::{HotelId, PortalId};
 use fidelio_bitrix24::store::inbox::{InboxKind, NewRow};
-use fidelio_bitrix24::store::outbox::{self, Blame, Intent, NewIntent, Sending, Setback};
+use fidelio_bitrix24::store::outbox::{self, Intent, NewIntent, Sending, Setback};
 use fidelio_bitrix24::store::{Db, inbox, leases};
 
 use crate::on_both_engines;
@@ -63,7 +63,7 @@ on_both_engines! {
         change(&db).await;
         assert!(outbox::due(&db, PORTAL, (0, 9), &[], 20, 10).await.unwrap().is_empty(), "its outcome is still open");
         let tx = db.begin().await.unwrap();
-        let refused = Setback { id: sent[0].id, seq: sent[0].seq, state: 2, not_before: 20, blame: Blame::Own };
+        let refused = Setback { id: sent[0].id, seq: sent[0].seq, state: 2, not_before: 20, counts: true };
         outbox::set_back(&tx, PORTAL, 1, &[refused]).await.unwrap();
         tx.commit().await.unwrap();
 
@@ -81,7 +81,7 @@ on_both_engines! {
         let sending =
             Sending { id: first.id, seq: first.seq, entity: 2, target: 7, kind: "update", write: vec![1] };
         outbox::mark_sent(&tx, PORTAL, 1, 10, 75, vec![sending]).await.unwrap();
-        let failed = Setback { id: first.id, seq: first.seq, state: 0, not_before: six_hours, blame: Blame::Own };
+        let failed = Setback { id: first.id, seq: first.seq, state: 0, not_before: six_hours, counts: true };
         outbox::set_back(&tx, PORTAL, 1, &[failed]).await.unwrap();
         tx.commit().await.unwrap();
         assert!(outbox::due(&db, PORTAL, (0, 9), &[], 20, 10).await.unwrap().is_empty(), "tried again by the schedule");

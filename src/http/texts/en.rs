@@ -367,14 +367,6 @@ pub(crate) const TEXTS: Texts = Texts {
             "deal_texts",
             "These fields of the deals were filled when the deals were made and belong to people since: look at them by hand.",
         ),
-        (
-            "group_names",
-            "The name of a group or party he was in, at the other guests' stays: if it is his, rename the group in Fidelio.",
-        ),
-        (
-            "group_deals",
-            "These deals of his groups are written no more, and their titles may hold his name: look at them by hand.",
-        ),
         ("stay_figures", "Dates, rooms, statuses and money of the stays: the hotel's figures, which name nobody."),
         (
             "numbers",

@@ -34,7 +34,7 @@ const SEALS: [&str; 12] = [
     "source.config",
 ];
 
-pub fn number(text: &str) -> ProfileNumber {
+fn number(text: &str) -> ProfileNumber {
     ProfileNumber::parse(text).unwrap()
 }
 
@@ -82,7 +82,7 @@ fn contact(world: &World, guest: &str) -> Record {
     world.contacts().into_iter().find(|contact| contact.text("originId") == mark).expect("the guest's contact")
 }
 
-pub async fn go_on(world: &World, engine: &Engine) {
+async fn go_on(world: &World, engine: &Engine) {
     for _ in 0..3 {
         engine.decide(world.id).await.unwrap();
         engine.deliver(world.id).await.unwrap();
@@ -90,11 +90,11 @@ pub async fn go_on(world: &World, engine: &Engine) {
     }
 }
 
-pub async fn erased(world: &World, engine: &Engine, guest: &str) -> ErasureRow {
+async fn erased(world: &World, engine: &Engine, guest: &str) -> ErasureRow {
     engine.erasure(world.id, world.hotel_id, &number(guest)).await.unwrap().expect("an erasure")
 }
 
-pub fn codes(row: &ErasureRow) -> Vec<&str> {
+fn codes(row: &ErasureRow) -> Vec<&str> {
     row.act["not_reached"].as_array().into_iter().flatten().filter_map(|one| one["code"].as_str()).collect()
 }
 
