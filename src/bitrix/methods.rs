@@ -234,7 +234,8 @@ impl Methods {
         let known = self.known.entry(method.to_owned()).or_default();
         let before = (!known.window.is_empty() || known.told_at > 0).then(|| known.window.used(now));
         known.learn(answers, before, alone);
-        let mut freed = false;
+        // Any answer ends a trial: a box tells no figures. One to what began before the ban proves nothing.
+        let freed = !answers.is_empty() && known.blocked_until <= now && std::mem::take(&mut known.banned);
         for (_, timing) in answers {
             let Some(operating) = timing.operating else { continue };
             let at = timing.started_at.unwrap_or(now);
@@ -243,8 +244,6 @@ impl Methods {
             }
             known.told_at = at;
             known.operating = operating;
-            freed |= known.banned;
-            known.banned = false;
             if known.blocked_until <= now {
                 known.blocked_until = 0;
             }
@@ -433,6 +432,9 @@ mod tests {
         let freed = told(&mut methods, "a", timing(1.0, 800, 0.5), 110_000);
         assert_eq!(methods.admit("a", 1, 1, 110_000), Ok(()), "… and it is");
         assert!(freed.is_some_and(|state| !state.banned) && !methods.pace("a", 1.0, 110_000).on_trial, "all are told");
+        methods.banned("box", 1_000);
+        methods.answered("box", &[(1, Timing::default())], true, 61_000);
+        assert!(!methods.pace("box", 1.0, 61_000).on_trial, "a box tells no figures");
         let mut other = Methods::new(480.0);
         let state = MethodState {
             method: "a".into(),
