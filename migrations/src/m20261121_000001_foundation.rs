@@ -361,6 +361,7 @@ const TABLES: &[&str] = &[
         seq BIGINT NOT NULL DEFAULT 1,
         state INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,
+        spoilt INTEGER NOT NULL DEFAULT 0,
         not_before BIGINT NOT NULL DEFAULT 0,
         seen_at BIGINT NOT NULL,
         fence BIGINT NOT NULL DEFAULT 0,
@@ -432,6 +433,20 @@ const TABLES: &[&str] = &[
         reason TEXT NOT NULL,
         created_at BIGINT NOT NULL,
         UNIQUE (portal_id, subject)
+    )",
+    // Who is somebody else, as a person said: a profile that was taken off a record (`other` = `crm:<entity>:<id>`), and every
+    // profile that stayed behind there (both ways). `mark`: what the record is yet to lose of him; empty: it has.
+    // `there`, `here`: the timelines of that record and of his own are yet to tell it.
+    "CREATE TABLE split (
+        portal_id BIGINT NOT NULL,
+        subject TEXT NOT NULL,
+        other TEXT NOT NULL,
+        mark TEXT NOT NULL,
+        there BOOLEAN NOT NULL,
+        here BOOLEAN NOT NULL,
+        asked_by BIGINT NOT NULL,
+        asked_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, subject, other)
     )",
     "CREATE TABLE provenance (
         portal_id BIGINT NOT NULL,
@@ -529,6 +544,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX stay_profile_by_profile ON stay_profile (portal_id, hotel_id, profile)",
     "CREATE INDEX stay_step_by_stay ON stay_step (portal_id, hotel_id, stay, id)",
     "CREATE INDEX link_by_record ON link (portal_id, entity, crm_id)",
+    "CREATE INDEX split_by_other ON split (portal_id, other)",
     "CREATE INDEX crm_index_by_record ON crm_index (portal_id, entity, crm_id)",
     "CREATE INDEX outbox_waiting ON outbox (portal_id, state, priority, rank, id)",
     "CREATE INDEX found_change_by_time ON found_change (portal_id, changed_at)",

@@ -269,6 +269,10 @@ impl PortalClient {
             let begun = self.0.clock.now_ms();
             match self.exchange_once(permit, &batch::request(&chosen)).await {
                 Ok(json) => self.fill(&chosen, json, &mut results, held).await,
+                // What the portal says to a command that travels as a request of its own, it says of that command.
+                Err(error) if chosen.len() == 1 && error.is_of_command() => {
+                    chosen.iter().for_each(|(i, _)| set(&mut results, *i, Err(error.clone())));
+                }
                 Err(error) => {
                     if error.outcome_unknown {
                         self.unanswered(&chosen, begun);

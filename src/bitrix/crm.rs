@@ -72,15 +72,15 @@ pub fn item_delete(entity: Entity, id: i64) -> Call {
     item("delete", entity, json!({ "id": id }))
 }
 
-/// A comment in the timeline of a deal (facts §7.5): `result` is its id.
-pub fn comment_add(deal: i64, text: &str) -> Call {
-    let fields = json!({"ENTITY_TYPE": "deal", "ENTITY_ID": deal, "COMMENT": text});
+/// A comment in the timeline of a record (facts §7.5): `result` is its id.
+pub fn comment_add(entity: Entity, id: i64, text: &str) -> Call {
+    let fields = json!({"ENTITY_TYPE": entity.word(), "ENTITY_ID": id, "COMMENT": text});
     Call::new("crm.timeline.comment.add", json!({ "fields": fields }))
 }
 
-/// The latest comments of a deal.
-pub fn comments_of(deal: i64) -> Call {
-    let filter = json!({"ENTITY_TYPE": "deal", "ENTITY_ID": deal});
+/// The latest comments of a record.
+pub fn comments_of(entity: Entity, id: i64) -> Call {
+    let filter = json!({"ENTITY_TYPE": entity.word(), "ENTITY_ID": id});
     let params = json!({"select": ["ID", "COMMENT"], "filter": filter, "order": {"ID": "DESC"}});
     Call::new("crm.timeline.comment.list", params)
 }

@@ -142,6 +142,11 @@ impl Error {
         Self { kind: ErrorKind::Token(detail.into()), class: Class::Reauthorise, outcome_unknown: false }
     }
 
+    /// A refusal that a command inside a batch would have got, too.
+    pub fn is_of_command(&self) -> bool {
+        self.class == Class::Permanent || self.code() == "operation_time_limit"
+    }
+
     /// The earliest moment for another try, where there is one.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.class {

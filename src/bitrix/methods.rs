@@ -234,8 +234,7 @@ impl Methods {
         let known = self.known.entry(method.to_owned()).or_default();
         let before = (!known.window.is_empty() || known.told_at > 0).then(|| known.window.used(now));
         known.learn(answers, before, alone);
-        // Any answer ends a trial: a box tells no figures. One to what began before the ban proves nothing.
-        let freed = !answers.is_empty() && known.blocked_until <= now && std::mem::take(&mut known.banned);
+        let freed = !answers.is_empty() && known.tried(now);
         for (_, timing) in answers {
             let Some(operating) = timing.operating else { continue };
             let at = timing.started_at.unwrap_or(now);
@@ -261,6 +260,12 @@ impl Methods {
         (near_the_end || moved || freed).then(|| known.state(method))
     }
 
+    /// The portal refused a call of the method for what was asked: whatever it was banned for is over.
+    pub(super) fn refused(&mut self, method: &str, now: i64) -> Option<MethodState> {
+        let known = self.known.get_mut(method)?;
+        known.tried(now).then(|| known.state(method))
+    }
+
     /// The portal banned the method: its answer carries no moment, the last good one may have (facts §5).
     pub(super) fn banned(&mut self, method: &str, now: i64) -> MethodState {
         let known = self.known.entry(method.to_owned()).or_default();
@@ -279,6 +284,12 @@ impl Methods {
 }
 
 impl Method {
+    /// A call was carried out, or judged by what it asked: answers whether that ended a trial. One that began before the
+    /// ban proves nothing of it; a box's answer tells no figures and proves as much.
+    fn tried(&mut self, now: i64) -> bool {
+        self.blocked_until <= now && std::mem::take(&mut self.banned)
+    }
+
     fn learn(&mut self, answers: &[(usize, Timing)], before: Option<f64>, alone: bool) {
         let timed = answers.iter().filter_map(|(rows, timing)| Some((*rows, timing.duration?)));
         let (rows, seconds) = timed.fold((0, 0.0), |(rows, sum), (more, took)| (rows + more, sum + took));
@@ -432,6 +443,11 @@ mod tests {
         let freed = told(&mut methods, "a", timing(1.0, 800, 0.5), 110_000);
         assert_eq!(methods.admit("a", 1, 1, 110_000), Ok(()), "… and it is");
         assert!(freed.is_some_and(|state| !state.banned) && !methods.pace("a", 1.0, 110_000).on_trial, "all are told");
+        methods.banned("a", 111_000);
+        told(&mut methods, "a", timing(1.0, 800, 0.5), 112_000);
+        assert!(methods.pace("a", 1.0, 800_000).on_trial, "what began before the ban ends no trial");
+        assert!(methods.refused("a", 112_500).is_none() && methods.refused("b", 1).is_none());
+        assert!(methods.refused("a", 800_000).is_some_and(|state| !state.banned), "it runs, whatever it says");
         methods.banned("box", 1_000);
         methods.answered("box", &[(1, Timing::default())], true, 61_000);
         assert!(!methods.pace("box", 1.0, 61_000).on_trial, "a box tells no figures");

@@ -201,12 +201,16 @@ impl PortalClient {
         Sent::Failed(error)
     }
 
-    /// Remembers a ban of a method by its operating limit; the error then says when it ends.
+    /// Remembers a ban of a method by its operating limit (the error then says when it ends), or that it is over.
     pub(super) async fn if_banned(&self, method: &str, error: &mut Error) {
+        let now = self.0.clock.now_ms();
         if error.code() != "operation_time_limit" {
+            if error.class == Class::Permanent && matches!(error.kind, ErrorKind::Refused { .. }) {
+                let changed = self.0.queue.methods(|methods| methods.refused(method, now));
+                self.0.queue.save(&self.0.allowance, changed.into_iter().collect()).await;
+            }
             return;
         }
-        let now = self.0.clock.now_ms();
         let changed = self.0.queue.methods(|methods| methods.banned(method, now));
         let left = u64::try_from(changed.blocked_until.saturating_sub(now)).unwrap_or_default();
         error.class = Class::Retry { after: Duration::from_millis(left) };

@@ -67,7 +67,8 @@ pub fn change_set(desired: &Fields, held: &Fields) -> ChangeSet {
             CrmValue::Texts(want) => {
                 let mut target = want.clone();
                 if let CrmValue::Texts(has) = has {
-                    target.extend(has.iter().cloned());
+                    let gone = |text: &String| matches!(mine, CrmValue::Texts(mine) if mine.contains(text));
+                    target.extend(has.iter().filter(|text| !gone(text)).cloned());
                 }
                 plain.insert(name.clone(), CrmValue::Texts(target));
             }
@@ -115,6 +116,15 @@ fn comm_steps(set: &mut ChangeSet, name: &str, want: &BTreeSet<Comm>, has: &CrmV
     }
     set.after.insert(name.to_owned(), CrmValue::Comms(after));
     set.after.insert(ours(name), CrmValue::Comms(want.clone()));
+}
+
+/// Of what is wanted, what is there: nothing is added, only what is wanted no more may go.
+pub fn only_held(want: &BTreeSet<Comm>, has: Option<&CrmValue>) -> CrmValue {
+    let holds = |comm: &Comm| match has {
+        Some(CrmValue::Comms(has)) => has.iter().any(|held| bare(held) == bare(comm)),
+        _ => false,
+    };
+    CrmValue::Comms(want.iter().filter(|comm| holds(comm)).cloned().collect())
 }
 
 /// The form in which phones and e-mails are compared: letters small, of a number only its digits.

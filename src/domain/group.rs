@@ -19,16 +19,21 @@ pub fn is_alone(stay: &Stay) -> bool {
     *stay.group_or_party() == Known::Empty
 }
 
-/// All stays of a group that somebody comes for as one, dates from the first arrival to the last departure; `None`: nobody
-/// comes. Of the same stays in another order it makes the same.
-pub fn together<'a>(number: &GroupNumber, stays: impl IntoIterator<Item = &'a Stay>) -> Option<Stay> {
+/// All carried stays of a group that somebody comes for as one, dates from the first arrival to the last departure; `None`:
+/// nobody comes. Of the same stays in another order it makes the same.
+pub fn together<'a>(
+    number: &GroupNumber,
+    stays: impl IntoIterator<Item = &'a Stay>,
+    carried: impl Fn(&Stay) -> bool,
+) -> Option<Stay> {
     let comes = |stay: &&Stay| !matches!(stay.status.get(), Some(StayStatus::Cancelled | StayStatus::NoShow));
-    let mut stays: Vec<&Stay> = stays.into_iter().filter(comes).collect();
-    stays.sort_by_key(|stay| (stay.updated_at.get().copied(), stay.number.clone()));
-    let newest = stays.last()?.group_or_party().get()?;
-    // Where one of them has no name it was taken out, and may tell of somebody who is erased.
+    let mut stays: Vec<&Stay> = stays.into_iter().collect();
+    // Where one of them has no name it was taken out, and may tell of somebody who is erased; he need not come.
     let nameless =
         stays.iter().any(|stay| stay.group_or_party().get().is_none_or(|group| group.name.trim().is_empty()));
+    stays.retain(|stay| comes(stay) && carried(stay));
+    stays.sort_by_key(|stay| (stay.updated_at.get().copied(), stay.number.clone()));
+    let newest = stays.last()?.group_or_party().get()?;
     let name = if nameless { String::new() } else { newest.name.clone() };
     let mut one = Stay::new(StayNumber::parse(number.as_str()).ok()?);
     one.group = Known::Is(Group { number: newest.number.clone(), name });
@@ -77,8 +82,8 @@ mod tests {
 
     fn all(stays: &[Stay]) -> Option<Stay> {
         let number = GroupNumber::parse("G5").unwrap();
-        let forth = together(&number, stays);
-        assert_eq!(forth, together(&number, stays.iter().rev()), "in whatever order they come");
+        let forth = together(&number, stays, |_| true);
+        assert_eq!(forth, together(&number, stays.iter().rev(), |_| true), "in whatever order they come");
         forth
     }
 
@@ -101,7 +106,17 @@ mod tests {
         assert_eq!(sum.status, Known::Absent, "its stage is people's");
         assert_eq!(all(&[gone]), None, "nobody comes");
         let erased = stay("6", "", ("2026-11-22", "2026-11-23"), "1 RUB", 9);
-        assert_eq!(all(&[one, erased]).unwrap().group.get().unwrap().name, "", "an erased guest's party has no name");
+        assert_eq!(
+            all(&[one.clone(), erased.clone()]).unwrap().group.get().unwrap().name,
+            "",
+            "an erased guest's party"
+        );
+        let mut cancelled = erased;
+        cancelled.status = Known::Is(StayStatus::Cancelled);
+        assert_eq!(all(&[one.clone(), cancelled.clone()]).unwrap().group.get().unwrap().name, "", "nor if he is away");
+        let number = GroupNumber::parse("G5").unwrap();
+        let carried = together(&number, &[one, cancelled], |stay| stay.number.as_str() == "1").expect("one comes");
+        assert_eq!(carried.group.get().unwrap().name, "", "nor if his stay is not carried");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct Ownership {
     pub recreate_deals: bool,
     /// The same of contacts and companies. Off as well: who deletes a guest may have been asked to by the guest.
     pub recreate_people: bool,
-    /// A deal that a new booking's comments name is attached to it instead of a new one being made.
+    /// A deal that a new booking names, by a comment or its CRS number, is attached to it instead of a new one being made.
     pub attach_by_reference: bool,
 }
 

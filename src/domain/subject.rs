@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::crm::CrmEntity;
 use super::ids::{GroupNumber, HotelId, IdError, ProfileNumber, StayNumber};
 
-/// Written `stay:<hotel id>:<number>`, `profile:<hotel id>:<number>`, `group:<hotel id>:<number>`, `crm:<entity type id>:<id>`, `note:2:<deal>`.
+/// Written `stay:<hotel id>:<number>`, `profile:<hotel id>:<number>`, `group:<hotel id>:<number>`, `crm:<entity type id>:<id>`, `note:<entity type id>:<id>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     Stay(HotelId, StayNumber),
@@ -14,8 +14,8 @@ pub enum Subject {
     /// A group or party that has a deal of its own.
     Group(HotelId, GroupNumber),
     Crm(CrmEntity, i64),
-    /// What a deal's timeline is to be told.
-    Note(i64),
+    /// What a record's timeline is to be told.
+    Note(CrmEntity, i64),
 }
 
 impl Subject {
@@ -23,7 +23,7 @@ impl Subject {
     pub fn hotel(&self) -> Option<HotelId> {
         match self {
             Self::Stay(hotel, _) | Self::Profile(hotel, _) | Self::Group(hotel, _) => Some(*hotel),
-            Self::Crm(..) | Self::Note(_) => None,
+            Self::Crm(..) | Self::Note(..) => None,
         }
     }
 }
@@ -35,7 +35,7 @@ impl fmt::Display for Subject {
             Self::Profile(hotel, number) => write!(f, "profile:{hotel}:{number}"),
             Self::Group(hotel, number) => write!(f, "group:{hotel}:{number}"),
             Self::Crm(entity, id) => write!(f, "crm:{}:{id}", entity.type_id()),
-            Self::Note(deal) => write!(f, "note:{}:{deal}", CrmEntity::Deal.type_id()),
+            Self::Note(entity, id) => write!(f, "note:{}:{id}", entity.type_id()),
         }
     }
 }
@@ -57,7 +57,10 @@ impl FromStr for Subject {
                 let entity = first.parse().ok().and_then(CrmEntity::from_type_id).ok_or_else(bad)?;
                 Ok(Self::Crm(entity, second.parse().map_err(|_| bad())?))
             }
-            "note" => Ok(Self::Note(second.parse().map_err(|_| bad())?)),
+            "note" => {
+                let entity = first.parse().ok().and_then(CrmEntity::from_type_id).ok_or_else(bad)?;
+                Ok(Self::Note(entity, second.parse().map_err(|_| bad())?))
+            }
             _ => Err(bad()),
         }
     }
@@ -69,7 +72,7 @@ mod tests {
 
     #[test]
     fn s1_subjects_survive_being_written() {
-        for text in ["stay:7:50117", "profile:7:A-1", "group:7:G5", "crm:2:15", "note:2:15"] {
+        for text in ["stay:7:50117", "profile:7:A-1", "group:7:G5", "crm:2:15", "note:2:15", "note:3:15"] {
             assert_eq!(text.parse::<Subject>().map(|s| s.to_string()), Ok(text.to_owned()));
         }
         for bad in ["", "stay:7", "stay:x:1", "crm:9:1", "crm:2:x", "deal:1:2"] {

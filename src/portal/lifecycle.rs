@@ -162,19 +162,15 @@ impl Directory {
         work: impl Future<Output = Result<T, PortalError>>,
     ) -> Result<Option<T>, PortalError> {
         let length = i64::from(self.0.parts.config.sync.lease_seconds).saturating_mul(1000);
-        let take = async || {
-            let now = self.now();
-            leases::acquire(self.db(), name, &self.0.parts.node, now, now.saturating_add(length)).await
-        };
-        let Some(lease) = take().await? else { return Ok(None) };
+        let now = self.now();
+        let lease = leases::acquire(self.db(), name, &self.0.parts.node, now, now.saturating_add(length)).await?;
+        let Some(lease) = lease else { return Ok(None) };
         let renewing = async {
             loop {
                 self.0.parts.clock.sleep(Duration::from_millis(u64::try_from(length / 3).unwrap_or(1).max(1))).await;
                 // Lost, or the database is away: the work is dropped where it stands, and found again by listing.
-                match take().await {
-                    Ok(Some(renewed)) if renewed.fence == lease.fence => {}
-                    _ => return,
-                }
+                let now = self.now();
+                let Ok(true) = leases::renew(self.db(), &lease, now, now.saturating_add(length)).await else { return };
             }
         };
         let done = tokio::select! {

@@ -208,7 +208,11 @@ impl Db {
         // SQLite: a deferred transaction that writes later fails at once with "busy", whatever the timeout.
         let mode = (self.engine == Engine::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
-        Ok(Tx(self.write.begin_with_options(options).await?))
+        // Whoever asks may give up meanwhile. sqlx counts a transaction of PostgreSQL only when it has begun: dropped before,
+        // it stays open in a connection that goes back to the pool, and holds there whatever is written next.
+        let write = self.write.clone();
+        let begun = tokio::spawn(async move { write.begin_with_options(options).await });
+        Ok(Tx(begun.await.map_err(|_| StoreError::Stopped)??))
     }
 
     /// Reads rows outside any transaction.

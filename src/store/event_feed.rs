@@ -51,9 +51,10 @@ pub async fn soon(db: &Db, portal: PortalId, at: i64, apart: i64) -> Result<(), 
     Ok(())
 }
 
-/// Until then nothing is asked of the queue.
-pub async fn later(db: &Db, portal: PortalId, until: i64) -> Result<(), StoreError> {
-    db.execute("UPDATE event_feed SET next_at = $2 WHERE portal_id = $1", args![portal.0, until]).await?;
+/// Until then nothing is asked of the queue, whatever [`soon`] is told meanwhile.
+pub async fn later(db: &Db, portal: PortalId, until: i64, apart: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE event_feed SET next_at = $2, read_at = $3 WHERE portal_id = $1";
+    db.execute(sql, args![portal.0, until, until - apart]).await?;
     Ok(())
 }
 

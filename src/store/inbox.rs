@@ -20,6 +20,8 @@ pub enum InboxKind {
     Binding,
     /// What a person says of a field of a stay's deal.
     Pin,
+    /// What a person says of whom a profile is.
+    Split,
 }
 
 impl InboxKind {
@@ -32,11 +34,13 @@ impl InboxKind {
             Self::Confirmed => "confirmed",
             Self::Binding => "binding",
             Self::Pin => "pin",
+            Self::Split => "split",
         }
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        [Self::Stay, Self::Profile, Self::Event, Self::Found, Self::Confirmed, Self::Binding, Self::Pin]
+        use InboxKind::{Binding, Confirmed, Event, Found, Pin, Profile, Split, Stay};
+        [Stay, Profile, Event, Found, Confirmed, Binding, Pin, Split]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("inbox.kind"))

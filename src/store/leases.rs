@@ -32,6 +32,17 @@ pub async fn acquire(db: &Db, name: &str, owner: &str, now: i64, until: i64) -> 
         .transpose()
 }
 
+/// Holds it longer. `false`: it ran out, was given back or went to another; one that comes late revives nothing.
+pub async fn renew(db: &Db, lease: &Lease, now: i64, until: i64) -> Result<bool, StoreError> {
+    let renewed = db
+        .execute(
+            "UPDATE lease SET until = $5 WHERE name = $1 AND owner = $2 AND fence = $3 AND until > $4",
+            args![lease.name.as_str(), lease.owner.as_str(), lease.fence, now, until],
+        )
+        .await?;
+    Ok(renewed > 0)
+}
+
 /// Whether the lease is still held under this fence; to be asked inside the transaction that acts on it.
 pub async fn holds(tx: &Tx, lease: &Lease, now: i64) -> Result<bool, StoreError> {
     let rows = tx

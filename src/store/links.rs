@@ -187,6 +187,22 @@ pub async fn cleaned(
     Ok(())
 }
 
+/// Whoever stands for this record now takes the place of one for whom it was made.
+pub async fn inherited(
+    tx: &Tx,
+    portal: PortalId,
+    entity: CrmEntity,
+    crm_id: i64,
+    origin: Origin,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE link SET origin = $4 WHERE portal_id = $1 AND entity = $2 AND crm_id = $3 AND origin = 'adopted'",
+        args![portal.0, entity.type_id(), crm_id, origin.word()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// These subjects have no record any more; whoever shares it keeps it.
 pub async fn end(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
     for chunk in subjects.chunks(chunk_of(1)) {

@@ -42,6 +42,7 @@ pub mod request_log;
 pub mod roles;
 pub mod source_reading;
 pub mod sources;
+pub mod splits;
 mod sql;
 pub mod stay_steps;
 pub mod stay_sums;

@@ -4,7 +4,7 @@ use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list, of_hotel};
 pub use super::outbox_sent::{
-    Sending, Setback, adopt, done, hold_longer, is_being_made, mark_sent, open_creates, open_writes, set_back,
+    Blame, Sending, Setback, adopt, done, hold_longer, is_being_made, mark_sent, open_creates, open_writes, set_back,
     to_settle, unheard, wait_again,
 };
 use super::{Db, Row, StoreError, Tx, args};
@@ -21,6 +21,8 @@ pub const FAILED: i32 = 3;
 pub enum Intent {
     /// Bring the portal to what we hold.
     Sync,
+    /// The same, and a deal that is made for it is a new one, whatever its booking names.
+    Own,
     /// Look at the record: it may have changed in the portal.
     Reread,
 }
@@ -29,6 +31,7 @@ impl Intent {
     fn word(self) -> &'static str {
         match self {
             Self::Sync => "sync",
+            Self::Own => "own",
             Self::Reread => "reread",
         }
     }
@@ -57,6 +60,8 @@ pub struct OutboxRow {
     pub seq: i64,
     pub state: i32,
     pub attempts: i32,
+    /// Of these, the last ones that came to nothing together with whatever travelled in the same request.
+    pub spoilt: i32,
     pub not_before: i64,
     pub seen_at: i64,
     pub fence: i64,
@@ -80,6 +85,7 @@ impl OutboxRow {
             seq: 0,
             state: WAITING,
             attempts: 0,
+            spoilt: 0,
             not_before: 0,
             seen_at: 0,
             fence: 0,
@@ -92,19 +98,24 @@ impl OutboxRow {
     }
 }
 
-pub(super) const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, not_before, seen_at, fence, hold_until, \
-                       entity, target, write_kind, write_sealed";
+pub(super) const COLUMNS: &str = "id, subject, intent, priority, rank, seq, state, attempts, spoilt, not_before, seen_at, fence, \
+                       hold_until, entity, target, write_kind, write_sealed";
 
 pub(super) fn read(row: &Row) -> Result<OutboxRow, StoreError> {
     Ok(OutboxRow {
         id: row.get("id")?,
         subject: row.get("subject")?,
-        intent: if row.get::<String>("intent")? == "reread" { Intent::Reread } else { Intent::Sync },
+        intent: match row.get::<String>("intent")?.as_str() {
+            "reread" => Intent::Reread,
+            "own" => Intent::Own,
+            _ => Intent::Sync,
+        },
         priority: row.get("priority")?,
         rank: row.get("rank")?,
         seq: row.get("seq")?,
         state: row.get("state")?,
         attempts: row.get("attempts")?,
+        spoilt: row.get("spoilt")?,
         not_before: row.get("not_before")?,
         seen_at: row.get("seen_at")?,
         fence: row.get("fence")?,
@@ -126,6 +137,9 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
     for intent in intents {
         match once.get_mut(&intent.subject) {
             Some(held) => {
+                if intent.intent == Intent::Own {
+                    held.intent = Intent::Own;
+                }
                 held.priority = held.priority.min(intent.priority);
                 held.rank = held.rank.min(intent.rank);
                 held.seen_at = held.seen_at.min(intent.seen_at);
@@ -159,11 +173,13 @@ pub async fn add(tx: &Tx, portal: PortalId, intents: Vec<NewIntent>) -> Result<(
         &["portal_id", "subject", "intent", "priority", "came_with", "rank", "not_before", "seen_at"],
         rows,
         "ON CONFLICT (portal_id, subject) DO UPDATE SET
+            intent = CASE WHEN excluded.intent = 'own' THEN excluded.intent ELSE outbox.intent END,
             priority = CASE WHEN excluded.priority < outbox.priority THEN excluded.priority ELSE outbox.priority END,
             came_with = CASE WHEN excluded.came_with > outbox.came_with THEN excluded.came_with ELSE outbox.came_with END,
             rank = CASE WHEN excluded.rank < outbox.rank THEN excluded.rank ELSE outbox.rank END,
             seq = outbox.seq + 1,
             attempts = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.attempts END,
+            spoilt = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.spoilt END,
             seen_at = CASE WHEN outbox.state IN (2, 3) THEN excluded.seen_at ELSE outbox.seen_at END,
             not_before = CASE WHEN outbox.state = 1 THEN outbox.not_before ELSE excluded.not_before END,
             state = CASE WHEN outbox.state IN (2, 3) THEN 0 ELSE outbox.state END",
@@ -300,7 +316,7 @@ pub async fn park(tx: &Tx, portal: PortalId, rows: &[(i64, i64)], state: i32) ->
 pub async fn retry(tx: &Tx, portal: PortalId, subject: &str, waited_for: bool) -> Result<u64, StoreError> {
     let priority = if waited_for { "0" } else { "priority" };
     let sql = format!(
-        "UPDATE outbox SET state = 0, attempts = 0, not_before = 0, seq = seq + 1, priority = {priority}
+        "UPDATE outbox SET state = 0, attempts = 0, spoilt = 0, not_before = 0, seq = seq + 1, priority = {priority}
          WHERE portal_id = $1 AND subject = $2 AND state IN (0, 2, 3)"
     );
     tx.execute(&sql, args![portal.0, subject]).await

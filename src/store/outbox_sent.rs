@@ -146,31 +146,48 @@ pub struct Setback {
     /// [`WAITING`], [`REJECTED`] or [`FAILED`].
     pub state: i32,
     pub not_before: i64,
-    /// Counts against the schedule.
-    pub counts: bool,
+    pub blame: Blame,
+}
+
+/// Whose fault it was that nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// None of the write's: no try.
+    Nobody,
+    /// It got an answer of its own: a try.
+    Own,
+    /// One of those that travelled in the request: a try, and the next one in less company.
+    Shared,
 }
 
 pub async fn set_back(tx: &Tx, portal: PortalId, fence: i64, setbacks: &[Setback]) -> Result<(), StoreError> {
     for back in setbacks {
+        let (counts, keeps, adds) = match back.blame {
+            Blame::Nobody => (0, 1, 0),
+            Blame::Own => (1, 0, 0),
+            Blame::Shared => (1, 1, 1),
+        };
         tx.execute(
             "UPDATE outbox SET state = CASE WHEN seq = $7 THEN $4 ELSE 0 END, not_before = $5,
-                attempts = CASE WHEN seq = $7 THEN attempts + $6 ELSE 0 END, target = 0, write_kind = '',
+                attempts = CASE WHEN seq = $7 THEN attempts + $6 ELSE 0 END,
+                spoilt = CASE WHEN seq = $7 THEN spoilt * $8 + $9 ELSE 0 END, target = 0, write_kind = '',
                 write_sealed = NULL
              WHERE portal_id = $1 AND id = $2 AND fence = $3 AND state = 1",
-            args![portal.0, back.id, fence, back.state, back.not_before, i32::from(back.counts), back.seq],
+            args![portal.0, back.id, fence, back.state, back.not_before, counts, back.seq, keeps, adds],
         )
         .await?;
     }
     Ok(())
 }
 
-/// No answer came: it counts as a try. The rows stay held.
+/// No answer came: it counts as a try, of which any of them may have been the cause. The rows stay held.
 pub async fn unheard(tx: &Tx, portal: PortalId, fence: i64, ids: &[i64]) -> Result<(), StoreError> {
     for chunk in ids.chunks(chunk_of(1)) {
         let mut values = args![portal.0, fence];
         values.extend(chunk.iter().map(|id| Value::from(*id)));
         let sql = format!(
-            "UPDATE outbox SET attempts = attempts + 1 WHERE portal_id = $1 AND fence = $2 AND state = 1 AND id IN ({})",
+            "UPDATE outbox SET attempts = attempts + 1, spoilt = spoilt + 1
+             WHERE portal_id = $1 AND fence = $2 AND state = 1 AND id IN ({})",
             list(2, chunk.len())
         );
         tx.execute(&sql, values).await?;

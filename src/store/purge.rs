@@ -36,6 +36,7 @@ pub const PURGED: &[&str] = &[
     "pin",
     "remedy",
     "merge_hint",
+    "split",
     "provenance",
     "mapping",
     "mapping_job",

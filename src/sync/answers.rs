@@ -14,7 +14,7 @@ use crate::bitrix::{Answer, Class, Error, ErrorKind};
 use crate::domain::change_set::{alike, field_of};
 use crate::domain::{CrmEntity, CrmValue, Fields};
 use crate::store::crm_records::{self, RecordRow};
-use crate::store::outbox::{self, Setback};
+use crate::store::outbox::{self, Blame, Setback};
 use crate::store::problems::{self, NewProblem};
 use crate::store::provenance::{self, Trace};
 use crate::store::{StoreError, crm_index};
@@ -196,7 +196,7 @@ impl Delivery {
         let mut unheard = Vec::new();
         let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
         for (write, outcome) in writes.iter().zip(outcomes) {
-            let back = |state, not_before, counts| Setback { id: write.row, seq: write.seq, state, not_before, counts };
+            let back = |state, not_before, blame| Setback { id: write.row, seq: write.seq, state, not_before, blame };
             match outcome {
                 Outcome::Unknown => {
                     self.lanes().births.unheard(write.row);
@@ -212,14 +212,14 @@ impl Delivery {
                     tracing::warn!(portal = %self.portal, %error, "a note in a timeline was refused");
                     done.push((write, write.target));
                 }
-                Outcome::Again { after_ms } => backs.push(back(outbox::WAITING, now + after_ms, false)),
-                Outcome::InCompany => backs.push(back(outbox::WAITING, now, true)),
+                Outcome::Again { after_ms } => backs.push(back(outbox::WAITING, now + after_ms, Blame::Nobody)),
+                Outcome::InCompany => backs.push(back(outbox::WAITING, now, Blame::Shared)),
                 Outcome::Not(error) if error.class == Class::Permanent => {
                     if write.target != 0 && matches!(error.code(), "not_found" | "error_not_found") {
                         gone.entry(write.entity).or_default().push(write.target);
-                        backs.push(back(outbox::WAITING, now, false));
+                        backs.push(back(outbox::WAITING, now, Blame::Nobody));
                     } else {
-                        backs.push(back(outbox::REJECTED, 0, true));
+                        backs.push(back(outbox::REJECTED, 0, Blame::Own));
                         problems.push(problem(write, REJECTED, "rejected", &error));
                     }
                 }
@@ -228,10 +228,10 @@ impl Delivery {
                         let jitter = rand::random_range(0.8..1.2) * f64::from(u32::try_from(*seconds).unwrap_or(60));
                         let pause = std::time::Duration::from_secs_f64(jitter);
                         let at = now + i64::try_from(pause.as_millis()).unwrap_or(60_000).max(ms(&error));
-                        backs.push(back(outbox::WAITING, at, true));
+                        backs.push(back(outbox::WAITING, at, Blame::Own));
                     }
                     None => {
-                        backs.push(back(outbox::FAILED, 0, true));
+                        backs.push(back(outbox::FAILED, 0, Blame::Own));
                         problems.push(problem(write, FAILED, "failed", &error));
                     }
                 },
@@ -239,7 +239,7 @@ impl Delivery {
         }
         let (_recording, tx) = self.recording().await?;
         let (notes, records): (Vec<_>, Vec<_>) = done.iter().copied().partition(|(write, _)| write.note.is_some());
-        let notes: Vec<(i64, i64, i64)> = notes.iter().map(|(write, deal)| (*deal, write.row, write.seq)).collect();
+        let notes: Vec<_> = notes.iter().map(|(write, id)| ((write.entity, *id), write.row, write.seq)).collect();
         let (removed, written): (Vec<_>, Vec<_>) = records.into_iter().partition(|(write, _)| write.deletes);
         self.told(&tx, &notes).await?;
         self.confirm(&tx, &written, now).await?;

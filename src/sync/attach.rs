@@ -1,7 +1,7 @@
 //! A stay and a deal that people join or part (product §2.14). What they say goes the way of everything: an inbox row,
 //! decided into the link, delivered as the deal's fields.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -9,23 +9,19 @@ use serde_json::json;
 use super::chunk::Chunk;
 use super::engine::Engine;
 use super::error::SyncError;
-use super::events::PAYLOAD;
 use super::lanes::Delivery;
 use super::lost::DELETED;
 use super::plan::{Due, Plan};
 use super::plan_people::planned;
 use super::reread::look_at;
-use crate::bitrix::Priority;
 use crate::domain::crm::ORIGINATOR;
-use crate::domain::reference;
 use crate::domain::{CrmEntity, CrmValue, Fields, PortalId, StayNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::hotels::HotelRow;
-use crate::store::inbox::{self, InboxKind, InboxRow, NewRow};
+use crate::store::inbox::{self, InboxKind, InboxRow};
 use crate::store::links::{self, LinkRow, Origin};
-use crate::store::outbox::{self, NewIntent};
+use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::problems::{self, NewProblem};
-use crate::store::stays::StayRow;
 use crate::store::{Db, StoreError, Tx, pins};
 
 /// A deal that was to be attached cannot be.
@@ -33,14 +29,6 @@ pub(super) const REFUSED: &str = "attach.refused";
 
 /// After so long a binding that had to wait is looked at again.
 const WAIT_MS: i64 = 1_000;
-
-/// A booking's comment names a deal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reference {
-    To(i64),
-    /// It has another stay, or two bookings name it and nobody knows which one was meant.
-    Not(i64, &'static str),
-}
 
 /// What a person says of a stay's deal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,20 +93,7 @@ impl Engine {
             Standing::So => return Ok(()),
             Standing::Free => {}
         }
-        let key = deps.portals.key(portal).await?;
-        let plain = serde_json::to_vec(&binding).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
-        let row = NewRow {
-            hotel: hotel.id,
-            kind: InboxKind::Binding,
-            subject,
-            priority: super::lane(Priority::Person),
-            payload: key.seal(PAYLOAD, &plain).map_err(StoreError::Crypto)?,
-            hash: String::new(),
-        };
-        let tx = deps.db.begin().await?;
-        inbox::add(&tx, portal, vec![row], deps.clock.now_ms()).await?;
-        tx.commit().await?;
-        self.wake();
+        self.wish(portal, hotel.id, InboxKind::Binding, subject, &binding).await?;
         Ok(())
     }
 }
@@ -183,7 +158,8 @@ impl Chunk<'_> {
             for cause in [DELETED, REFUSED] {
                 problems::over(tx, self.portal, &row.subject, cause).await?;
             }
-            intents.push(look_at(CrmEntity::Deal, &row.subject, self.now));
+            let intent = if matches!(binding, Binding::New) { Intent::Own } else { Intent::Sync };
+            intents.push(NewIntent { intent, ..look_at(CrmEntity::Deal, &row.subject, self.now) });
         }
         Ok((intents, refused))
     }
@@ -234,7 +210,7 @@ pub(super) fn refusal(subject: &str, deal: i64, why: &str) -> NewProblem {
     }
 }
 
-fn text<'f>(fields: &'f Fields, name: &str) -> &'f str {
+pub(super) fn text<'f>(fields: &'f Fields, name: &str) -> &'f str {
     match fields.get(name) {
         Some(CrmValue::Text(text)) => text,
         _ => "",
@@ -242,7 +218,7 @@ fn text<'f>(fields: &'f Fields, name: &str) -> &'f str {
 }
 
 /// Whether a deal says that it stands for another stay than `mark`'s.
-fn is_anothers(fields: &Fields, mark: &str) -> bool {
+pub(super) fn is_anothers(fields: &Fields, mark: &str) -> bool {
     let (hotel, number) = (text(fields, "UF_CRM_FB24_HOTEL"), text(fields, "UF_CRM_FB24_RESERVATION"));
     let named = !number.is_empty() && format!("{hotel}:{number}") != mark;
     let marked = text(fields, "originatorId") == ORIGINATOR && text(fields, "originId") != mark;
@@ -269,56 +245,11 @@ impl Delivery {
     fn let_go(&self, plan: &mut Plan, due: &Due, link: &LinkRow, why: &str) {
         plan.problems.push(refusal(&due.row.subject, link.crm_id, why));
         plan.unlinked.push(due.row.subject.clone());
-        // Whom a comment named wrongly gets a deal of his own; whom a person named, that person looks after.
+        // Whom a booking named wrongly gets a deal of his own; whom a person named, that person looks after.
         if link.origin == Origin::Attached {
             plan.links.push(LinkRow { crm_id: 0, origin: Origin::Detached, ..link.clone() });
             plan.dropped.push(due.pair());
         }
-    }
-
-    /// Deals that new bookings name, where that is wanted and was not tried before.
-    pub(super) async fn referred(
-        &self,
-        rows: impl Iterator<Item = &StayRow>,
-        linked: &HashMap<String, LinkRow>,
-    ) -> Result<HashMap<String, Reference>, SyncError> {
-        let mut named: HashMap<String, i64> = HashMap::new();
-        if !self.ground.terms.ownership.attach_by_reference {
-            return Ok(HashMap::new());
-        }
-        for row in rows {
-            let subject = Subject::Stay(row.hotel, row.facts.number.clone()).to_string();
-            let real = self.ground.hotels.get(&row.hotel).is_some_and(|hotel| !hotel.settings.demo);
-            let deal = row.facts.comments.get().and_then(|comments| reference::deal_of(comments));
-            if let Some(deal) = deal.filter(|_| real && !linked.contains_key(&subject)) {
-                named.insert(subject, deal);
-            }
-        }
-        let subjects: Vec<String> = named.keys().cloned().collect();
-        let tried = problems::states(self.db(), self.portal, &subjects, REFUSED).await?;
-        let deals: Vec<i64> = named.values().copied().collect();
-        let of = links::of_records(self.db(), self.portal, CrmEntity::Deal, &deals).await?;
-        let taken: HashSet<i64> =
-            of.iter().filter(|link| link.origin != Origin::Detached).map(|link| link.crm_id).collect();
-        let twice = |deal: i64| deals.iter().filter(|other| **other == deal).count() > 1;
-        let reference = |deal| match deal {
-            deal if taken.contains(&deal) => Reference::Not(deal, "deal_has_stay"),
-            deal if twice(deal) => Reference::Not(deal, "named_twice"),
-            deal => Reference::To(deal),
-        };
-        named.retain(|subject, _| !tried.contains_key(subject));
-        Ok(named.into_iter().map(|(subject, deal)| (subject, reference(deal))).collect())
-    }
-
-    pub(super) fn refer(&self, plan: &mut Plan, due: &Due, deal: i64) {
-        plan.links.push(LinkRow {
-            subject: due.row.subject.clone(),
-            entity: CrmEntity::Deal,
-            crm_id: deal,
-            origin: Origin::Referred,
-            marked: false,
-        });
-        plan.read(CrmEntity::Deal, deal, due);
     }
 
     /// A stay that was taken off its deal: the deal keeps its content and loses what says whose it is.

@@ -11,6 +11,7 @@ use super::decide::{Days, RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::erase::allowed;
 use super::events::{CrmEvent, PAYLOAD};
 use super::pins::PinWish;
+use super::split::SplitWish;
 use super::touched::{Touched, intent, touch};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
@@ -45,6 +46,7 @@ pub(super) struct Chunk<'a> {
     pub(super) events: Vec<(InboxRow, CrmEvent)>,
     bindings: Vec<(InboxRow, Binding)>,
     pins: Vec<(InboxRow, PinWish)>,
+    splits: Vec<(InboxRow, SplitWish)>,
     failed: Vec<i64>,
     /// Rows of a replay that could not be decided when they came.
     recovered: Vec<i64>,
@@ -76,6 +78,7 @@ impl<'a> Chunk<'a> {
             events: Vec::new(),
             bindings: Vec::new(),
             pins: Vec::new(),
+            splits: Vec::new(),
             failed: Vec::new(),
             recovered: Vec::new(),
             problems: Vec::new(),
@@ -129,6 +132,7 @@ impl<'a> Chunk<'a> {
                 InboxKind::Event | InboxKind::Found => take(&plain, &row, &mut self.events),
                 InboxKind::Binding => take(&plain, &row, &mut self.bindings),
                 InboxKind::Pin => take(&plain, &row, &mut self.pins),
+                InboxKind::Split => take(&plain, &row, &mut self.splits),
                 InboxKind::Stay | InboxKind::Profile | InboxKind::Confirmed => take(&plain, &row, &mut self.changes),
             };
             if !readable {
@@ -343,6 +347,7 @@ impl<'a> Chunk<'a> {
         let (bound, refused) = self.bind(tx, &self.bindings).await?;
         intents.extend(bound);
         intents.extend(self.pin(tx, &self.pins).await?);
+        intents.extend(self.split(tx, &self.splits).await?);
         self.problems.extend(refused);
         outbox::add(tx, self.portal, intents).await?;
         inbox::set_failed(tx, self.portal, &self.failed).await?;

@@ -15,7 +15,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::provenance::{self, Trace};
-use crate::store::{Tx, crm_index, groups, pins, problems, stays};
+use crate::store::{Tx, crm_index, groups, pins, problems, splits, stays};
 
 impl Delivery {
     pub(super) async fn confirm(&self, tx: &Tx, done: &[(&Planned, i64)], now: i64) -> Result<(), SyncError> {
@@ -78,7 +78,7 @@ impl Delivery {
                 indexed.push((write.entity, *id, self.index_rows(write.entity, *id, &row.fields)));
             }
             if !row.putbacks.owed().is_empty() {
-                to_tell.push(notes::intent(row.crm_id, now));
+                to_tell.push(notes::intent(row.entity, row.crm_id, now));
             }
             records.push(row);
             traces.push((write.subject.to_string(), trace(write, now)));
@@ -101,6 +101,7 @@ impl Delivery {
         links::add(tx, self.portal, &new_links, now).await?;
         found_again(tx, self.portal, &new_links).await?;
         crm_records::save(tx, self.portal, &self.key, &records).await?;
+        self.parted(tx, records.iter().map(|row| (row.entity, row.crm_id, &row.fields))).await?;
         provenance::note(tx, self.portal, &self.key, traces, now).await?;
         pins::written(tx, self.portal, &pinned).await?;
         for entity in CrmEntity::ALL {
@@ -150,7 +151,8 @@ impl Delivery {
             .collect())
     }
 
-    /// New records of guests, companies and groups: deals that name them and stand already want to be linked.
+    /// New records of guests, companies and groups: deals that name them and stand already want to be linked; who was taken
+    /// off another record has it told.
     pub(super) async fn tell_deals(&self, tx: &Tx, new: &[LinkRow], now: i64) -> Result<(), SyncError> {
         let people: Vec<(HotelId, ProfileNumber)> = new
             .iter()
@@ -176,6 +178,10 @@ impl Delivery {
         stays.sort();
         stays.dedup();
         let deals = links::of_subjects(tx, self.portal, &stays).await?;
+        let subjects: Vec<String> = new.iter().map(|link| link.subject.clone()).collect();
+        let apart = splits::of_subjects(tx, self.portal, &subjects).await?;
+        let owed = |link: &&LinkRow| apart.get(&link.subject).is_some_and(|of| of.records.iter().any(|row| row.here));
+        let notes = new.iter().filter(owed).map(|link| notes::intent(link.entity, link.crm_id, now));
         let intents = stays
             .into_iter()
             .filter(|subject| deals.contains_key(subject))
@@ -187,6 +193,7 @@ impl Delivery {
                 not_before: 0,
                 seen_at: now,
             })
+            .chain(notes)
             .collect();
         outbox::add(tx, self.portal, intents).await?;
         Ok(())

@@ -12,6 +12,7 @@ use super::lanes::Delivery;
 use super::lease::HeldLease;
 use super::pack::Packed;
 use super::plan::{Plan, Planned};
+use super::refer::Sign;
 use super::reread::READ_MOST;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::multifield::Way;
@@ -149,7 +150,7 @@ impl Delivery {
             if importing && self.engine.0.lulls.is_on(self.portal, self.now()) {
                 continue;
             }
-            let (mut ahead, mut looks) = (0, 0);
+            let (mut ahead, mut looks, mut opens) = (0, 0, i64::MAX);
             while jobs.busy() < room {
                 let waited = self.lanes().waiting.len();
                 let rows = self.take(priorities, want).await?;
@@ -166,17 +167,23 @@ impl Delivery {
                     + plan.links.len()
                     + plan.unlinked.len();
                 let settled = ended + plan.later.len();
-                let opens_at = plan.opens_at.filter(|_| ended == 0 && plan.writes.is_empty());
+                let next = plan.later.iter().map(|(_, until)| *until).min().unwrap_or(i64::MAX);
+                let stuck = ended == 0 && plan.writes.is_empty() && self.lanes().waiting.len() == waited;
+                let opens_at = plan.opens_at.filter(|_| stuck);
                 let before = jobs.busy();
                 let held_until = self.spawn(plan, jobs, priorities.0, room).await?;
                 let nothing_before = held_until.or(opens_at.filter(|_| jobs.busy() == before));
                 moved |= settled > 0 || jobs.busy() > before || nothing_before.is_some();
                 if let Some(until) = nothing_before {
-                    ahead += 1;
-                    if importing && ahead >= LOOK_AHEAD {
-                        self.engine.0.lulls.begin(self.portal, until);
+                    (ahead, opens) = (ahead + 1, opens.min(until).min(next));
+                    if ahead >= LOOK_AHEAD {
+                        if importing {
+                            self.engine.0.lulls.begin(self.portal, opens);
+                        }
                         break;
                     }
+                } else if jobs.busy() > before {
+                    (ahead, opens) = (0, i64::MAX);
                 } else if settled == 0 && jobs.busy() == before {
                     // What waits for guests in flight leaves room for what comes after it.
                     looks += 1;
@@ -223,6 +230,9 @@ impl Delivery {
         let priority = super::priority(lane);
         if !plan.reads.is_empty() || !plan.rereads.is_empty() {
             self.spawn_read(&plan, jobs, priority);
+        }
+        if !plan.sought.is_empty() {
+            self.spawn_search(plan.sought, jobs, priority);
         }
         let mut writes = plan.writes;
         let mut held: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -312,6 +322,19 @@ impl Delivery {
             let result = delivery.look(priority, &wanted, &rows, &hints).await;
             let mut lanes = delivery.lanes();
             for row in &rows {
+                lanes.flight.rows.remove(row);
+            }
+            result
+        });
+    }
+
+    fn spawn_search(self: &Arc<Self>, sought: Vec<(i64, Sign)>, jobs: &mut Jobs, priority: Priority) {
+        self.lanes().flight.rows.extend(sought.iter().map(|(row, _)| *row));
+        let delivery = self.clone();
+        jobs.spawn(async move {
+            let result = delivery.search(priority, &sought).await;
+            let mut lanes = delivery.lanes();
+            for (row, _) in &sought {
                 lanes.flight.rows.remove(row);
             }
             result

@@ -4,13 +4,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::error::SyncError;
+use super::events::PAYLOAD;
 use super::lull::Lulls;
 use super::ports::{Portals, SourceFactory, StepObserver};
+use crate::bitrix::Priority;
 use crate::clock::Clock;
+use crate::domain::{HotelId, PortalId};
+use crate::store::inbox::{self, InboxKind, NewRow};
 use crate::store::{Db, StoreError, leases};
 use crate::telemetry::Pulse;
 
@@ -74,6 +79,27 @@ impl Engine {
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         }
         turns.entry(name).or_default().clone()
+    }
+
+    /// Takes down what a person wants of a subject: it goes the way of everything, before all that is not live.
+    pub(super) async fn wish(
+        &self,
+        portal: PortalId,
+        hotel: HotelId,
+        kind: InboxKind,
+        subject: String,
+        wish: &impl Serialize,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let plain = serde_json::to_vec(wish).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
+        let payload = deps.portals.key(portal).await?.seal(PAYLOAD, &plain).map_err(StoreError::Crypto)?;
+        let priority = super::lane(Priority::Person);
+        let row = NewRow { hotel, kind, subject, priority, payload, hash: String::new() };
+        let tx = deps.db.begin().await?;
+        inbox::add(&tx, portal, vec![row], deps.clock.now_ms()).await?;
+        tx.commit().await?;
+        self.wake();
+        Ok(())
     }
 
     /// A boundary between two steps: whatever the process had done by now is on disk, or lost with it.

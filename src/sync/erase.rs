@@ -12,6 +12,7 @@ use super::error::SyncError;
 use super::events::PAYLOAD;
 use super::intake::content_hash;
 use super::lease::HeldLease;
+use super::{plan_groups, split};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::edits::Edits;
@@ -30,6 +31,8 @@ use crate::store::{
 
 /// How often it is looked whether the portal has confirmed.
 const LOOK_MS: i64 = 10_000;
+/// How long a record that he was taken off is waited for.
+const PARTING_MS: i64 = 3_600_000;
 const AT_ONCE: i64 = 20;
 /// Rows of raw input opened at once.
 const PAGE: i64 = 500;
@@ -113,6 +116,11 @@ impl Engine {
         }
         let person = (hotel, row.profile.clone());
         let subject = Subject::Profile(hotel, row.profile.clone()).to_string();
+        // Who was just taken off a record is told from who stays there by what he is.
+        if now - row.asked_at < PARTING_MS && !split::parting(&tx, portal, &subject).await?.is_empty() {
+            erasures::advance(&tx, portal, &row, now + LOOK_MS).await?;
+            return Ok(tx.commit().await?);
+        }
         let held = profiles::load(&tx, portal, key, std::slice::from_ref(&person)).await?.remove(&person);
         // Of nothing that was there: a keyed hash of what he was would still tell him from others.
         let hash = key.hash("erased", subject.as_bytes());
@@ -161,10 +169,12 @@ impl Engine {
         intents.extend(stays.iter().map(|subject| intent(subject, RANK_DEAL)));
         outbox::add(&tx, portal, intents).await?;
         let told: BTreeMap<_, _> = told.into_iter().collect();
+        // What the hotel calls a group is told by everybody in it.
+        let named_groups: &[&str] = if groups.is_empty() { &[] } else { &["group_names"] };
         row.act = json!({
             "destroyed": {"profile": held.is_some(), "stays": rows.len(), "inputs": inputs, "told": told},
             "kept": ["stay_figures", "numbers"],
-            "not_reached": BEYOND.map(|code| json!({"code": code})),
+            "not_reached": BEYOND.iter().chain(named_groups).map(|code| json!({"code": code})).collect::<Vec<_>>(),
         });
         row.stage = Stage::Telling;
         erasures::advance(&tx, portal, &row, now).await?;
@@ -190,7 +200,7 @@ impl Engine {
         // What a read that had begun before brought in after.
         let inputs = self.inputs(portal, key, hotel, &row.profile).await?;
         let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
-        let code = hotels::by_id(&deps.db, portal, hotel).await?.map(|hotel| hotel.code.to_string());
+        let of = hotels::by_id(&deps.db, portal, hotel).await?;
         let tx = deps.db.begin().await?;
         crm_records::hold(&tx, portal).await?;
         if !lease.holds(&tx).await? {
@@ -217,9 +227,12 @@ impl Engine {
         pins::blank(&tx, portal, key, &subjects).await?;
         purge::told_of(&tx, portal, &subject).await?;
         if let Some(link) = links::of_subjects(&tx, portal, std::slice::from_ref(&subject)).await?.remove(&subject) {
-            let mark = format!("{}:{}", code.unwrap_or_default(), row.profile);
+            let mark = of.as_ref().map(|hotel| format!("{}:{}", hotel.code, row.profile)).unwrap_or_default();
             let said = self.let_go(&tx, portal, key, &mapping, &link, &mark).await?;
             row.add(said);
+        }
+        for (entity, id) in split::parting(&tx, portal, &subject).await? {
+            row.add(vec![("not_reached", json!({"code": "shared_record", "entity": entity.word(), "id": id}))]);
         }
         if !deals.is_empty() && !births.is_empty() {
             let ids: BTreeSet<i64> = deals.values().map(|link| link.crm_id).collect();
@@ -227,6 +240,12 @@ impl Engine {
                 "not_reached",
                 json!({"code": "deal_texts", "entity": "deal", "ids": ids, "fields": births}),
             )]);
+        }
+        if let Some(of) = &of {
+            let silent = plan_groups::silent(&tx, portal, key, of, &mapping, &deals).await?;
+            if !silent.is_empty() {
+                row.add(vec![("not_reached", json!({"code": "group_deals", "entity": "deal", "ids": silent}))]);
+            }
         }
         (row.stage, row.done_at) = (Stage::Done, Some(now));
         erasures::advance(&tx, portal, &row, now).await?;

@@ -7,7 +7,7 @@ use super::error::SyncError;
 use crate::domain::{Fields, PortalId, ProfileNumber, Subject};
 use crate::store::hotels::HotelRow;
 use crate::store::{
-    Via, crm_records, erasures, links, merge_hints, pins, problems, profiles, provenance, stay_steps, stays,
+    Via, crm_records, erasures, links, merge_hints, pins, problems, profiles, provenance, splits, stay_steps, stays,
 };
 
 /// Steps of a stay's life that are handed out.
@@ -67,6 +67,10 @@ impl Engine {
         let said = |row: problems::ProblemRow| json!({"cause": row.cause, "detail": row.params, "note": row.note, "first_at": moment(row.first_at)});
         let subject = Subject::Profile(hotel.id, profile.clone()).to_string();
         let hint = merge_hints::of_subjects(db, portal, std::slice::from_ref(&subject)).await?.into_iter().next();
+        let apart = splits::of_subjects(db, portal, std::slice::from_ref(&subject)).await?.remove(&subject);
+        let taken_off = apart.into_iter().flat_map(|apart| apart.records).map(|row| {
+            json!({"entity": row.entity.word(), "id": row.crm_id, "at": moment(row.asked_at), "by": row.asked_by})
+        });
         Ok(Some(json!({
             "person": format!("{}:{profile}", hotel.code),
             "facts": held.as_ref().map(|row| &row.facts),
@@ -80,6 +84,7 @@ impl Engine {
             "written": self.traces(portal, &subjects).await?,
             "taken_back": self.pinned(portal, &subjects).await?,
             "merge_hint": hint.map(|row| json!({"entity": row.entity.type_id(), "ids": row.crm_ids, "apart": row.apart, "reason": row.reason})),
+            "taken_off": taken_off.collect::<Vec<_>>(),
             "erasure": erasure.map(|row| json!({"stage": row.stage.word(), "act": row.act})),
         })))
     }

@@ -9,9 +9,10 @@ use super::plan::Due;
 use crate::domain::matching::{Candidate, Doubt, Match, choose};
 use crate::domain::{CrmEntity, Fields, GuestTotals};
 use crate::store::crm_index::{self, IndexKind, IndexRow};
-use crate::store::links::Origin;
+use crate::store::links::{self, Origin};
 use crate::store::merge_hints;
 use crate::store::profiles::ProfileRow;
+use crate::store::splits::{self, Apart};
 
 /// Somebody without a record, or whose record is gone.
 pub(super) struct NewPerson {
@@ -37,6 +38,10 @@ pub(super) struct Found {
     rows: HashMap<(CrmEntity, IndexKind, String), Vec<IndexRow>>,
     /// By subject: who is somebody else, as a person said.
     apart: HashMap<String, BTreeSet<i64>>,
+    /// By subject: from whom people took him.
+    splits: HashMap<String, Apart>,
+    /// Who stands for what was found, where somebody was taken from somebody.
+    behind: HashMap<(CrmEntity, i64), Vec<String>>,
 }
 
 impl Found {
@@ -60,29 +65,59 @@ impl Found {
         }
         let subjects: Vec<String> = people.iter().map(|person| person.due.row.subject.clone()).collect();
         let apart = merge_hints::apart(delivery.db(), delivery.portal, &subjects).await?;
-        Ok(Self { rows: found, apart })
+        let splits = splits::of_subjects(delivery.db(), delivery.portal, &subjects).await?;
+        let mut behind: HashMap<_, Vec<String>> = HashMap::new();
+        for entity in [CrmEntity::Contact, CrmEntity::Company].into_iter().filter(|_| !splits.is_empty()) {
+            let of = found.values().flatten().filter(|row| row.entity == entity);
+            let ids: BTreeSet<i64> = of.map(|row| row.crm_id).collect();
+            let ids: Vec<i64> = ids.into_iter().collect();
+            for link in links::of_records(delivery.db(), delivery.portal, entity, &ids).await? {
+                behind.entry((entity, link.crm_id)).or_default().push(link.subject);
+            }
+        }
+        Ok(Self { rows: found, apart, splits, behind })
     }
 
     fn rows(&self, entity: CrmEntity, kind: IndexKind, hash: &str) -> &[IndexRow] {
         self.rows.get(&(entity, kind, hash.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Mark, then `FB24_PROFILE`, then phone or e-mail with a compatible name.
-    pub fn of(&self, delivery: &Delivery, person: &NewPerson) -> Verdict {
+    /// Whether a record is somebody else's, as a person said.
+    fn is_anothers(&self, person: &NewPerson, crm_id: i64) -> bool {
+        let subject = &person.due.row.subject;
+        let split = self.splits.get(subject).is_some_and(|apart| {
+            let behind = self.behind.get(&(person.entity, crm_id)).into_iter().flatten();
+            apart.of(person.entity, crm_id).is_some() || behind.into_iter().any(|other| apart.people.contains(other))
+        });
+        split || self.apart.get(subject).is_some_and(|apart| apart.contains(&crm_id))
+    }
+
+    /// Whether his mark there tells nothing: it is a record that he was taken off. Of one whose own record is `lost` since,
+    /// a mark that we had taken away there and that is back is people's doing: they merged both.
+    fn is_old_mark(&self, person: &NewPerson, crm_id: i64, lost: bool) -> bool {
+        let split = self.splits.get(&person.due.row.subject);
+        match split.and_then(|apart| apart.of(person.entity, crm_id)) {
+            Some(row) => !lost || !row.mark.is_empty(),
+            None => !lost && split.is_some() && self.is_anothers(person, crm_id),
+        }
+    }
+
+    /// Mark, then `FB24_PROFILE`, then phone or e-mail with a compatible name; what people told apart comes before all of
+    /// them. `lost`: he had a record of his own, and it is gone.
+    pub fn of(&self, delivery: &Delivery, person: &NewPerson, lost: bool) -> Verdict {
         for kind in [IndexKind::Mark, IndexKind::Profile] {
             let rows = self.rows(person.entity, kind, &hash_of(&delivery.key, kind, &person.mark));
-            match rows {
+            let rows: Vec<&IndexRow> = rows.iter().filter(|row| !self.is_old_mark(person, row.crm_id, lost)).collect();
+            match rows.as_slice() {
                 [] => {}
                 [one] => return Verdict::Is(one.crm_id, Origin::Recovered),
                 several => return Verdict::Twice(several.iter().map(|row| row.crm_id).collect()),
             }
         }
         let mut candidates: Vec<Candidate> = Vec::new();
-        let apart = self.apart.get(&person.due.row.subject);
         for (kind, hash) in &person.comms {
             for row in self.rows(person.entity, *kind, hash) {
-                let another = apart.is_some_and(|apart| apart.contains(&row.crm_id));
-                if !another && candidates.iter().all(|held| held.crm_id != row.crm_id) {
+                if !self.is_anothers(person, row.crm_id) && candidates.iter().all(|held| held.crm_id != row.crm_id) {
                     candidates.push(Candidate { crm_id: row.crm_id, name: name_read(&row.name) });
                 }
             }

@@ -10,6 +10,7 @@ use super::ground::Ground;
 use super::lease::HeldLease;
 use super::people::{comm_keys, name_tokens};
 use super::plan::Planned;
+use super::refer::Found;
 use crate::bitrix::multifield::{Stored, Way};
 use crate::bitrix::{MomentForm, PortalClient, Priority};
 use crate::crypto::TenantKey;
@@ -42,6 +43,8 @@ pub(super) struct Lanes {
     pub waiting: HashSet<i64>,
     /// Records read a moment ago, with their phones and e-mails.
     fresh: HashMap<(CrmEntity, i64), (i64, Vec<Stored>)>,
+    /// Deals that bear a CRS number, as looked up a moment ago.
+    pub found: Found,
     pub imports: Imports,
     pub phones: Phones,
     /// How this portal reads a moment, once it was found out.

@@ -45,6 +45,11 @@ impl HeldLease {
         Self { lease, until: Arc::default(), length: 0, renewing, db: db.clone(), clock: clock.clone() }
     }
 
+    /// Whether nothing can leave under it.
+    pub fn is_nobodys(&self) -> bool {
+        self.lease.fence < 0
+    }
+
     pub fn fence(&self) -> i64 {
         self.lease.fence
     }
@@ -88,10 +93,10 @@ async fn renew(db: Db, clock: Clock, lease: Lease, until: Arc<AtomicI64>, length
     loop {
         clock.sleep(pause).await;
         let now = clock.now_ms();
-        match leases::acquire(&db, &lease.name, &lease.owner, now, now + length).await {
-            Ok(Some(renewed)) if renewed.fence == lease.fence => until.store(renewed.until, Ordering::Release),
+        match leases::renew(&db, &lease, now, now + length).await {
+            Ok(true) => until.store(now + length, Ordering::Release),
             // It ran out in between: whoever works under it must not go on, even if nobody else came.
-            Ok(_) => {
+            Ok(false) => {
                 until.store(0, Ordering::Release);
                 return;
             }

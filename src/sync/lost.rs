@@ -147,7 +147,7 @@ impl Delivery {
                 Some(key) => self.pointed(&key, link).await?,
                 None => None,
             };
-            match (pointed, index.of(self, &person)) {
+            match (pointed, index.of(self, &person, true)) {
                 (Some(id), _) => self.relink(plan, &person.due, link, id, Origin::Adopted),
                 (None, Verdict::Is(id, origin)) => self.relink(plan, &person.due, link, id, origin),
                 (None, Verdict::Twice(ids)) => plan.reject(&person.due, DUPLICATE_MARK, json!({"ids": ids})),

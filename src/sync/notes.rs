@@ -1,5 +1,6 @@
-//! Notes in a deal's timeline: what was put back there, whose edit that was, and why (product §2.6). A note is owed from
-//! the moment its put-back is planned, and told once that has come true; several are told as one.
+//! Notes in timelines. A deal's: what was put back there, whose edit that was, and why (product §2.6); owed from the moment
+//! its put-back is planned, and told once that has come true; several are told as one. A guest's or company's: who was
+//! taken off it, and whence (product §2.8).
 
 use std::collections::HashMap;
 
@@ -20,15 +21,15 @@ use crate::domain::{CrmEntity, Fields, Lang, Subject};
 use crate::portal::plan::field_title;
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Intent, NewIntent, OutboxRow};
-use crate::store::{Tx, links};
+use crate::store::{Tx, links, splits};
 
 /// `outbox.write_kind`
 pub(super) const NOTE: &str = "note";
 
-/// A deal's timeline has something to be told.
-pub(super) fn intent(deal: i64, now: i64) -> NewIntent {
+/// A record's timeline has something to be told.
+pub(super) fn intent(entity: CrmEntity, id: i64, now: i64) -> NewIntent {
     NewIntent {
-        subject: Subject::Note(deal).to_string(),
+        subject: Subject::Note(entity, id).to_string(),
         intent: Intent::Sync,
         priority: super::lane(Priority::Live),
         rank: RANK_DEAL,
@@ -87,12 +88,44 @@ impl Delivery {
         Ok(())
     }
 
-    /// These notes stand in their timelines, or never will.
-    pub(super) async fn told(&self, tx: &Tx, notes: &[(i64, i64, i64)]) -> Result<(), SyncError> {
+    /// Of guests and companies.
+    pub(super) async fn plan_notes_of_people(
+        &self,
+        plan: &mut Plan,
+        due: Vec<(Due, CrmEntity, i64)>,
+    ) -> Result<(), SyncError> {
+        for (due, entity, id) in due {
+            let text = match self.ground.terms.ownership.notes {
+                true => self.splits_to_tell(entity, id).await?,
+                false => None,
+            };
+            let (flying, held) = {
+                let (lanes, record) = (self.lanes(), (entity, id));
+                (lanes.flight.records.contains(&record), lanes.open.contains(&record))
+            };
+            match text {
+                None => plan.dropped.push(due.pair()),
+                Some(_) if flying => _ = self.lanes().waiting.insert(due.row.id),
+                Some(_) if held => plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS)),
+                Some(text) => {
+                    let write = planned(&due, entity, id, Fields::new(), Vec::new(), Fields::new(), text.clone());
+                    plan.writes.push(Planned { note: Some(text), ..write });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// These notes stand in their timelines, or never will: record, row, its state.
+    pub(super) async fn told(&self, tx: &Tx, notes: &[((CrmEntity, i64), i64, i64)]) -> Result<(), SyncError> {
         if notes.is_empty() {
             return Ok(());
         }
-        let ids: Vec<i64> = notes.iter().map(|(deal, ..)| *deal).collect();
+        for ((entity, id), ..) in notes.iter().filter(|((entity, _), ..)| *entity != CrmEntity::Deal) {
+            splits::told(tx, self.portal, *entity, *id).await?;
+        }
+        let deals = notes.iter().map(|(record, ..)| *record).filter(|(entity, _)| *entity == CrmEntity::Deal);
+        let ids: Vec<i64> = deals.map(|(_, deal)| deal).collect();
         let held = crm_records::load(tx, self.portal, &self.key, CrmEntity::Deal, &ids).await?;
         let mut rows: Vec<RecordRow> = held.into_values().collect();
         rows.iter_mut().for_each(|row| row.putbacks.told(self.now()));
@@ -104,7 +137,9 @@ impl Delivery {
 
     /// Notes of unknown outcome: whether they stand in their timelines.
     pub(super) async fn settle_notes(&self, open: &[(OutboxRow, Written)]) -> Result<Result<(), Error>, SyncError> {
-        let calls: Vec<Call> = open.iter().map(|(row, _)| comments_of(row.target)).collect();
+        let of = |row: &OutboxRow| (CrmEntity::from_type_id(row.entity).unwrap_or(CrmEntity::Deal), row.target);
+        let call = |(entity, id): (CrmEntity, i64)| comments_of(super::wire(entity), id);
+        let calls: Vec<Call> = open.iter().map(|(row, _)| call(of(row))).collect();
         let (mut told, mut again) = (Vec::new(), Vec::new());
         for (rows, calls) in open.chunks(COMMANDS).zip(calls.chunks(COMMANDS)) {
             let answers = match self.many(Priority::Live, calls).await {
@@ -121,7 +156,7 @@ impl Delivery {
                     comment.get("COMMENT").and_then(Value::as_str).map(str::trim) == Some(&written.mark)
                 };
                 if comments.iter().any(text) {
-                    told.push((row.target, row.id, row.seq));
+                    told.push((of(row), row.id, row.seq));
                 } else {
                     again.push(row);
                 }

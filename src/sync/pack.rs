@@ -18,10 +18,10 @@ const UNKNOWN_ROW: f64 = 0.2;
 /// A request that works so long is not worth waiting for more to go with it.
 const WORTH: f64 = 2.0;
 
-/// How many may travel with a write that got no answer so often: whichever of them spoils a request is alone at last,
-/// and holds up nobody else.
-fn company(attempts: i32) -> usize {
-    match attempts {
+/// How many may travel with a write that was in so many requests that came to nothing: whichever of them spoils a request
+/// is alone at last, and holds up nobody else.
+fn company(spoilt: i32) -> usize {
+    match spoilt {
         ..=0 => usize::MAX,
         1 => IMPORT_ROWS,
         _ => 1,
@@ -38,8 +38,8 @@ pub(super) struct Item {
     pub entity: CrmEntity,
     /// Commands it needs; rows of an import share theirs.
     pub commands: usize,
-    /// Tries that failed.
-    pub attempts: i32,
+    /// Requests with it that came to nothing as a whole.
+    pub spoilt: i32,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -105,7 +105,7 @@ pub(super) fn pack(items: &[Item], aim: f64, pace: impl Fn(CommandKind) -> Pace)
             packed.held.push((at, room.ready_at));
             continue;
         }
-        let most_with = most.min(company(item.attempts));
+        let most_with = most.min(company(item.spoilt));
         if packed.taken.len() >= most_with {
             packed.full = true;
             continue;
@@ -144,7 +144,7 @@ mod tests {
         [CommandKind::Add, CommandKind::Import, CommandKind::Update, CommandKind::Delete, CommandKind::Note];
 
     fn rows(kind: CommandKind, entity: CrmEntity, count: usize) -> Vec<Item> {
-        vec![Item { kind, entity, commands: 1, attempts: 0 }; count]
+        vec![Item { kind, entity, commands: 1, spoilt: 0 }; count]
     }
 
     fn imports(count: usize) -> Vec<Item> {
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn s1_what_got_no_answer_together_is_tried_in_less_and_less_company() {
-        let tried = |attempts| Item { attempts, ..rows(CommandKind::Update, CrmEntity::Deal, 1)[0] };
+        let tried = |spoilt| Item { spoilt, ..rows(CommandKind::Update, CrmEntity::Deal, 1)[0] };
         let taken = |items: &[Item]| {
             let packed = pack(items, 30.0, |_| FREE);
             (packed.taken, packed.full)
@@ -239,7 +239,7 @@ mod tests {
                     kind: KINDS[kind],
                     entity: CrmEntity::ALL[entity],
                     commands,
-                    attempts: 0,
+                    spoilt: 0,
                 })
                 .collect();
             let pace = |kind: CommandKind| {

@@ -9,14 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::chunk::Chunk;
 use super::engine::Engine;
 use super::error::SyncError;
-use super::events::PAYLOAD;
 use super::lanes::Delivery;
 use super::reread::look_at;
-use crate::bitrix::Priority;
 use crate::domain::change_set::{COMPANY, alike};
 use crate::domain::ownership::is_identity;
 use crate::domain::{CrmEntity, CrmValue, HotelId, PortalId, StayNumber, Subject};
-use crate::store::inbox::{self, InboxKind, InboxRow, NewRow};
+use crate::store::inbox::{InboxKind, InboxRow};
 use crate::store::outbox::NewIntent;
 use crate::store::pins::{Pin, Pins};
 use crate::store::provenance::{self, Written};
@@ -84,19 +82,7 @@ impl Engine {
                 wish.of = written.at;
             }
         }
-        let plain = serde_json::to_vec(&wish).map_err(|_| StoreError::Corrupt(PAYLOAD))?;
-        let row = NewRow {
-            hotel,
-            kind: InboxKind::Pin,
-            subject: subject.clone(),
-            priority: super::lane(Priority::Person),
-            payload: key.seal(PAYLOAD, &plain).map_err(StoreError::Crypto)?,
-            hash: String::new(),
-        };
-        let tx = deps.db.begin().await?;
-        inbox::add(&tx, portal, vec![row], deps.clock.now_ms()).await?;
-        tx.commit().await?;
-        self.wake();
+        self.wish(portal, hotel, InboxKind::Pin, subject.clone(), &wish).await?;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use super::lanes::Delivery;
 use super::lost::{found_again, recreated};
 use super::notes;
 use super::plan_groups;
+use super::refer::Sign;
 use super::strangers::STOPPED_MS;
 use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
@@ -21,6 +22,7 @@ use crate::store::merge_hints::{self, NewHint};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::pins;
 use crate::store::problems::{self, NewProblem};
+use crate::store::splits;
 
 /// One write of one subject.
 #[derive(Debug, Clone)]
@@ -30,6 +32,7 @@ pub(super) struct Planned {
     pub subject: Subject,
     pub priority: i32,
     pub attempts: i32,
+    pub spoilt: i32,
     pub seen_at: i64,
     pub entity: CrmEntity,
     /// 0: a new record.
@@ -70,6 +73,8 @@ pub(super) struct Plan {
     /// Records to read before anything is written, and the rows that wait for it.
     pub reads: BTreeMap<CrmEntity, BTreeSet<i64>>,
     pub read_for: Vec<(i64, String)>,
+    /// Rows of stays whose deal is looked up before one is made for them.
+    pub sought: Vec<(i64, Sign)>,
     /// Rows that ask for nothing but a read.
     pub rereads: Vec<(i64, i64, CrmEntity, i64)>,
     pub writes: Vec<Planned>,
@@ -100,6 +105,8 @@ pub(super) struct Plan {
     /// Deals whose timelines have something to be told.
     pub(super) to_tell: Vec<i64>,
     pub(super) hints: Vec<NewHint>,
+    /// Records that somebody was taken off, and that hold nothing to be taken away.
+    pub(super) parted: Vec<(CrmEntity, i64)>,
 }
 
 /// What was learned of a record while its row was looked at.
@@ -222,6 +229,7 @@ impl Delivery {
     pub async fn plan(&self, rows: Vec<OutboxRow>) -> Result<Plan, SyncError> {
         let mut plan = Plan::default();
         let (mut deals, mut profiles, mut leaving, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut notes_of_people = Vec::new();
         let stopped = self.stopped_hotels().await?;
         for row in rows {
             let Ok(subject) = row.subject.parse::<Subject>() else {
@@ -240,7 +248,10 @@ impl Delivery {
                     leaving.push(Due { row, subject });
                 }
                 Subject::Crm(entity, id) => plan.rereads.push((row.id, row.seq, *entity, *id)),
-                Subject::Note(deal) => notes.push((Due { row, subject: subject.clone() }, *deal)),
+                Subject::Note(CrmEntity::Deal, deal) => notes.push((Due { row, subject: subject.clone() }, *deal)),
+                Subject::Note(entity, id) => {
+                    notes_of_people.push((Due { row, subject: subject.clone() }, *entity, *id))
+                }
                 Subject::Stay(..) | Subject::Group(..) => deals.push(Due { row, subject }),
                 Subject::Profile(..) => profiles.push(Due { row, subject }),
             }
@@ -250,6 +261,7 @@ impl Delivery {
         self.plan_deals(&mut plan, deals).await?;
         self.plan_removals(&mut plan, leaving).await?;
         self.plan_notes(&mut plan, notes).await?;
+        self.plan_notes_of_people(&mut plan, notes_of_people).await?;
         self.give_up(&mut plan);
         self.settle_plan(&mut plan).await?;
         Ok(plan)
@@ -297,11 +309,15 @@ impl Delivery {
                 problems::over_all(&tx, self.portal, &plan.settled, cause).await?;
             }
             self.make_peace(&tx, &plan.peace).await?;
-            let notes = plan.to_tell.iter().map(|deal| notes::intent(*deal, self.now())).collect();
+            let notes = plan.to_tell.iter().map(|deal| notes::intent(CrmEntity::Deal, *deal, self.now())).collect();
             outbox::add(&tx, self.portal, notes).await?;
             merge_hints::raise(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
             let joined = plan.links.iter().map(|link| (link.subject.clone(), link.crm_id)).collect();
             merge_hints::joined(&tx, self.portal, &joined).await?;
+            splits::joined(&tx, self.portal, &plan.links).await?;
+            let rows = plan.known.iter().map(|judged| &judged.row);
+            let parted = rows.filter(|row| plan.parted.contains(&(row.entity, row.crm_id)));
+            self.parted(&tx, parted.map(|row| (row.entity, row.crm_id, &row.fields))).await?;
             tx.commit().await?;
         }
         let mut by_time: BTreeMap<i64, Vec<i64>> = BTreeMap::new();

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
-use super::attach::{Reference, refusal};
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
@@ -13,6 +12,7 @@ use super::people::hash_of;
 use super::plan::{Due, Plan};
 use super::plan_guests::{Around, Guests};
 use super::plan_people::planned;
+use super::refer::Reference;
 use crate::domain::change_set::{alike, change_set};
 use crate::domain::desired::{deal_birth, desired_deal, keep_what_stands};
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, StayNumber, Subject};
@@ -43,7 +43,7 @@ impl Delivery {
         let records = crm_records::load(self.db(), self.portal, &self.key, CrmEntity::Deal, &ids).await?;
         let mut around = self.around(stays.values()).await?;
         around.pins = pins::load(self.db(), self.portal, &self.key, &subjects).await?;
-        let referred = self.referred(stays.values(), &linked).await?;
+        let referred = self.referred(&due, &stays, &linked).await?;
         let of_stay =
             |((hotel, number), row): ((HotelId, StayNumber), StayRow)| (Subject::Stay(hotel, number).to_string(), row);
         let mut rows: HashMap<String, StayRow> = stays.into_iter().map(of_stay).collect();
@@ -76,13 +76,17 @@ impl Delivery {
                 None => {
                     match marked.get(&due.row.subject).map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
                         None | Some([]) => {
-                            let reference = referred.get(&due.row.subject);
-                            if let Some(Reference::To(deal)) = reference {
-                                self.refer(plan, &due, *deal);
-                                continue;
-                            }
-                            if let Some(Reference::Not(deal, why)) = reference {
-                                plan.problems.push(refusal(&due.row.subject, *deal, why));
+                            match referred.get(&due.row.subject) {
+                                Some(Reference::To(deal)) => {
+                                    self.refer(plan, &due, *deal);
+                                    continue;
+                                }
+                                Some(Reference::Sought(sign)) => {
+                                    plan.sought.push((due.row.id, sign.clone()));
+                                    continue;
+                                }
+                                Some(Reference::Not(problem)) => plan.problems.push(problem.clone()),
+                                None => {}
                             }
                             self.plan_new_deal(plan, &due, row, &around);
                         }
@@ -105,7 +109,7 @@ impl Delivery {
     }
 
     /// Whether there is, or should be, a deal for it.
-    fn carries(&self, subject: &Subject, row: &StayRow, link: Option<&LinkRow>) -> bool {
+    pub(super) fn carries(&self, subject: &Subject, row: &StayRow, link: Option<&LinkRow>) -> bool {
         let Some((hotel, active)) = self.mapping_of(subject) else { return false };
         match subject {
             // Only those of its stays were added up.
@@ -151,7 +155,7 @@ impl Delivery {
         record: &RecordRow,
         around: &Around,
     ) {
-        let (links, named, name) = match self.guests(due, row, around) {
+        let (links, named, name) = match self.guests(due, row, around, true) {
             Guests::Ready { links, named, name } => (links, named, name),
             Guests::Wait => {
                 self.lanes().waiting.insert(due.row.id);
@@ -233,7 +237,7 @@ impl Delivery {
     }
 
     fn plan_new_deal(&self, plan: &mut Plan, due: &Due, row: &StayRow, around: &Around) {
-        let (links, named, name) = match self.guests(due, row, around) {
+        let (links, named, name) = match self.guests(due, row, around, false) {
             Guests::Ready { links, named, name } => (links, named, name),
             Guests::Wait => {
                 self.lanes().waiting.insert(due.row.id);

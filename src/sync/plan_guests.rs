@@ -93,7 +93,8 @@ impl Delivery {
         Ok(Around { profiles, known, links, gone, erased, outbox, pins: HashMap::new() })
     }
 
-    pub(super) fn guests(&self, due: &Due, row: &StayRow, around: &Around) -> Guests {
+    /// `stands`: the deal is there, and does not wait for a guest who may not be written before long; he is added then.
+    pub(super) fn guests(&self, due: &Due, row: &StayRow, around: &Around, stands: bool) -> Guests {
         if matches!(due.subject, Subject::Group(..)) {
             return Guests::Ready { links: DealLinks::default(), named: Vec::new(), name: String::new() };
         }
@@ -101,6 +102,8 @@ impl Delivery {
         let mut named = Vec::new();
         let (mut company, mut agent) = (None, None);
         let (mut wait, mut behind, mut later, mut nobody) = (false, None, None, false);
+        // Whether everybody of that kind is there; else the deal's own stand as they are.
+        let (mut people, mut firms) = (true, true);
         let mut awaits = |coming| match coming {
             Coming::Not => {}
             Coming::Soon => wait = true,
@@ -125,7 +128,11 @@ impl Delivery {
                     (CrmEntity::Company, Role::TravelAgent | Role::Source) => agent = agent.or(Some(link.crm_id)),
                     _ => {}
                 },
-                None if around.known.contains(&subject) => awaits(self.coming(around, &subject)),
+                None if around.known.contains(&subject) => match self.coming(around, &subject) {
+                    Coming::After(_) if stands && role.is_person() => people = false,
+                    Coming::After(_) if stands => firms = false,
+                    coming => awaits(coming),
+                },
                 None => {
                     let import = due.row.priority >= super::lane(Priority::Import);
                     let grace = if import { PROFILE_GRACE_MS.1 } else { PROFILE_GRACE_MS.0 };
@@ -136,7 +143,11 @@ impl Delivery {
                 }
             }
         }
+        if !people {
+            (links.contacts, links.erased) = (Vec::new(), false);
+        }
         links.company = match company.or(agent) {
+            _ if !firms => Known::Absent,
             Some(id) => Known::Is(id),
             None if nobody || names_no_company(&row.facts) => Known::Empty,
             None => Known::Absent,
@@ -148,7 +159,10 @@ impl Delivery {
             match link {
                 Some(link) if around.gone.contains(&(link.entity, link.crm_id)) => {}
                 Some(link) => links.group = Known::Is(link.crm_id),
-                None => awaits(self.coming(around, &subject)),
+                None => match self.coming(around, &subject) {
+                    Coming::After(_) if stands => {}
+                    coming => awaits(coming),
+                },
             }
         } else if group::is_alone(&row.facts) {
             links.group = Known::Empty;

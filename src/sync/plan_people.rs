@@ -12,7 +12,8 @@ use super::owned::{hotels_of, made_at};
 use super::people::{comm_keys, name_tokens};
 use super::plan::{Due, Plan, Planned};
 use super::plan_deals::LOOK_AGAIN_MS;
-use crate::domain::change_set::change_set;
+use super::split::Leaving;
+use crate::domain::change_set::{change_set, only_held};
 use crate::domain::crm::CrmEntity;
 use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
 use crate::domain::erasure::is_erased;
@@ -90,6 +91,7 @@ impl Delivery {
                 .filter_map(|link| link.subject.parse().ok().as_ref().and_then(key_of))
                 .collect();
             let totals = self.totals(&guests).await?;
+            let mut leaving = self.leaving(entity, &ids, &behind).await?;
             let mut taken: HashSet<i64> = HashSet::new();
             for (due, link) in due.iter().filter(|(_, link)| link.entity == entity) {
                 let Some(record) = records.get(&link.crm_id).filter(|record| !record.is_doubted()) else {
@@ -114,7 +116,8 @@ impl Delivery {
                     continue;
                 }
                 let shared = behind.get(&link.crm_id).map(Vec::as_slice).unwrap_or_default();
-                self.plan_person(plan, due, link, record, shared, &rows, &totals);
+                let leaving = leaving.remove(&link.crm_id).unwrap_or_default();
+                self.plan_person(plan, due, link, record, (shared, &leaving), &rows, &totals);
             }
         }
         self.plan_lost_people(plan, lost).await
@@ -127,7 +130,7 @@ impl Delivery {
         due: &Due,
         link: &LinkRow,
         record: &RecordRow,
-        shared: &[LinkRow],
+        (shared, leaving): (&[LinkRow], &Leaving),
         rows: &HashMap<ProfileKey, ProfileRow>,
         totals: &HashMap<ProfileKey, GuestTotals>,
     ) {
@@ -164,21 +167,37 @@ impl Delivery {
         if first.origin == Origin::Adopted {
             keep_what_stands(&mut desired, &record.fields);
         }
+        leaving.take_away(self, entity, &mut desired, &record.fields);
         let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
-        if !erased && free("originatorId") && free("originId") {
+        let marked = leaving.marked(&record.fields);
+        if erased && marked {
+            desired.extend(["originatorId", "originId"].map(|name| (name.to_owned(), CrmValue::Empty)));
+        }
+        if !erased && (marked || free("originatorId") && free("originId")) {
             let birth = person_birth(mapping, entity, &hotel.code, &profile.facts, &sum, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
         let made_at = made_at(hotel, profile.pms_time, profile.received_at);
         let hotels = hotels_of(shared.iter().map(|link| &link.subject));
-        let (judged, left) = match erased {
+        let (judged, mut left) = match erased {
             // Whoever changed a field, or goes on changing it, does not keep it from being emptied.
             true => (record.clone(), desired.clone()),
             false => self.left_to_write(&hotels, record, &desired, made_at),
         };
-        let set = change_set(&left, &record.fields);
+        let set = if leaving.is_empty() {
+            change_set(&left, &record.fields)
+        } else {
+            // Whoever changed them does not keep the phones of somebody else here; what they took away stays away.
+            for (name, value) in &desired {
+                if let (CrmValue::Comms(wanted), false) = (value, left.contains_key(name)) {
+                    left.insert(name.clone(), only_held(wanted, record.fields.get(name)));
+                }
+            }
+            change_set(&left, &leaving.known(&record.fields))
+        };
         if set.is_empty() {
             self.lanes().phones.learn(&due.row.subject, true);
+            plan.parted.extend((!leaving.is_empty()).then_some((entity, link.crm_id)));
             plan.nothing(due, record, judged, &desired, set.after, self.now());
             return;
         }
@@ -206,7 +225,7 @@ impl Delivery {
                 origin,
                 marked: false,
             };
-            match index.of(self, &person) {
+            match index.of(self, &person, false) {
                 Verdict::Is(id, origin) => {
                     plan.links.push(link(id, origin));
                     adopted.insert((person.entity, id));
@@ -303,6 +322,7 @@ pub(super) fn planned(
         subject: due.subject.clone(),
         priority: due.row.priority,
         attempts: due.row.attempts,
+        spoilt: due.row.spoilt,
         seen_at: due.row.seen_at,
         entity,
         target,

@@ -214,6 +214,7 @@ fn due(subjects: &[String], rank: i32, from: usize) -> Vec<Due> {
         seq: 1,
         state: outbox::WAITING,
         attempts: 0,
+        spoilt: 0,
         not_before: 0,
         seen_at: 0,
         fence: 0,

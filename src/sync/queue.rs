@@ -55,7 +55,7 @@ impl Delivery {
     pub(super) async fn queue_refused(&self, error: &Error) -> Result<(), SyncError> {
         tracing::warn!(portal = %self.portal, %error, "the portal's queue cannot be read now");
         let wait = error.retry_after().and_then(|after| i64::try_from(after.as_millis()).ok()).unwrap_or(REFUSED_MS);
-        Ok(event_feed::later(self.db(), self.portal, self.now() + wait.max(5_000)).await?)
+        Ok(event_feed::later(self.db(), self.portal, self.now() + wait.max(5_000), APART_MS).await?)
     }
 
     async fn empty_queue(&self) -> Result<(), SyncError> {

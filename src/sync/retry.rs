@@ -240,7 +240,7 @@ fn rank_of(subject: &Subject) -> Option<i32> {
         Subject::Stay(..) => Some(RANK_DEAL),
         Subject::Group(..) => Some(RANK_GROUP),
         Subject::Profile(..) => Some(RANK_CONTACT),
-        Subject::Crm(..) | Subject::Note(_) => None,
+        Subject::Crm(..) | Subject::Note(..) => None,
     }
 }
 

@@ -37,8 +37,8 @@ impl Delivery {
         drop(held);
         self.engine.step("deliver.answered")?;
         let answers = match answers {
-            // What the portal says to a command that travels as a request of its own, it says of that command.
-            Err(error) if (calls.len() == 1 || writes.len() == 1) && of_command(&error) => {
+            // Nobody else's fault.
+            Err(error) if writes.len() == 1 && error.class == Class::Permanent => {
                 Ok(calls.iter().map(|_| Err(error.clone())).collect())
             }
             answers => answers,
@@ -99,11 +99,6 @@ impl Delivery {
         let marked: HashSet<i64> = marked.into_iter().collect();
         Ok((job.iter().filter(|write| marked.contains(&write.row)).cloned().collect(), now))
     }
-}
-
-/// A refusal that a command inside a batch would have got, too; a banned method holds up only what needs it.
-fn of_command(error: &Error) -> bool {
-    error.class == Class::Permanent || error.code() == "operation_time_limit"
 }
 
 /// A refusal for which one of the writes may be the cause: not what the application itself lacks in this portal.

@@ -17,8 +17,9 @@ use crate::domain::crm::{ORIGINATOR, read_id};
 use crate::store::crm_index;
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
-use crate::store::outbox::{self, OutboxRow, Setback};
+use crate::store::outbox::{self, Blame, OutboxRow, Setback};
 use crate::store::problems::{self, NewProblem};
+use crate::store::splits;
 use crate::store::{StoreError, Tx, provenance};
 
 /// Marks in one look-up command: twice as many records would still fit its page of 50.
@@ -170,12 +171,16 @@ impl Delivery {
         found: &HashMap<(i32, String), BTreeSet<i64>>,
     ) -> Result<(), SyncError> {
         let now = self.now();
+        let subjects: Vec<String> = creates.iter().map(|open| open.row.subject.clone()).collect();
+        let apart = splits::of_subjects(self.db(), self.portal, &subjects).await?;
         let (mut made, mut records, mut index, mut traces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut known, mut again) = (Vec::new(), Vec::new());
         let (mut backs, mut problems) = (Vec::new(), Vec::new());
         for open in creates {
             let ids = found.get(&(open.entity.type_id(), open.written.mark.clone()));
-            match ids.map(|ids| ids.iter().copied().collect::<Vec<_>>()).as_deref() {
+            // A record that he was taken off may bear his mark yet.
+            let another = |id: &i64| apart.get(&open.row.subject).is_some_and(|of| of.of(open.entity, *id).is_some());
+            match ids.map(|ids| ids.iter().copied().filter(|id| !another(id)).collect::<Vec<_>>()).as_deref() {
                 // Adopted, not made a second time.
                 Some([id]) => {
                     made.push(LinkRow {
@@ -194,7 +199,7 @@ impl Delivery {
                 None | Some([]) => again.push(&open.row),
                 Some(several) => {
                     let (id, seq) = (open.row.id, open.row.seq);
-                    backs.push(Setback { id, seq, state: outbox::REJECTED, not_before: 0, counts: true });
+                    backs.push(Setback { id, seq, state: outbox::REJECTED, not_before: 0, blame: Blame::Own });
                     problems.push(NewProblem {
                         hotel: None,
                         subject: open.row.subject.clone(),

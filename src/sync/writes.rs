@@ -87,7 +87,7 @@ impl Delivery {
                     kind: self.kind(write),
                     entity: write.entity,
                     commands: if twice { 2 } else { 1 },
-                    attempts: write.attempts,
+                    spoilt: write.spoilt,
                 }
             })
             .collect()
@@ -134,7 +134,7 @@ impl Delivery {
                 }
             } else if let Some(text) = &write.note {
                 commands.push(Command {
-                    call: comment_add(write.target, text),
+                    call: comment_add(super::wire(write.entity), write.target, text),
                     kind: CommandKind::Note,
                     writes: vec![at],
                 });

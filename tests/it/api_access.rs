@@ -39,6 +39,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/persons/{person}/export", "a"),
     ("POST", "/api/v1/persons/{person}/erase", "a"),
     ("GET", "/api/v1/persons/{person}/erase", "a"),
+    ("POST", "/api/v1/persons/{person}/split", "aif"),
     ("GET", "/api/v1/imports/{id}", "aifv"),
     ("POST", "/api/v1/imports/{id}/pause", "ai"),
     ("POST", "/api/v1/imports/{id}/resume", "ai"),

@@ -109,6 +109,12 @@ export const guests = [
       await tab.locator('[data-guest]').waitFor()
       await tab.getByText('Ещё 3 проживания не показаны').waitFor()
       await look(who, `contact-tab-odd-${width}`)
+      await tab
+        .getByRole('button', { name: /^Это другой человек/ })
+        .first()
+        .click()
+      await tab.getByRole('alertdialog').getByText('больше никогда не соединит').waitFor()
+      await look(who, `contact-tab-split-${width}`)
       const frame = await frameOf(who.page)
       assert.equal(await frame.evaluate(() => window.hit), undefined, 'nothing of the hotel is run')
       assert.equal(await frame.locator('#app script, #app img').count(), 0)

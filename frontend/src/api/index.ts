@@ -96,6 +96,8 @@ export function createApi(client: Client) {
     mergeHints: (after: string | null) => client.get<List<MergeHint>>('/merge-hints', { after }),
     dismissHint: (id: number, alike: number[]) => client.post<void>(`/merge-hints/${id}/dismiss`, { alike }),
 
+    splitPerson: (person: string) => client.post<void>(`/persons/${code(person)}/split`),
+
     log: (filter: { method?: string; outcome?: string; after?: string | null }) =>
       client.get<List<LogItem>>('/log', filter),
 

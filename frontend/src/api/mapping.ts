@@ -74,9 +74,10 @@ export interface MappingField {
 
 export interface MappingFields {
   read_at: string | null
-  facts: { name: string; of_stay: boolean; shape: string }[]
+  facts: { name: string; of_stay: boolean; of_group: boolean; shape: string }[]
   fields: Partial<Record<CrmEntity, MappingField[]>>
   group_links: { id: string; title: string }[]
+  group_usual: MappingGroup
   pipelines: { id: number; title: string; stages: { id: string; title: string }[] }[]
   pipeline: number
 }

@@ -161,16 +161,22 @@ export const en = {
   'mapping.entity.contact.lead': 'Guests of the stays.',
   'mapping.entity.company': 'Companies',
   'mapping.entity.company.lead': 'Companies, travel agents and sources of bookings.',
-  'mapping.rule.fact': 'Fact of rule {n}',
-  'mapping.rule.field': 'Field of rule {n}',
-  'mapping.rule.owner': 'Owner of rule {n}',
+  'mapping.rule.fact.one': 'Fact of rule {n}',
+  'mapping.rule.fact.group': "Fact of the groups' rule {n}",
+  'mapping.rule.field.one': 'Field of rule {n}',
+  'mapping.rule.field.group': "Field of the groups' rule {n}",
+  'mapping.rule.owner.one': 'Owner of rule {n}',
+  'mapping.rule.owner.group': "Owner of the groups' rule {n}",
   'mapping.rule.steps': { one: '{n} step', other: '{n} steps' },
-  'mapping.rule.steps_of': 'Steps of rule {n}: {count}',
-  'mapping.rule.remove': 'Remove rule {n}',
+  'mapping.rule.steps_of.one': 'Steps of rule {n}: {count}',
+  'mapping.rule.steps_of.group': "Steps of the groups' rule {n}: {count}",
+  'mapping.rule.remove.one': 'Remove rule {n}',
+  'mapping.rule.remove.group': "Remove the groups' rule {n}",
   'mapping.rule.add': 'Add a rule',
   'mapping.rule.add.deal': 'Add a rule for deals',
   'mapping.rule.add.contact': 'Add a rule for contacts',
   'mapping.rule.add.company': 'Add a rule for companies',
+  'mapping.rule.add.group': "Add a rule for groups' deals",
   'mapping.owner.pms': "The hotel's",
   'mapping.owner.newest': 'The newest',
   'mapping.owner.crm': "People's",
@@ -207,6 +213,7 @@ export const en = {
   'mapping.group.lead':
     'A deal for each group or party, with what its stays add up to. Its stage is yours: the hotel does not move it.',
   'mapping.group.on': 'Groups and parties have deals of their own',
+  'mapping.group.fields': "Fields of a group's deal",
   'mapping.group.title': 'Title',
   'mapping.group.title.help': 'For example: {group} · {arrival} – {departure}',
   'mapping.group.pipeline.stays': 'The pipeline of stays',
@@ -597,7 +604,7 @@ export const en = {
   'ownership.recreate_people.help': 'Off: they are listed likewise. Merged contacts are found by themselves.',
   'ownership.attach_by_reference': 'Attach the deal that a booking names',
   'ownership.attach_by_reference.help':
-    "When a booking's comment in Fidelio says “deal 123”, that deal is used instead of a new one.",
+    "When a booking's comment in Fidelio says “deal 123”, or one deal bears its CRS number in the field that the mapping fills with it, that deal is used instead of a new one.",
   'rules.limits': 'Connection to the portal',
   'rules.limits.lead': 'Needed only for boxed portals.',
 
@@ -791,6 +798,13 @@ export const en = {
   'guest.role.companion': 'accompanying',
   'guest.role.sharer': 'shares the room',
   'guest.hints.lead': 'If this is one person, merge the records in Bitrix24: the hint goes by itself.',
+
+  'guest.split': 'Another person',
+  'guest.split.who': 'Another person: {name}',
+  'guest.split.title': 'Is {name} another person?',
+  'guest.split.text':
+    'This profile and its stays leave this contact and get a contact of their own; phones and e-mails that came with the profile go too. The app never joins them again by itself. If that was a mistake, merge both contacts in Bitrix24.',
+  'guest.split.asked': '{name} is being taken off this contact. A contact of their own appears shortly.',
 
   'hints.title': 'May be one person',
   'hints.lead':

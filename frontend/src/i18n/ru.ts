@@ -157,16 +157,22 @@ export const ru: Catalogue = {
   'mapping.entity.contact.lead': 'Гости проживаний.',
   'mapping.entity.company': 'Компании',
   'mapping.entity.company.lead': 'Компании, агентства и источники броней.',
-  'mapping.rule.fact': 'Сведение правила {n}',
-  'mapping.rule.field': 'Поле правила {n}',
-  'mapping.rule.owner': 'Владелец правила {n}',
+  'mapping.rule.fact.one': 'Сведение правила {n}',
+  'mapping.rule.fact.group': 'Сведение правила групп {n}',
+  'mapping.rule.field.one': 'Поле правила {n}',
+  'mapping.rule.field.group': 'Поле правила групп {n}',
+  'mapping.rule.owner.one': 'Владелец правила {n}',
+  'mapping.rule.owner.group': 'Владелец правила групп {n}',
   'mapping.rule.steps': { one: '{n} шаг', few: '{n} шага', many: '{n} шагов', other: '{n} шага' },
-  'mapping.rule.steps_of': 'Шаги правила {n}: {count}',
-  'mapping.rule.remove': 'Удалить правило {n}',
+  'mapping.rule.steps_of.one': 'Шаги правила {n}: {count}',
+  'mapping.rule.steps_of.group': 'Шаги правила групп {n}: {count}',
+  'mapping.rule.remove.one': 'Удалить правило {n}',
+  'mapping.rule.remove.group': 'Удалить правило групп {n}',
   'mapping.rule.add': 'Добавить правило',
   'mapping.rule.add.deal': 'Добавить правило для сделок',
   'mapping.rule.add.contact': 'Добавить правило для контактов',
   'mapping.rule.add.company': 'Добавить правило для компаний',
+  'mapping.rule.add.group': 'Добавить правило для сделок групп',
   'mapping.owner.pms': 'Отеля',
   'mapping.owner.newest': 'Новейшее',
   'mapping.owner.crm': 'Людей',
@@ -203,6 +209,7 @@ export const ru: Catalogue = {
   'mapping.group.lead':
     'Своя сделка у каждой группы и компании гостей: в ней сложено всё из её проживаний. Её стадия ваша: отель её не двигает.',
   'mapping.group.on': 'У групп есть свои сделки',
+  'mapping.group.fields': 'Поля сделки группы',
   'mapping.group.title': 'Название',
   'mapping.group.title.help': 'Например: {group} · {arrival} – {departure}',
   'mapping.group.pipeline.stays': 'Воронка проживаний',
@@ -644,7 +651,7 @@ export const ru: Catalogue = {
     'Если выключено, они попадают в тот же список. Объединённые контакты находятся сами.',
   'ownership.attach_by_reference': 'Прикреплять сделку, названную в брони',
   'ownership.attach_by_reference.help':
-    'Если в комментарии брони в Fidelio написано «сделка 123», берётся эта сделка, а новая не создаётся.',
+    'Если в комментарии брони в Fidelio написано «сделка 123» или номер CRS брони стоит в одной сделке, в поле, которое заполняется им по сопоставлению, берётся эта сделка, а новая не создаётся.',
   'rules.limits': 'Связь с порталом',
   'rules.limits.lead': 'Нужно только для коробочной версии Битрикс24.',
 
@@ -855,6 +862,13 @@ export const ru: Catalogue = {
   'guest.role.companion': 'сопровождающий',
   'guest.role.sharer': 'делит номер',
   'guest.hints.lead': 'Если это один человек, объедините записи в Битрикс24: подсказка исчезнет сама.',
+
+  'guest.split': 'Это другой человек',
+  'guest.split.who': 'Это другой человек: {name}',
+  'guest.split.title': 'Это другой человек: {name}?',
+  'guest.split.text':
+    'Профиль и его проживания уйдут из этого контакта и получат собственный контакт; телефоны и почта, пришедшие с этим профилем, уйдут тоже. Само приложение их больше никогда не соединит. Если это ошибка, объедините оба контакта в Битрикс24.',
+  'guest.split.asked': 'Профиль отделяется от этого контакта: {name}. Собственный контакт скоро появится.',
 
   'hints.title': 'Возможно, это один человек',
   'hints.lead':

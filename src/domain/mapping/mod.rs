@@ -202,6 +202,13 @@ impl Mapping {
         self.group.as_ref()?.link.as_ref()
     }
 
+    /// The portal's own field of a deal that holds the CRS number as the hotel has it: a manager who sold first types it there.
+    pub fn crs_field(&self) -> Option<&str> {
+        let as_it_is = |rule: &&FieldRule| rule.from == Fact::CrsNumber && rule.transforms.is_empty();
+        let mut fields = self.rules(CrmEntity::Deal).filter(as_it_is).map(|rule| rule.field.as_str());
+        fields.find(|field| field.starts_with("UF_CRM_"))
+    }
+
     /// Whether the stay is carried to the portal at all.
     pub fn carries(&self, hotel: &HotelCode, stay: &Stay) -> bool {
         let Some(status) = stay.status.get() else { return false };

@@ -84,7 +84,7 @@ pub struct DismissBody {
 }
 
 /// People are the portal's, not a hotel's.
-fn whole(who: &Principal) -> Result<(), Problem> {
+pub(super) fn whole(who: &Principal) -> Result<(), Problem> {
     if who.hotels.is_some() { Err(Kind::Forbidden.into()) } else { Ok(()) }
 }
 

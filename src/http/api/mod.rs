@@ -117,6 +117,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/stays/{stay}/fields/{field}/release", vec![post!(undo::release)]))
         .service(path("/v1/persons/{person}/export", vec![post!(persons::export)]))
         .service(path("/v1/persons/{person}/erase", vec![get!(persons::erasure), post!(persons::erase)]))
+        .service(path("/v1/persons/{person}/split", vec![post!(persons::split)]))
         .service(path("/v1/deals/{id}/stay", vec![get!(deals::stay)]))
         .service(path("/v1/contacts/{id}/guest", vec![get!(contacts::guest)]))
         .service(path("/v1/problems", vec![get!(problems::list)]))

@@ -107,7 +107,7 @@ struct BootUser {
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
         reconciliations::of_hotel, reconciliations::create, reconciliations::get,
         replays::of_hotel, replays::create, replays::get,
-        stays::list, stays::get, attach::attach, attach::detach, undo::undo, undo::release, deals::stay, contacts::guest, persons::export, persons::erase, persons::erasure,
+        stays::list, stays::get, attach::attach, attach::detach, undo::undo, undo::release, deals::stay, contacts::guest, persons::export, persons::erase, persons::erasure, persons::split,
         problems::list, problems::retry, problems::dismiss,
         problem_causes::list, problem_causes::retry, problem_causes::dismiss,
         hints::list, hints::dismiss, log::list, mapping::get, mapping::put,

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::Body;
+use super::hints::whole;
 use super::once::{Done, once};
 use super::refuse::not_found;
 use super::time::at;
@@ -106,6 +107,18 @@ impl Erasure {
     }
 }
 
+/// A profile that was taken off a record because it is another person's.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Split {
+    /// `<hotel>:<profile>`
+    #[schema(example = "GRAND:7001")]
+    pub person: String,
+    /// Of the record that it stands for no more: `contact` or `company`.
+    #[schema(value_type = String, example = "contact")]
+    pub entity: &'static str,
+    pub crm_id: i64,
+}
+
 /// Removed hotels too: what is held of their guests is held all the same.
 async fn find(state: &HttpState, who: &Principal, person: &str) -> Result<(HotelRow, ProfileNumber), Problem> {
     let (code, number) = person.split_once(':').ok_or_else(not_found)?;
@@ -183,4 +196,28 @@ pub async fn erasure(state: Data<HttpState>, who: Principal, person: Path<String
     let (hotel, number) = find(&state, &who, &person).await?;
     let row = state.engine.erasure(who.portal, hotel.id, &number).await?.ok_or_else(not_found)?;
     Ok(HttpResponse::Ok().json(Erasure::of(&hotel, row, who.lang)))
+}
+
+/// This profile is another person: it gets a record of its own, and is never joined to those that it was with by itself
+#[utoipa::path(post, path = "/api/v1/persons/{person}/split", tag = "persons", operation_id = "splitPerson",
+    params(("person" = String, Path, description = "`<hotel>:<profile>`", example = "GRAND:7001")),
+    responses((status = 202, body = Split)))]
+pub async fn split(
+    state: Data<HttpState>,
+    who: Principal,
+    person: Path<String>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    require(&who, Right::HandleProblems)?;
+    whole(&who)?;
+    let (hotel, number) = find(&state, &who, &person).await?;
+    let raw = Body::none(&request, payload).await?;
+    let (context, caller) = (state.clone(), who.clone());
+    once(&state, &who, &request, &raw, async move {
+        let (entity, crm_id) = context.engine.split(caller.portal, &hotel, &number, caller.user_id).await?;
+        let person = format!("{}:{number}", hotel.code);
+        Done::new(StatusCode::ACCEPTED, &Split { person, entity: entity.word(), crm_id })
+    })
+    .await
 }

@@ -152,6 +152,15 @@ pub(crate) const TEXTS: Texts = Texts {
             "undo_together",
             "The amount, its currency and the company of a deal are not taken back one by one: each belongs with others that would no longer fit. Change it in the deal.",
         ),
+        (
+            "split_no_record",
+            "This profile has no record in the portal now: it was not made yet, or was deleted. There is nothing to part.",
+        ),
+        (
+            "split_alone",
+            "This profile is the only one behind its record: it is parted from the others already, and nothing is to be done.",
+        ),
+        ("split_erased", "This person is erased, or about to be: he cannot be parted from others any more."),
         ("attach_demo", "Bookings of a demo hotel are not attached to deals. Try it with a real hotel."),
         (
             "mapping_changed",
@@ -290,7 +299,7 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "attach.refused",
             "A deal could not be attached to a stay",
-            "The deal stands for another stay already, two bookings name it, or it is not there any more; nothing was written to it. Check the number of the deal. If it is right, detach the other stay first, then attach this one in the deal.",
+            "The deal stands for another stay already, two bookings name it, several deals bear the booking's CRS number, or it is not there any more; nothing was written to it. Check the number. If it is right, detach the other stay first, then attach this one in the deal.",
         ),
         (
             "group.empty",
@@ -366,6 +375,14 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "deal_texts",
             "These fields of the deals were filled when the deals were made and belong to people since: look at them by hand.",
+        ),
+        (
+            "group_names",
+            "The name of a group or party he was in, at the other guests' stays: if it is his, rename the group in Fidelio.",
+        ),
+        (
+            "group_deals",
+            "These deals of his groups are written no more, and their titles may hold his name: look at them by hand.",
         ),
         ("stay_figures", "Dates, rooms, statuses and money of the stays: the hotel's figures, which name nobody."),
         (

@@ -1,17 +1,26 @@
 //! Sales deals that people give to stays, and take away again (product §2.14).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions, Record};
-use fidelio_bitrix24::domain::{Known, StayNumber, StayStatus};
-use fidelio_bitrix24::store::hotels;
+use fidelio_bitrix24::domain::fact::Fact;
+use fidelio_bitrix24::domain::mapping::{FieldRule, Owner};
+use fidelio_bitrix24::domain::{CrmEntity, Known, Mapping, StayNumber, StayStatus};
+use fidelio_bitrix24::store::{hotels, links};
 use fidelio_bitrix24::sync::attach::Binding;
+use fidelio_bitrix24::sync::views::ProblemView;
 use fidelio_bitrix24::sync::{Engine, SyncError};
 use serde_json::{Value, json};
 
+use super::lost::told as deleted;
+use super::mappings::{activate, save, user_field};
+use super::reconcile::reconcile;
 use super::world::World;
 use crate::on_both_engines;
+use crate::support::db::TestDb;
 
 async fn say(world: &World, engine: &Engine, stay: &str, binding: Binding) -> Result<(), &'static str> {
     let hotel = hotels::by_id(&world.db, world.id, world.hotel_id).await.unwrap().unwrap();
@@ -52,6 +61,54 @@ fn deal(world: &World, id: i64) -> Record {
 
 fn marks(deal: &Record) -> [String; 4] {
     ["originatorId", "originId", "UF_CRM_FB24_HOTEL", "UF_CRM_FB24_RESERVATION"].map(|name| deal.text(name))
+}
+
+const CRS: &str = "UF_CRM_CRS";
+
+/// The mapping writes the CRS number into a field of the portal, and bookings are attached by what they name.
+async fn by_crs(db: TestDb) -> World {
+    let mut world = World::new(db, PortalOptions::default()).await;
+    world.terms.ownership.attach_by_reference = true;
+    user_field(&world, CRS, json!({"USER_TYPE_ID": "string"})).await;
+    let mut mapping = Mapping::standard();
+    mapping.fields.push(FieldRule {
+        entity: CrmEntity::Deal,
+        field: CRS.into(),
+        from: Fact::CrsNumber,
+        owner: Owner::Pms,
+        transforms: vec![],
+    });
+    let version = save(&world, &mapping).await;
+    activate(&world, version).await;
+    world.portal.clear_requests();
+    world
+}
+
+fn book_by(world: &World, stay: &str, crs: &str) {
+    world.book(stay, &format!("7{stay}"));
+    world.edit_stay(stay, |stay| stay.crs_number = Known::Is(crs.into()));
+}
+
+/// The stays behind deals that bear a number.
+fn stays_by(world: &World, crs: &str) -> Vec<String> {
+    let deals = world.deals();
+    let mut stays: Vec<String> =
+        deals.iter().filter(|deal| deal.text(CRS) == crs).map(|deal| marks(deal)[3].clone()).collect();
+    stays.sort();
+    stays
+}
+
+async fn told(world: &World, engine: &Engine) -> BTreeSet<String> {
+    let text = |problem: &ProblemView| {
+        let stay = problem.subject.rsplit(':').next().unwrap();
+        format!("{stay} {}", problem.params["why"].as_str().unwrap())
+    };
+    world.problems(engine).await.iter().map(text).collect()
+}
+
+/// Requests that look deals up by the field, rather than by id or by mark.
+fn searches(world: &World) -> usize {
+    world.portal.requests().iter().filter(|request| request.params.to_string().contains(&format!("@{CRS}"))).count()
 }
 
 on_both_engines! {
@@ -165,13 +222,8 @@ on_both_engines! {
         }
         world.round(&engine).await;
         assert_eq!((world.deals().len(), marks(&deal(&world, wedding))[3].clone()), (6, String::new()));
-        let told: BTreeSet<String> = world
-            .problems(&engine)
-            .await
-            .iter()
-            .map(|problem| format!("{} {}", problem.subject.rsplit(':').next().unwrap(), problem.params["why"].as_str().unwrap()))
-            .collect();
-        assert_eq!(told.iter().map(String::as_str).collect::<Vec<_>>(), ["2 no_deal", "3 deal_has_stay", "4 named_twice", "5 named_twice"]);
+        let told: Vec<String> = told(&world, &engine).await.into_iter().collect();
+        assert_eq!(told, ["2 no_deal", "3 deal_has_stay", "4 named_twice", "5 named_twice"]);
     }
 
     s1_a_deal_is_not_attached_while_the_stays_own_is_being_made(db) {
@@ -257,5 +309,96 @@ on_both_engines! {
         world.round(&engine).await;
         assert_eq!(world.deals().len(), 1, "no deal by itself");
         assert_eq!(world.problems(&engine).await.remove(0).cause, "attach.refused");
+    }
+
+    s1_a_deal_that_bears_the_bookings_crs_number_is_attached_and_what_is_unclear_is_told(db) {
+        let world = by_crs(db).await;
+        let sold = sale(&world, &json!({CRS: "CRS-1"}));
+        for crs in ["CRS-2", "CRS-3", "CRS-3", "crs-4"] {
+            sale(&world, &json!({CRS: crs}));
+        }
+        for (stay, crs) in [("1", "CRS-1"), ("2", "CRS-2"), ("3", "CRS-2"), ("4", "CRS-3"), ("5", "CRS-4")] {
+            book_by(&world, stay, crs);
+        }
+        let engine = world.engine();
+        world.round(&engine).await;
+        engine.deliver(world.id).await.unwrap();
+        assert_eq!(marks(&deal(&world, sold)), ["fidelio-bitrix24", "GRAND:1", "GRAND", "1"]);
+        assert_eq!((deal(&world, sold).text("title"), stays_by(&world, "CRS-1")), ("Свадьба Ивановых".into(), vec!["1".into()]));
+        assert_eq!(stays_by(&world, "CRS-2"), ["", "2", "3"], "which of the two was meant, nobody knows");
+        assert_eq!((stays_by(&world, "CRS-3"), stays_by(&world, "CRS-4")), (vec!["".into(), "".into(), "4".into()], vec!["5".into()]));
+        let unclear = ["2 named_twice", "3 named_twice", "4 several_deals"].map(str::to_owned);
+        assert_eq!((told(&world, &engine).await, searches(&world)), (unclear.clone().into(), 1));
+        // A room that is booked later with the same number: its deal has a stay.
+        book_by(&world, "6", "CRS-1");
+        world.round(&engine).await;
+        assert_eq!((stays_by(&world, "CRS-1"), told(&world, &engine).await), (vec!["1".into(), "6".into()], unclear.into()));
+        // What is linked, or bears none, asks for nothing; our own writes come back as nothing.
+        let (asked, deals) = (searches(&world), world.deals());
+        world.book("7", "77");
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        world.round(&engine).await;
+        assert_eq!((searches(&world), world.deals().len()), (asked, deals.len() + 1));
+        // A deal of its own, after all: not the one it was taken off.
+        say(&world, &engine, "1", Binding::Detach).await.unwrap();
+        say(&world, &engine, "1", Binding::New).await.unwrap();
+        assert_eq!(stays_by(&world, "CRS-1"), ["", "1", "6"]);
+    }
+
+    s1_a_search_by_crs_number_that_fails_delays_only_who_needs_it_and_doubles_nothing(db) {
+        let world = by_crs(db).await;
+        let sold = sale(&world, &json!({CRS: "CRS-1"}));
+        world.portal.fault(Fault::error("crm.item.list", 500, "INTERNAL_SERVER_ERROR").bearing(&format!("@{CRS}")));
+        book_by(&world, "1", "CRS-1");
+        world.book("2", "72");
+        let engine = world.engine();
+        world.round(&engine).await;
+        let of = |stay: &str| world.deals().iter().filter(|deal| marks(deal)[3] == stay).count();
+        assert_eq!((of("1"), of("2")), (0, 1));
+        // Dies between the answer and what it says.
+        let died = Arc::new(AtomicUsize::new(0));
+        let seen = died.clone();
+        let dying = world.engine_of(
+            world.node(),
+            Some(Arc::new(move |step: &str| step != "deliver.found" || seen.fetch_add(1, Ordering::SeqCst) > 0)),
+        );
+        world.pass(Duration::from_secs(60));
+        assert!(dying.deliver(world.id).await.is_err());
+        world.pass(Duration::from_secs(25));
+        engine.deliver(world.id).await.unwrap();
+        assert_eq!((died.load(Ordering::SeqCst), marks(&deal(&world, sold))[3].clone(), world.deals().len()), (1, "1".into(), 2));
+    }
+
+    s1_a_comparison_sees_that_a_booking_with_a_crs_number_has_no_deal(db) {
+        let world = by_crs(db).await;
+        book_by(&world, "1", "CRS-1");
+        let engine = world.engine();
+        world.round(&engine).await;
+        engine.deliver(world.id).await.unwrap();
+        let made = world.deals()[0].id;
+        world.portal.delete_as(2, Kind::Deal, made).unwrap();
+        deleted(&world, &engine, "ONCRMDEALDELETE", 2, made).await;
+        let tx = world.db.begin().await.unwrap();
+        links::end(&tx, world.id, &[format!("stay:{}:1", world.hotel_id)]).await.unwrap();
+        tx.commit().await.unwrap();
+        let (_, drift) = reconcile(&world).await;
+        assert_eq!(drift.iter().map(|row| row.cause.as_str()).collect::<Vec<_>>(), ["missing_in_crm"]);
+        after_a_while(&world, &engine).await;
+        assert_eq!(stays_by(&world, "CRS-1"), ["1"], "made again the ordinary way");
+    }
+
+    s1_nobody_is_looked_up_where_no_field_holds_the_crs_number_or_it_is_not_wanted(db) {
+        let mut world = by_crs(db).await;
+        world.terms.ownership.attach_by_reference = false;
+        sale(&world, &json!({CRS: "CRS-1"}));
+        book_by(&world, "1", "CRS-1");
+        world.round(&world.engine()).await;
+        assert_eq!((stays_by(&world, "CRS-1"), searches(&world)), (vec!["".into(), "1".into()], 0));
+        world.terms.ownership.attach_by_reference = true;
+        let version = save(&world, &Mapping::standard()).await;
+        activate(&world, version).await;
+        book_by(&world, "2", "CRS-1");
+        world.round(&world.engine()).await;
+        assert_eq!((world.deals().len(), searches(&world)), (3, 0));
     }
 }

@@ -12,6 +12,7 @@ use fidelio_bitrix24::sync::preview::Outcome;
 use fidelio_bitrix24::sync::{Engine, removal};
 use serde_json::json;
 
+use super::erasure::{codes, erased, go_on, number};
 use super::lost::{later, told as gone};
 use super::mappings::{activate, apply, preview, save, user_field};
 use super::reconcile::{begin, finished};
@@ -110,6 +111,33 @@ on_both_engines! {
         });
         rounds(&world, &engine).await;
         assert_eq!((told(&world, &engine).await, groups(&world)[0].text("title")), (vec![], "Форум 2026: 2".into()));
+    }
+
+    s1_an_erased_guest_s_name_leaves_his_group_s_deal_or_the_act_names_it(db) {
+        let world = world(db).await;
+        switch_on(&world).await;
+        for stay in ["1", "2"] {
+            call(&world, stay, "Иванова71");
+        }
+        let engine = world.engine();
+        rounds(&world, &engine).await;
+        // His own stay is cancelled: the group's other one still tells of him.
+        world.edit_stay("1", |stay| stay.status = Known::Is(StayStatus::Cancelled));
+        rounds(&world, &engine).await;
+        assert_eq!(groups(&world)[0].text("title"), "Иванова71: 1");
+        engine.erase_person(world.id, world.hotel_id, &number("71"), 5).await.unwrap().expect("known");
+        go_on(&world, &engine).await;
+        assert!(!groups(&world)[0].text("title").contains("Иванова71"), "{}", groups(&world)[0].text("title"));
+        assert!(!codes(&erased(&world, &engine, "71").await).contains(&"group_deals"));
+
+        // Nobody comes any more: nothing is written into the group's deal.
+        world.edit_stay("2", |stay| stay.status = Known::Is(StayStatus::Cancelled));
+        rounds(&world, &engine).await;
+        engine.erase_person(world.id, world.hotel_id, &number("72"), 5).await.unwrap().expect("known");
+        go_on(&world, &engine).await;
+        let row = erased(&world, &engine, "72").await;
+        let of_groups = row.act["not_reached"].as_array().unwrap().iter().find(|one| one["code"] == "group_deals");
+        assert_eq!(of_groups.map(|one| one["ids"].clone()), Some(json!([groups(&world)[0].id])), "{}", row.act);
     }
 
     s1_groups_get_deals_only_when_switched_on_and_those_that_are_there_by_the_application(db) {

@@ -27,6 +27,7 @@ mod reconcile;
 mod replay;
 mod retry;
 mod sources;
+mod splits;
 mod states;
 mod strangers;
 mod undo;

@@ -78,7 +78,7 @@ pub async fn finished(world: &World, id: &str) -> (ReconciliationView, Vec<Drift
     panic!("a reconciliation does not come to its end: {:?}", view(world, id).await);
 }
 
-async fn reconcile(world: &World) -> (ReconciliationView, Vec<DriftRow>) {
+pub async fn reconcile(world: &World) -> (ReconciliationView, Vec<DriftRow>) {
     let id = begin(world).await;
     finished(world, &id).await
 }

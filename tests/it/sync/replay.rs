@@ -31,7 +31,7 @@ async fn held(world: &World, stay: &str) -> stays::StayRow {
 }
 
 /// Kept input decided once more, to the end.
-async fn replayed(world: &World, engine: &Engine, stay: Option<&str>) -> ReplayView {
+pub async fn replayed(world: &World, engine: &Engine, stay: Option<&str>) -> ReplayView {
     let subject = stay.map(|stay| Subject::Stay(world.hotel_id, number(stay)));
     let id = engine.create_replay(world.id, &hotel(world).await, subject.as_ref(), (None, None), 1).await.unwrap();
     while engine.replay_step(world.id).await.unwrap() {}

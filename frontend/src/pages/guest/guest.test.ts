@@ -81,6 +81,35 @@ describe('contact tab', () => {
     expect(wrapper.text()).not.toContain('45,600')
   })
 
+  test('s1_one_of_several_profiles_is_said_to_be_another_person_after_a_question', async () => {
+    const splitPerson = vi.fn(async () => undefined)
+    const second = { ...guest.profiles[0]!, profile: '8', name: 'Maria Guest' }
+    const guestOfContact = vi.fn(async () => ({ ...guest, profiles: [...guest.profiles, second] }))
+    const { wrapper } = await mountPage(GuestPage, { api: { guestOfContact, splitPerson }, boot: contactTab })
+    await wrapper.get('[aria-label="Another person: Maria Guest"]').trigger('click')
+    expect(wrapper.get('[role="alertdialog"]').text()).toContain('merge both contacts in Bitrix24')
+    expect(splitPerson).not.toHaveBeenCalled()
+    await wrapper.get('[role="alertdialog"] button').trigger('click')
+    await flushPromises()
+    expect(splitPerson).toHaveBeenCalledWith('GRAND:8')
+    expect(wrapper.text()).toContain('Maria Guest is being taken off this contact')
+    expect(guestOfContact).toHaveBeenCalledTimes(2)
+  })
+
+  test('s3_who_is_alone_or_only_looked_at_is_not_split', async () => {
+    const viewer = { user: { id: 5, admin: false, roles: ['viewer' as const] } }
+    const two = { ...guest, profiles: [...guest.profiles, { ...guest.profiles[0]!, profile: '8' }] }
+    for (const [shown, boot] of [
+      [guest, contactTab],
+      [two, { ...contactTab, ...viewer }]
+    ] as const) {
+      const { wrapper } = await mountPage(GuestPage, { api: { guestOfContact: async () => shown }, boot })
+      expect(wrapper.text()).toContain('Anna Guest')
+      expect(wrapper.text()).not.toContain('Another person')
+      wrapper.unmount()
+    }
+  })
+
   test('s1_nobody_behind_the_contact_and_nobody_allowed_are_told_apart', async () => {
     for (const [status, text] of [
       [404, 'No hotel guest stands behind this contact'],

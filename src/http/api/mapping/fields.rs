@@ -7,11 +7,13 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::portal_of;
 use crate::domain::crm_schema::{CrmField, CrmPipeline};
 use crate::domain::fact::Fact;
+use crate::domain::mapping::GroupMapping;
 use crate::domain::mapping::check::may_map;
 use crate::domain::{CrmEntity, CrmSchema};
 use crate::http::HttpState;
@@ -31,6 +33,9 @@ pub struct MappingFields {
     pub fields: BTreeMap<String, Vec<MappingField>>,
     /// Fields of a stay's deal that may name its group's.
     pub group_links: Vec<MappingItem>,
+    /// The `group` of a document as it is usual: what its members are where they are left out.
+    #[schema(value_type = Object)]
+    pub group_usual: Value,
     pub pipelines: Vec<MappingPipeline>,
     /// The pipeline of stays, where a mapping names none.
     pub pipeline: i64,
@@ -41,6 +46,8 @@ pub struct MappingFact {
     pub name: String,
     /// Of stays (`deal`) or of guests and companies.
     pub of_stay: bool,
+    /// Of groups as well.
+    pub of_group: bool,
     /// `text`, `integer`, `date`, `money`, `phones`, `emails`.
     pub shape: String,
 }
@@ -100,6 +107,7 @@ impl MappingFields {
         let fact = |fact: Fact| MappingFact {
             name: fact.name().to_owned(),
             of_stay: fact.is_of(CrmEntity::Deal),
+            of_group: fact.is_of_group(),
             shape: fact.shape().word().to_owned(),
         };
         let deals = schema.fields.get(&CrmEntity::Deal).into_iter().flatten();
@@ -112,6 +120,7 @@ impl MappingFields {
             facts: Fact::ALL.iter().copied().map(fact).collect(),
             fields: schema.fields.iter().map(of_entity).collect(),
             group_links: links.collect(),
+            group_usual: serde_json::to_value(GroupMapping::standard()).unwrap_or_default(),
             pipelines: schema.pipelines.iter().map(pipeline_of).collect(),
             pipeline,
         }

@@ -103,7 +103,7 @@ impl MappingPreviewRecord {
             Subject::Profile(_, number) => format!("profile:{hotel}:{number}"),
             Subject::Group(_, number) => format!("group:{hotel}:{number}"),
             Subject::Crm(entity, id) => format!("crm:{}:{id}", entity.word()),
-            Subject::Note(deal) => format!("note:deal:{deal}"),
+            Subject::Note(entity, id) => format!("note:{}:{id}", entity.word()),
         };
         Self {
             subject,

@@ -26,19 +26,29 @@ const standard: MappingDocument = {
   reopen_closed: false
 }
 const field = (name: string, title: string) => ({ name, title, takes: 'text', max_length: null, items: [] })
+const usual = { entity: 'deal', field: 'UF_CRM_FB24_HOTEL', from: 'hotel', owner: 'pms' } as const
 const fields: MappingFields = {
   read_at: '2026-11-22T10:00:00Z',
   facts: [
-    { name: 'hotel', of_stay: true, shape: 'text' },
-    { name: 'room', of_stay: true, shape: 'text' },
-    { name: 'last_name', of_stay: false, shape: 'text' }
+    { name: 'hotel', of_stay: true, of_group: true, shape: 'text' },
+    { name: 'room', of_stay: true, of_group: false, shape: 'text' },
+    { name: 'last_name', of_stay: false, of_group: false, shape: 'text' }
   ],
   fields: {
-    deal: [field('UF_CRM_FB24_HOTEL', 'Hotel'), field('UF_CRM_FB24_ROOM', 'Room'), field('UF_CRM_OWN', 'Own field')],
+    deal: [
+      field('UF_CRM_FB24_HOTEL', 'Hotel'),
+      field('UF_CRM_FB24_STATUS', 'Status'),
+      field('UF_CRM_FB24_ROOM', 'Room'),
+      field('UF_CRM_OWN', 'Own field')
+    ],
     contact: [field('lastName', 'Last name')],
     company: []
   },
   group_links: [{ id: 'UF_CRM_PARENT', title: 'Parent' }],
+  group_usual: {
+    title: '{group}',
+    fields: [usual]
+  },
   pipelines: [{ id: 3, title: 'Stays', stages: [{ id: 'C3:NEW', title: 'New' }] }],
   pipeline: 3
 }
@@ -127,9 +137,37 @@ describe('mapping', () => {
     await button(wrapper, 'Save as a new version').trigger('submit')
     await flushPromises()
     const sent = (saveMapping.mock.calls as unknown as [string, number, MappingDocument][])[0]
-    expect(sent?.[2].group).toEqual({ title: 'Group {group}', link: 'UF_CRM_PARENT' })
+    expect(sent?.[2].group).toMatchObject({ title: 'Group {group}', link: 'UF_CRM_PARENT', fields: [usual] })
     expect(documentOf({ ...standard, group: null })).not.toHaveProperty('group')
   })
+
+  test('s1_the_fields_of_a_groups_deal_are_edited_like_a_stays_and_complaints_stand_at_their_lines', async () => {
+    const refused = new ApiProblem(422, 'validation', 'Some fields need attention', [
+      { pointer: '/mapping/group/fields/1/from', detail: 'A group has no such fact' }
+    ])
+    const saveMapping = vi.fn(async () => Promise.reject<MappingVersion>(refused))
+    const mapping = async () => shown({ mapping: { ...standard, group: { title: '{group}', fields: [usual] } } })
+    const { wrapper } = await mountPage(MappingPage, { api: calls({ mapping, saveMapping }) })
+    const select = (label: string) => wrapper.get(`select[aria-label="${label}"]`)
+    const values = (label: string) =>
+      select(label)
+        .findAll('option')
+        .map((option) => option.attributes('value'))
+    expect(select("Field of the groups' rule 1").attributes('disabled')).toBeUndefined()
+    expect(values("Fact of the groups' rule 1")).toEqual(['hotel'])
+    expect(values("Field of the groups' rule 1")).not.toContain('UF_CRM_FB24_STATUS')
+    await wrapper.get(`button[aria-label="Add a rule for groups' deals"]`).trigger('click')
+    await select("Field of the groups' rule 2").setValue('UF_CRM_OWN')
+    await button(wrapper, 'Save as a new version').trigger('submit')
+    await flushPromises()
+    const sent = (saveMapping.mock.calls as unknown as [string, number, MappingDocument][])[0]?.[2]
+    expect(sent?.group?.fields).toMatchObject([usual, { field: 'UF_CRM_OWN', from: 'hotel', owner: 'pms' }])
+    expect(sent?.fields).toHaveLength(3)
+    expect(wrapper.findAll('[data-complaint]').map((line) => line.text())).toEqual(['A group has no such fact'])
+    expect(wrapper.text()).toContain('see the lines in red')
+    await wrapper.get(`button[aria-label="Remove the groups' rule 2"]`).trigger('click')
+    expect(wrapper.find('[data-complaint]').exists()).toBe(false)
+  }, 20_000)
 
   test('s1_rules_by_which_deals_are_found_again_cannot_be_changed', async () => {
     const { wrapper } = await mountPage(MappingPage, { api: calls() })

@@ -1,4 +1,5 @@
 import type { ApiProblem } from '@/api/problem'
+import type { MappingGroup } from '@/api/mapping'
 import type { CrmEntity, MappingDocument, MappingField, MappingFields, MappingRule, MappingStep } from '@/api/types'
 
 export const entities: readonly CrmEntity[] = ['deal', 'contact', 'company']
@@ -19,11 +20,24 @@ export const steps = [
 /** Deals are found again by these: their rules stay as they are. */
 const fixed = ['UF_CRM_FB24_HOTEL', 'UF_CRM_FB24_RESERVATION', 'UF_CRM_FB24_STATUS']
 export const isFixed = (rule: MappingRule) => rule.entity === 'deal' && fixed.includes(rule.field)
+/** A deal with one of these would be taken for a stay's. */
+export const isStays = (field: string) => ['UF_CRM_FB24_RESERVATION', 'UF_CRM_FB24_STATUS'].includes(field)
+
+const ruled = (document: Pick<MappingDocument, 'fields' | 'group'>) => [
+  ...document.fields,
+  ...(document.group?.fields ?? [])
+]
+
+export function usualGroup(known: MappingFields): MappingGroup {
+  const group = JSON.parse(JSON.stringify(known.group_usual)) as MappingGroup
+  for (const rule of group.fields ?? []) rule.transforms ??= []
+  return group
+}
 
 /** A copy that may be edited; what a document leaves out is there. */
 export function draftOf(document: MappingDocument): MappingDocument {
   const copy = JSON.parse(JSON.stringify(document)) as MappingDocument
-  for (const rule of [...copy.fields, ...(copy.group?.fields ?? [])]) rule.transforms ??= []
+  for (const rule of ruled(copy)) rule.transforms ??= []
   copy.stages ??= {}
   copy.filters ??= { statuses: [] }
   copy.filters.conditions ??= []
@@ -42,7 +56,7 @@ export function documentOf(draft: MappingDocument): MappingDocument {
   for (const [status, stage] of Object.entries(document.stages ?? {})) {
     if (!stage) delete document.stages?.[status as keyof typeof document.stages]
   }
-  for (const rule of [...document.fields, ...(document.group?.fields ?? [])]) {
+  for (const rule of ruled(document)) {
     for (const step of rule.transforms ?? []) if (step.otherwise === '' && step.do !== 'lookup') delete step.otherwise
   }
   return document

@@ -9,7 +9,7 @@ use super::batch::{self, Results};
 use super::call::{Answer, Call, Caller};
 use super::incoming::Incoming;
 use super::methods;
-use crate::portal::clock;
+use crate::portal::clock::{self, PortalClock};
 use crate::portal::error::{RestError, RestResult};
 use crate::portal::faults::{Fault, FaultWhen};
 use crate::portal::options::Edition;
@@ -24,6 +24,8 @@ pub struct Took {
     /// By the portal's own clock.
     pub own: Duration,
 }
+
+const OF_A_ROW: Duration = Duration::from_millis(1);
 
 /// One command under the lock: scope, operating limit, the method, its price.
 pub fn run_command(
@@ -48,10 +50,15 @@ pub fn run_command(
     };
     let rows = u32::try_from(result.as_ref().map_or(0, |answer| answer.rows)).unwrap_or(u32::MAX);
     let own = state.row_costs.get(method).copied().unwrap_or_default() * rows;
+    // By a clock that stands nothing takes the time of the machine, which may be busy.
+    let took = match state.clock {
+        PortalClock::Fixed { .. } => OF_A_ROW * rows.max(1),
+        _ => started.elapsed(),
+    };
     let charged = cost.operating_per_call + cost.operating_per_row * rows + own;
-    let spent = if charged.is_zero() { started.elapsed() } else { charged };
+    let spent = if charged.is_zero() { took } else { charged };
     let operating = state.limits.charge(&key, u64::try_from(spent.as_millis()).unwrap_or(u64::MAX), start_ms);
-    let time = time_block(start_ms, started.elapsed() + own, (edition != Edition::Box).then_some(operating));
+    let time = time_block(start_ms, took + own, (edition != Edition::Box).then_some(operating));
     (result, time, Took { wall: cost.latency_per_call + cost.latency_per_row * rows, own })
 }
 
