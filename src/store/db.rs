@@ -85,6 +85,11 @@ fn transient_code(code: &str) -> bool {
     code == "25006" || ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
+/// Pages a connection to SQLite keeps (KiB, told as a negative number). An import changes the same leaves of indexes again
+/// and again: its writer reads them and copies them back less often. What a reader lacks the system has at hand.
+const WRITERS_CACHE: &str = "-16384";
+const READERS_CACHE: &str = "-2048";
+
 /// The database of this deployment.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -149,7 +154,7 @@ impl Db {
         if let Some(folder) = std::path::Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|_| StoreError::Url("names a folder that cannot be made"))?;
         }
-        let options = |connections: u32| {
+        let options = |connections: u32, cache: &'static str| {
             let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
             options
                 .max_connections(connections)
@@ -161,22 +166,21 @@ impl Db {
                     let usable = is_usable(connection);
                     Box::pin(async move { Ok(usable) })
                 })
-                .map_sqlx_sqlite_opts(|sqlite| {
+                .map_sqlx_sqlite_opts(move |sqlite| {
                     sqlite
                         .journal_mode(SqliteJournalMode::Wal)
                         // An acknowledged event must survive a power cut.
                         .synchronous(SqliteSynchronous::Full)
                         .busy_timeout(Duration::from_secs(10))
-                        // Pages: an import changes the same leaves of indexes again and again; they are read and copied back less often.
-                        .pragma("cache_size", "-16384")
+                        .pragma("cache_size", cache)
                         .pragma("wal_autocheckpoint", "4000")
                         .foreign_keys(true)
                 });
             options
         };
         // One writer: SQLite has one write lock, and waiting for it in our own queue is fair and cannot time out.
-        let write = Database::connect(options(1)).await?;
-        let read = Database::connect(options(4)).await?;
+        let write = Database::connect(options(1, WRITERS_CACHE)).await?;
+        let read = Database::connect(options(4, READERS_CACHE)).await?;
         Ok(Self { write, read, engine: Engine::Sqlite })
     }
 

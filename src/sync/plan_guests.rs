@@ -28,6 +28,8 @@ pub(super) struct Around {
     /// Named people who are erased: a deal names them no more.
     erased: HashSet<String>,
     outbox: HashMap<String, (i32, i32, i64)>,
+    /// Of these, who was being sent before it was looked up.
+    in_flight: HashSet<String>,
     /// Fields of their deals that people took to themselves.
     pub pins: HashMap<String, Pins>,
 }
@@ -79,18 +81,26 @@ impl Delivery {
         }
         known.extend(groups.iter().cloned());
         subjects.extend(groups);
-        let links = links::of_subjects(self.db(), self.portal, &subjects).await?;
+        let mut links = links::of_subjects(self.db(), self.portal, &subjects).await?;
+        let open: Vec<String> =
+            subjects.into_iter().filter(|subject| known.contains(subject) && !links.contains_key(subject)).collect();
+        let in_flight = {
+            let lanes = self.lanes();
+            open.iter().filter(|subject| lanes.flight.subjects.contains(*subject)).cloned().collect()
+        };
+        let outbox = outbox::states(self.db(), self.portal, &open).await?;
+        // Who was sent a moment ago has his record by now: a deal made without him would be written twice.
+        let sent = |subject: &String| outbox.get(subject).is_none_or(|(state, ..)| *state == outbox::SENT);
+        let sent: Vec<String> = open.into_iter().filter(sent).collect();
+        links.extend(links::of_subjects(self.db(), self.portal, &sent).await?);
         let mut gone = HashSet::new();
         for entity in CrmEntity::ALL {
             let ids: Vec<i64> = links.values().filter(|link| link.entity == entity).map(|link| link.crm_id).collect();
             let ids = crm_records::deleted_among(self.db(), self.portal, entity, &ids).await?;
             gone.extend(ids.into_iter().map(|id| (entity, id)));
         }
-        let open: Vec<String> =
-            subjects.into_iter().filter(|subject| known.contains(subject) && !links.contains_key(subject)).collect();
-        let outbox = outbox::states(self.db(), self.portal, &open).await?;
         let profiles = profiles::load(self.db(), self.portal, &self.key, &mains).await?;
-        Ok(Around { profiles, known, links, gone, erased, outbox, pins: HashMap::new() })
+        Ok(Around { profiles, known, links, gone, erased, outbox, in_flight, pins: HashMap::new() })
     }
 
     /// `stands`: the deal is there, and does not wait for a guest who may not be written before long; he is added then.
@@ -191,7 +201,7 @@ impl Delivery {
         match around.outbox.get(subject) {
             Some((outbox::WAITING, 0, moment)) if *moment > self.now() => Coming::After(*moment),
             Some((outbox::WAITING, 0, _)) => Coming::Soon,
-            Some((outbox::SENT, ..)) if self.lanes().flight.subjects.contains(subject) => Coming::Soon,
+            Some((outbox::SENT, ..)) if around.in_flight.contains(subject) => Coming::Soon,
             _ => Coming::Not,
         }
     }

@@ -161,10 +161,14 @@ async fn soak(db: TestDb) {
         house.portal.limits().admitted,
         house.portal.late(),
     );
-    let wrong = compare(&house.portal, &house.hotel, CODE, &life.hands);
-    assert!(wrong.is_empty(), "{} differences: {wrong:#?}", wrong.len());
     let mut problems =
         pair[0].crew.engine.problems(portal, &ProblemFilter::default(), None, 50).await.expect("problems").items;
+    let wrong = compare(&house.portal, &house.hotel, CODE, &life.hands);
+    if !wrong.is_empty() {
+        println!("{}", town.standing(house).await);
+        println!("problems: {problems:#?}");
+    }
+    assert!(wrong.is_empty(), "{} differences: {wrong:#?}", wrong.len());
     // What people deleted is told, and nothing else.
     problems.retain(|problem| problem.cause != "crm.deleted" || !life.deleted_deal(&problem.params["id"]));
     assert!(problems.is_empty(), "{problems:#?}");

@@ -183,6 +183,14 @@ impl Town {
         sources.iter().any(|source| source.last_ok_at.is_some())
     }
 
+    /// How portal and sources stand, for whoever wonders why nothing moves.
+    pub async fn standing(&self, house: &House) -> String {
+        let portal = self.portal(house).await;
+        let key = self.node.directory.key(portal.id).await.expect("a key");
+        let sources = of_portal(&self.db, portal.id, &key).await.expect("sources");
+        format!("at {}: {portal:#?}, {sources:#?}", self.now.now())
+    }
+
     pub async fn portal(&self, house: &House) -> Portal {
         self.node.directory.by_member(&house.portal.member_id()).await.expect("a look-up").expect("an installed portal")
     }

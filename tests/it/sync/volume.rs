@@ -48,7 +48,7 @@ on_both_engines! {
         assert_eq!((world.deals().len(), world.contacts().len()), (STAYS, GUESTS));
         let requests = world.requests();
         // A probe, and what each turn leaves unfilled.
-        assert!(requests <= 15, "{requests} requests, the least is 10");
+        assert!(requests <= 15, "{requests} requests, the least is 10: {:#?}", world.sent());
         let limits = world.portal.limits();
         assert_eq!(limits.bucket_rejections + limits.operating_rejections, 0, "{limits:?}");
         assert_eq!(world.portal.robot_runs(), 0);

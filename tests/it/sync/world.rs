@@ -380,6 +380,18 @@ impl World {
     pub fn requests(&self) -> usize {
         self.portal.requests().len()
     }
+
+    /// What they were, for whoever wonders why they were so many.
+    pub fn sent(&self) -> Vec<String> {
+        let line = |request: fb24_sandbox::portal::Request| {
+            let (commands, first) = (request.commands.len(), request.commands.first().cloned().unwrap_or_default());
+            format!(
+                "{} {commands} × {first}: {} bytes, {} ms, {}",
+                request.method, request.bytes, request.ms, request.outcome
+            )
+        };
+        self.portal.requests().into_iter().map(line).collect()
+    }
 }
 
 pub struct Ticking(tokio::task::JoinHandle<()>);

@@ -100,7 +100,8 @@ impl Portal {
         tls::ca(*self.shared.renewed.borrow())
     }
 
-    /// The portal's certificate is replaced by one of another authority; what is connected is cut off when this returns.
+    /// The portal's certificate is replaced by one of another authority; what is connected has hung up when this
+    /// returns.
     pub async fn renew_authority(&self) {
         self.shared.renewed.send_replace(true);
         // The listener and every connection have a receiver.
@@ -110,6 +111,7 @@ impl Portal {
                 return;
             }
         }
+        panic!("a connection outlives the renewed certificate");
     }
 
     /// The permanent portal id.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -65,10 +66,14 @@ async fn serve(
             // A client that does not trust the certificate hangs up here.
             let Ok(mut secured) = acceptor.accept(stream).await else { return };
             if let Ok(mut inner) = TcpStream::connect(plain).await {
-                // Whoever renews a certificate restarts the web server: what was open ends.
+                // Whoever renews a certificate restarts the web server: what was open ends. Until the client has hung up
+                // as well it may send its next request into a connection that is gone.
                 tokio::select! {
                     biased;
-                    Ok(()) = renewed.changed() => {}
+                    Ok(()) = renewed.changed() => {
+                        let _ = secured.shutdown().await;
+                        let _ = tokio::io::copy(&mut secured, &mut tokio::io::sink()).await;
+                    }
                     _ = tokio::io::copy_bidirectional(&mut secured, &mut inner) => {}
                 }
             }
