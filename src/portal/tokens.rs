@@ -108,7 +108,15 @@ impl Directory {
         tokens::replace(tx, portal, access, refresh, expires_at, self.now()).await
     }
 
+    /// Whoever asks may give up meanwhile (a browser that is closed, a delivery that stops): a refresh goes on to its end,
+    /// because its answer exists nowhere else.
     async fn renew(&self, portal: PortalId, stale: &SecretString) -> Result<SecretString, Error> {
+        let (directory, stale) = (self.clone(), stale.clone());
+        let renewing = tokio::spawn(async move { directory.renew_to_the_end(portal, &stale).await });
+        renewing.await.map_err(|_| Error::internal("a refresh ended abnormally"))?
+    }
+
+    async fn renew_to_the_end(&self, portal: PortalId, stale: &SecretString) -> Result<SecretString, Error> {
         let flight = self.flight(portal);
         let _one = flight.lock().await;
         for _ in 0..LOOKS {
@@ -135,6 +143,12 @@ impl Directory {
 
     /// One refresh of the stored pair, to learn whether the app is still installed (product §7, "Uninstall").
     pub(super) async fn probe(&self, portal: PortalId) -> Result<Probe, StoreError> {
+        let directory = self.clone();
+        let probing = tokio::spawn(async move { directory.probe_to_the_end(portal).await });
+        probing.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    async fn probe_to_the_end(&self, portal: PortalId) -> Result<Probe, StoreError> {
         let flight = self.flight(portal);
         let _one = flight.lock().await;
         let Some(row) = tokens::get(self.db(), portal).await? else { return Ok(Probe::NoPair) };

@@ -22,6 +22,7 @@ pub struct RecordRow {
     pub entity: CrmEntity,
     pub crm_id: i64,
     pub fields: Fields,
+    /// The portal's, as of the last look; empty since a write of ours.
     pub updated_time: String,
     pub updated_by: i64,
     /// A person closed the deal: its stage is left alone.

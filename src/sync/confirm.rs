@@ -55,6 +55,8 @@ impl Delivery {
             let written = doubtful.filter_map(|(name, _)| Some((tried(name), write.after.get(name)?.clone())));
             row.fields.extend(written);
             row.synced_at = now;
+            // The portal stamped it anew: with what, the next look tells.
+            row.updated_time.clear();
             let quarrel = row.putbacks.quarrels();
             row.putbacks.settle(&proven, &row.fields);
             if quarrel && !row.putbacks.quarrels() {

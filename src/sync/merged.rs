@@ -89,7 +89,9 @@ pub(super) fn merge(
         }
     }
     row.deleted = false;
-    row.edited |= seen.foreign;
+    // Whoever installed the app edits under the name we write under: what is not ours shows by its stamp alone.
+    let stamped = !held.updated_time.is_empty() && held.updated_time != seen.updated_time && sent.is_none();
+    row.edited |= seen.foreign || stamped;
     row.updated_time.clone_from(&seen.updated_time);
     row.updated_by = seen.updated_by;
     Merged { row, differs, stopped }

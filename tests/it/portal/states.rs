@@ -1,6 +1,6 @@
 //! Each trouble of an installation has its state, its message and its way back.
 
-use fb24_sandbox::portal::{Fault, PortalOptions};
+use fb24_sandbox::portal::{Fault, FaultAnswer, Hold, PortalOptions};
 use fidelio_bitrix24::bitrix::{Priority, setup};
 use fidelio_bitrix24::portal::PortalStatus;
 use fidelio_bitrix24::store::tokens;
@@ -42,6 +42,23 @@ on_both_engines! {
             assert_eq!(one.await.unwrap().unwrap(), "1");
         }
         assert_eq!(stand.sandbox.requests_of("oauth/token").len(), 1, "one refresh");
+    }
+
+    s3_whoever_gives_up_while_a_pair_is_renewed_loses_none(db) {
+        let stand = Stand::start(&db.db, options());
+        let portal = stand.install().await;
+        stand.sandbox.expire_tokens();
+        stand.sandbox.clear_requests();
+        let hold = Hold::default();
+        stand.sandbox.fault(Fault::after_commit("oauth/token").answering(FaultAnswer::Held(hold.clone())));
+        let client = stand.node.directory.client(portal.id).await.unwrap();
+        let asking = tokio::spawn(async move { client.call(Priority::Person, &setup::profile()).await });
+        hold.reached().await;
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        hold.release();
+        assert_eq!(who(&stand).await, Ok(1));
+        assert_eq!(stand.sandbox.requests_of("oauth/token").len(), 1, "its answer was kept");
     }
 
     s3_a_pair_lost_between_answer_and_commit_needs_an_admin_and_any_admin_heals_it(db) {
