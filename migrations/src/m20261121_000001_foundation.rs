@@ -253,6 +253,30 @@ const TABLES: &[&str] = &[
         role TEXT NOT NULL,
         PRIMARY KEY (portal_id, hotel_id, stay, profile, role)
     )",
+    // Guests whom stays have left for `successor`, until it was looked whether the PMS still has them. `asked`: 0 not yet,
+    // 1 it had him no more, once; 2 the inbox says so.
+    "CREATE TABLE guest_left (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        profile TEXT NOT NULL,
+        successor TEXT NOT NULL,
+        asked INTEGER NOT NULL DEFAULT 0,
+        due_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id, profile, successor)
+    )",
+    // Profiles that the PMS merged into `successor`, by the inbox row that told it: what came in before it says nothing of
+    // them any more. `entity`, `crm_id`: the record that stood for such a one until then, and for nobody since; 0: none.
+    "CREATE TABLE profile_merge (
+        portal_id BIGINT NOT NULL,
+        hotel_id BIGINT NOT NULL,
+        profile TEXT NOT NULL,
+        successor TEXT NOT NULL,
+        inbox_id BIGINT NOT NULL,
+        entity INTEGER NOT NULL,
+        crm_id BIGINT NOT NULL,
+        merged_at BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, hotel_id, profile)
+    )",
     // What happened to a stay, as decided: steps of its status, moves of its dates. No guest's data.
     "CREATE TABLE stay_step (
         id {id},
@@ -435,7 +459,7 @@ const TABLES: &[&str] = &[
         UNIQUE (portal_id, subject)
     )",
     // Who is somebody else, as a person said: a profile that was taken off a record (`other` = `crm:<entity>:<id>`), and every
-    // profile that stayed behind there (both ways). `mark`: what the record is yet to lose of him; empty: it has.
+    // profile that stayed behind there (both ways). `asked_by`: -1: nobody said so, the PMS merged or parted them. `mark`: what the record is yet to lose of him; empty: it has.
     // `there`, `here`: the timelines of that record and of his own are yet to tell it.
     "CREATE TABLE split (
         portal_id BIGINT NOT NULL,
@@ -542,6 +566,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX stay_by_arrival ON stay (portal_id, hotel_id, arrival)",
     "CREATE INDEX stay_by_group ON stay (portal_id, hotel_id, group_number)",
     "CREATE INDEX stay_profile_by_profile ON stay_profile (portal_id, hotel_id, profile)",
+    "CREATE INDEX profile_merge_by_successor ON profile_merge (portal_id, hotel_id, successor)",
     "CREATE INDEX stay_step_by_stay ON stay_step (portal_id, hotel_id, stay, id)",
     "CREATE INDEX link_by_record ON link (portal_id, entity, crm_id)",
     "CREATE INDEX split_by_other ON split (portal_id, other)",

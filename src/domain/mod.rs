@@ -21,6 +21,7 @@ pub mod known;
 pub mod lang;
 pub mod mapping;
 pub mod matching;
+pub mod merging;
 pub mod money;
 pub mod ownership;
 pub mod phone;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Db, Row, StoreError, Tx, args};
+use super::{Db, Row, StoreError, Tx, Via, args};
 use crate::domain::{Currency, HotelCode, HotelId, PortalId};
 
 /// One hotel as stored.
@@ -97,9 +97,9 @@ pub async fn by_code(db: &Db, portal: PortalId, code: &HotelCode) -> Result<Opti
 }
 
 /// A hotel by our key, removed ones included (links and stays of a removed hotel keep its key).
-pub async fn by_id(db: &Db, portal: PortalId, id: HotelId) -> Result<Option<HotelRow>, StoreError> {
+pub async fn by_id(via: impl Into<Via<'_>>, portal: PortalId, id: HotelId) -> Result<Option<HotelRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM hotel WHERE portal_id = $1 AND id = $2");
-    db.rows(&sql, args![portal.0, id.0]).await?.first().map(read).transpose()
+    via.into().rows(&sql, args![portal.0, id.0]).await?.first().map(read).transpose()
 }
 
 /// Whoever holds the code, tombstones included.

@@ -22,6 +22,8 @@ pub enum InboxKind {
     Pin,
     /// What a person says of whom a profile is.
     Split,
+    /// A profile that the PMS has no more.
+    Gone,
 }
 
 impl InboxKind {
@@ -35,12 +37,13 @@ impl InboxKind {
             Self::Binding => "binding",
             Self::Pin => "pin",
             Self::Split => "split",
+            Self::Gone => "gone",
         }
     }
 
     fn read(word: &str) -> Result<Self, StoreError> {
-        use InboxKind::{Binding, Confirmed, Event, Found, Pin, Profile, Split, Stay};
-        [Stay, Profile, Event, Found, Confirmed, Binding, Pin, Split]
+        use InboxKind::{Binding, Confirmed, Event, Found, Gone, Pin, Profile, Split, Stay};
+        [Stay, Profile, Event, Found, Confirmed, Binding, Pin, Split, Gone]
             .into_iter()
             .find(|kind| kind.word() == word)
             .ok_or(StoreError::Corrupt("inbox.kind"))

@@ -27,6 +27,7 @@ pub mod links;
 pub mod mapping_jobs;
 pub mod mappings;
 pub mod merge_hints;
+pub mod merges;
 pub mod outbox;
 mod outbox_sent;
 pub mod pins;

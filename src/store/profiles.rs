@@ -101,6 +101,17 @@ pub async fn load(
     Ok(found)
 }
 
+/// Whatever is said of it next is news.
+pub async fn expect_news(
+    tx: &Tx,
+    portal: PortalId,
+    (hotel, profile): &(HotelId, ProfileNumber),
+) -> Result<(), StoreError> {
+    let sql = "UPDATE profile SET hash = '' WHERE portal_id = $1 AND hotel_id = $2 AND number = $3";
+    tx.execute(sql, args![portal.0, hotel.0, profile.as_str()]).await?;
+    Ok(())
+}
+
 /// A few known guests, always the same ones, and whether each has a stay of late, on or after a day; those come first. The
 /// order of keyed hashes is as good as chance.
 pub async fn sample(

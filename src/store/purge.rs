@@ -18,6 +18,8 @@ pub const PURGED: &[&str] = &[
     "outbox",
     "stay_profile",
     "stay_step",
+    "guest_left",
+    "profile_merge",
     "stay",
     "profile",
     "erasure",
@@ -66,7 +68,7 @@ pub async fn work_of(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
 
 /// What a hotel told is forgotten; what stands for it in the portal, and on its way there, is not.
 pub async fn told_by(tx: &Tx, portal: PortalId, hotel: HotelId) -> Result<(), StoreError> {
-    for table in ["inbox", "stay_profile", "stay_step", "stay", "profile", "problem"] {
+    for table in ["inbox", "stay_profile", "stay_step", "guest_left", "profile_merge", "stay", "profile", "problem"] {
         let sql = format!("DELETE FROM {table} WHERE portal_id = $1 AND hotel_id = $2");
         tx.execute(&sql, args![portal.0, hotel.0]).await?;
     }

@@ -9,6 +9,9 @@ use super::bulk::{Via, chunk_of, insert, list};
 use super::{Row, StoreError, Tx, args, links};
 use crate::domain::{CrmEntity, PortalId, Subject};
 
+/// Who takes a profile off its record besides people: the PMS, which merged it into another or parted them again.
+pub const PMS: i64 = -1;
+
 /// A profile and the record that it was taken off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitRow {
@@ -35,6 +38,11 @@ pub struct Apart {
 }
 
 impl Apart {
+    /// The same as a person said.
+    pub fn by_people(&self, entity: CrmEntity, crm_id: i64) -> bool {
+        self.of(entity, crm_id).is_some_and(|row| row.asked_by != PMS)
+    }
+
     pub fn of(&self, entity: CrmEntity, crm_id: i64) -> Option<&SplitRow> {
         self.records.iter().find(|row| row.entity == entity && row.crm_id == crm_id)
     }

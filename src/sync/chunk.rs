@@ -1,6 +1,6 @@
 //! One chunk of the inbox: what it says, what that makes of what we hold, what the portal may have to be told.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{TimeZone, Utc};
 use serde::de::DeserializeOwned;
@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::attach::Binding;
 use super::decide::{Days, RANK_COMPANY, RANK_CONTACT, RANK_DEAL, RANK_GROUP};
-use super::erase::allowed;
+use super::erase::{allowed, ask};
 use super::events::{CrmEvent, PAYLOAD};
 use super::pins::PinWish;
+use super::pms_merges::Gone;
 use super::split::SplitWish;
 use super::touched::{Touched, intent, touch};
 use crate::bitrix::Priority;
@@ -26,7 +27,7 @@ use crate::store::problems::NewProblem;
 use crate::store::profiles::ProfileRow;
 use crate::store::stay_steps::StepRow;
 use crate::store::stays::{Role, StayRow};
-use crate::store::{StoreError, Tx, erasures, inbox, links, outbox, problems, profiles, stay_steps, stays};
+use crate::store::{StoreError, Tx, inbox, links, merges, outbox, problems, profiles, stay_steps, stays};
 
 /// A status that no hotel's day knows from where the stay is.
 pub(super) const STATUS_REFUSED: &str = "status.refused";
@@ -41,12 +42,15 @@ pub(super) struct Chunk<'a> {
     pub(super) now: i64,
     days: &'a Days,
     /// It is a replay.
-    again: bool,
-    changes: Vec<(InboxRow, Change)>,
+    pub(super) again: bool,
+    pub(super) changes: Vec<(InboxRow, Change)>,
     pub(super) events: Vec<(InboxRow, CrmEvent)>,
     bindings: Vec<(InboxRow, Binding)>,
     pins: Vec<(InboxRow, PinWish)>,
     splits: Vec<(InboxRow, SplitWish)>,
+    gone: Vec<(InboxRow, Gone)>,
+    /// What came of profiles that are there again.
+    pub(super) merged: Vec<NewIntent>,
     failed: Vec<i64>,
     /// Rows of a replay that could not be decided when they came.
     recovered: Vec<i64>,
@@ -64,6 +68,8 @@ pub(super) struct Chunk<'a> {
     touched_groups: BTreeMap<(HotelId, GroupNumber), Touched>,
     /// Who was the main guest of a finished stay and is no more.
     left: BTreeMap<(HotelId, ProfileNumber), Touched>,
+    /// Who was the main guest of a stay, and who is instead.
+    moved: BTreeSet<(HotelId, ProfileNumber, ProfileNumber)>,
 }
 
 impl<'a> Chunk<'a> {
@@ -79,6 +85,8 @@ impl<'a> Chunk<'a> {
             bindings: Vec::new(),
             pins: Vec::new(),
             splits: Vec::new(),
+            gone: Vec::new(),
+            merged: Vec::new(),
             failed: Vec::new(),
             recovered: Vec::new(),
             problems: Vec::new(),
@@ -91,6 +99,7 @@ impl<'a> Chunk<'a> {
             touched_profiles: BTreeMap::new(),
             touched_groups: BTreeMap::new(),
             left: BTreeMap::new(),
+            moved: BTreeSet::new(),
         }
     }
 
@@ -133,6 +142,7 @@ impl<'a> Chunk<'a> {
                 InboxKind::Binding => take(&plain, &row, &mut self.bindings),
                 InboxKind::Pin => take(&plain, &row, &mut self.pins),
                 InboxKind::Split => take(&plain, &row, &mut self.splits),
+                InboxKind::Gone => take(&plain, &row, &mut self.gone),
                 InboxKind::Stay | InboxKind::Profile | InboxKind::Confirmed => take(&plain, &row, &mut self.changes),
             };
             if !readable {
@@ -159,9 +169,10 @@ impl<'a> Chunk<'a> {
     pub async fn decide(&mut self, tx: &Tx) -> Result<(), StoreError> {
         let ordered = |(row, change): &(InboxRow, Change)| Some((row.hotel, erasure::ordered(change)?.clone()));
         let orders: Vec<(HotelId, ProfileNumber)> = self.changes.iter().filter_map(ordered).collect();
-        erasures::ask(tx, self.portal, &orders, 0, true, self.now).await?;
+        ask(tx, self.portal, &orders, 0, true, self.now).await?;
         let changes = std::mem::take(&mut self.changes);
         self.changes = allowed(tx, self.portal, changes, |row| row.hotel).await?;
+        self.follow_merges(tx).await?;
         let (mut stay_keys, mut profile_keys) = (Vec::new(), Vec::new());
         for (row, change) in &self.changes {
             match &change.entity {
@@ -243,6 +254,10 @@ impl<'a> Chunk<'a> {
         let finished = |status: Option<&StayStatus>| status == Some(&StayStatus::CheckedOut);
         let others = changed
             && (finished(facts.status.get()) || before.is_some_and(|before| finished(before.facts.status.get())));
+        let guests = before.and_then(|before| before.facts.main_guest.get()).zip(facts.main_guest.get());
+        if let Some((from, to)) = guests.filter(|(from, to)| from != to) {
+            self.moved.insert((row.hotel, from.clone(), to.clone()));
+        }
         let left = before
             .filter(|before| finished(before.facts.status.get()) && before.facts.main_guest != facts.main_guest)
             .and_then(|before| before.facts.main_guest.get().cloned());
@@ -348,6 +363,9 @@ impl<'a> Chunk<'a> {
         intents.extend(bound);
         intents.extend(self.pin(tx, &self.pins).await?);
         intents.extend(self.split(tx, &self.splits).await?);
+        merges::left(tx, self.portal, &self.moved, self.now).await?;
+        intents.append(&mut self.merged);
+        intents.extend(self.merge(tx, &self.gone).await?);
         self.problems.extend(refused);
         outbox::add(tx, self.portal, intents).await?;
         inbox::set_failed(tx, self.portal, &self.failed).await?;

@@ -9,10 +9,12 @@ use super::lost::found_again;
 use super::notes;
 use super::plan::Planned;
 use super::plan_groups::EMPTY;
+use super::reread::look_at;
 use crate::domain::change_set::{ours, tried};
 use crate::domain::{CrmEntity, CrmValue, Fields, GroupNumber, HotelId, ProfileNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
+use crate::store::merges;
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::provenance::{self, Trace};
 use crate::store::{Tx, crm_index, groups, pins, problems, splits, stays};
@@ -163,6 +165,18 @@ impl Delivery {
                 _ => None,
             })
             .collect();
+        // Who was merged into these stands for their records.
+        let merged = merges::into(tx, self.portal, people.iter()).await?.into_iter();
+        let merged = merged.map(|merge| {
+            (Subject::Profile(merge.hotel, merge.successor), Subject::Profile(merge.hotel, merge.profile))
+        });
+        let merged: Vec<NewIntent> = merged
+            .filter_map(|(into, from)| {
+                let link = new.iter().find(|link| link.subject == into.to_string())?;
+                Some(look_at(link.entity, &from.to_string(), now))
+            })
+            .collect();
+        outbox::add(tx, self.portal, merged).await?;
         let mut stays: Vec<String> = stays::naming(tx, self.portal, &people)
             .await?
             .into_iter()

@@ -26,7 +26,7 @@ use crate::store::links::{self, LinkRow};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::{
-    StoreError, Tx, Via, crm_records, groups, hotels, mappings, pins, problems, provenance, purge, stays,
+    StoreError, Tx, Via, crm_records, groups, hotels, mappings, merges, pins, problems, provenance, purge, stays,
 };
 
 /// How often it is looked whether the portal has confirmed.
@@ -50,11 +50,13 @@ impl Engine {
         user_id: i64,
     ) -> Result<Option<ErasureRow>, SyncError> {
         let deps = &self.0.deps;
-        let known = erasures::get(&deps.db, portal, hotel, profile).await?;
+        let person = self.who(portal, hotel, profile).await?;
+        let known = erasures::get(&deps.db, portal, hotel, &person.1).await?;
         if known.is_some() {
             return Ok(known);
         }
-        let person = [(hotel, profile.clone())];
+        let profile = person.1.clone();
+        let person = [person];
         let key = deps.portals.key(portal).await?;
         if profiles::load(&deps.db, portal, &key, &person).await?.is_empty()
             && stays::naming(&deps.db, portal, &person).await?.is_empty()
@@ -62,10 +64,22 @@ impl Engine {
             return Ok(None);
         }
         let tx = deps.db.begin().await?;
-        erasures::ask(&tx, portal, &person, user_id, false, deps.clock.now_ms()).await?;
+        ask(&tx, portal, &person, user_id, false, deps.clock.now_ms()).await?;
         tx.commit().await?;
         self.wake();
-        Ok(erasures::get(&deps.db, portal, hotel, profile).await?)
+        Ok(erasures::get(&deps.db, portal, hotel, &profile).await?)
+    }
+
+    /// Who that is by now: whoever the PMS merged into somebody is that one.
+    pub(super) async fn who(
+        &self,
+        portal: PortalId,
+        hotel: HotelId,
+        profile: &ProfileNumber,
+    ) -> Result<(HotelId, ProfileNumber), StoreError> {
+        let key = (hotel, profile.clone());
+        let merged = merges::of(&self.0.deps.db, portal, std::iter::once(&key)).await?;
+        Ok(merged.get(&key).map_or(key, |merge| (hotel, merge.successor.clone())))
     }
 
     /// The erasure of a person, if anybody asked for it.
@@ -75,7 +89,12 @@ impl Engine {
         hotel: HotelId,
         profile: &ProfileNumber,
     ) -> Result<Option<ErasureRow>, SyncError> {
-        Ok(erasures::get(&self.0.deps.db, portal, hotel, profile).await?)
+        let own = erasures::get(&self.0.deps.db, portal, hotel, profile).await?;
+        let (_, who) = self.who(portal, hotel, profile).await?;
+        match erasures::get(&self.0.deps.db, portal, hotel, &who).await? {
+            None => Ok(own),
+            of_him => Ok(of_him),
+        }
     }
 
     /// Goes on with what is due, under the lease of whoever decides: nothing of him is being decided meanwhile.
@@ -234,6 +253,12 @@ impl Engine {
         for (entity, id) in split::parting(&tx, portal, &subject).await? {
             row.add(vec![("not_reached", json!({"code": "shared_record", "entity": entity.word(), "id": id}))]);
         }
+        for merge in merges::into(&tx, portal, std::iter::once(&person)).await? {
+            let Some((entity, id)) = merge.left else { continue };
+            if crm_records::deleted_among(&tx, portal, entity, &[id]).await?.is_empty() {
+                row.add(vec![("not_reached", json!({"code": "merged_record", "entity": entity.word(), "id": id}))]);
+            }
+        }
         if !deals.is_empty() && !births.is_empty() {
             let ids: BTreeSet<i64> = deals.values().map(|link| link.crm_id).collect();
             row.add(vec![(
@@ -332,6 +357,23 @@ impl ErasureRow {
             }
         }
     }
+}
+
+/// Asks for erasures. Whoever was merged into one of them is the same person, and has no record of his own.
+pub(super) async fn ask(
+    tx: &Tx,
+    portal: PortalId,
+    people: &[(HotelId, ProfileNumber)],
+    user_id: i64,
+    by_pms: bool,
+    now: i64,
+) -> Result<(), StoreError> {
+    let merged = merges::into(tx, portal, people.iter()).await?;
+    let merged: Vec<_> = merged.into_iter().map(|merge| (merge.hotel, merge.profile)).collect();
+    let subjects: Vec<String> =
+        merged.iter().map(|(hotel, number)| Subject::Profile(*hotel, number.clone()).to_string()).collect();
+    links::end(tx, portal, &subjects).await?;
+    erasures::ask(tx, portal, &[people, &merged].concat(), user_id, by_pms, now).await
 }
 
 /// Changes as far as they may be known: nothing of people who are erased.

@@ -7,7 +7,8 @@ use super::error::SyncError;
 use crate::domain::{Fields, PortalId, ProfileNumber, Subject};
 use crate::store::hotels::HotelRow;
 use crate::store::{
-    Via, crm_records, erasures, links, merge_hints, pins, problems, profiles, provenance, splits, stay_steps, stays,
+    Via, crm_records, erasures, links, merge_hints, merges, pins, problems, profiles, provenance, splits, stay_steps,
+    stays,
 };
 
 /// Steps of a stay's life that are handed out.
@@ -34,7 +35,9 @@ impl Engine {
         let deps = &self.0.deps;
         let db = Via::from(&deps.db);
         let key = deps.portals.key(portal).await?;
-        let person = (hotel.id, profile.clone());
+        let person = self.who(portal, hotel.id, profile).await?;
+        let profile = &person.1;
+        let merged = merges::into(db, portal, std::iter::once(&person)).await?;
         let held = profiles::load(db, portal, &key, std::slice::from_ref(&person)).await?.remove(&person);
         let naming = stays::naming(db, portal, std::slice::from_ref(&person)).await?;
         let erasure = erasures::get(db, portal, hotel.id, profile).await?;
@@ -59,17 +62,33 @@ impl Engine {
                 "history": steps.iter().map(step).collect::<Vec<_>>(),
             }));
         }
-        let came = self.inputs(portal, &key, hotel.id, profile).await?;
+        let mut came = self.inputs(portal, &key, hotel.id, profile).await?;
+        for merge in &merged {
+            for (kept, change) in self.inputs(portal, &key, hotel.id, &merge.profile).await? {
+                if came.iter().all(|(held, _)| held.id != kept.id) {
+                    came.push((kept, change));
+                }
+            }
+        }
         let came = came.into_iter().map(|(kept, change)| {
             json!({"received_at": moment(kept.received_at), "decided": kept.decided, "change": change})
         });
         let problems = problems::of_subjects(db, portal, &key, &subjects).await?;
         let said = |row: problems::ProblemRow| json!({"cause": row.cause, "detail": row.params, "note": row.note, "first_at": moment(row.first_at)});
+        let before: Vec<_> = merged.iter().map(|merge| (merge.hotel, merge.profile.clone())).collect();
+        let facts = profiles::load(db, portal, &key, &before).await?;
+        let was = merged.iter().map(|merge| {
+            let facts = facts.get(&(merge.hotel, merge.profile.clone())).map(|row| &row.facts);
+            let left = merge.left.map(|(entity, id)| json!({"entity": entity.word(), "id": id}));
+            let number = format!("{}:{}", hotel.code, merge.profile);
+            json!({"person": number, "at": moment(merge.merged_at), "facts": facts, "record": left})
+        });
+        let was: Vec<Value> = was.collect();
         let subject = Subject::Profile(hotel.id, profile.clone()).to_string();
         let hint = merge_hints::of_subjects(db, portal, std::slice::from_ref(&subject)).await?.into_iter().next();
         let apart = splits::of_subjects(db, portal, std::slice::from_ref(&subject)).await?.remove(&subject);
         let taken_off = apart.into_iter().flat_map(|apart| apart.records).map(|row| {
-            json!({"entity": row.entity.word(), "id": row.crm_id, "at": moment(row.asked_at), "by": row.asked_by})
+            json!({"entity": row.entity.word(), "id": row.crm_id, "at": moment(row.asked_at), "by": Some(row.asked_by).filter(|by| *by != splits::PMS)})
         });
         Ok(Some(json!({
             "person": format!("{}:{profile}", hotel.code),
@@ -85,6 +104,7 @@ impl Engine {
             "taken_back": self.pinned(portal, &subjects).await?,
             "merge_hint": hint.map(|row| json!({"entity": row.entity.type_id(), "ids": row.crm_ids, "apart": row.apart, "reason": row.reason})),
             "taken_off": taken_off.collect::<Vec<_>>(),
+            "merged": was,
             "erasure": erasure.map(|row| json!({"stage": row.stage.word(), "act": row.act})),
         })))
     }

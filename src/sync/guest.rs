@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::error::SyncError;
 use super::hints::MergeHintView;
 use super::plan_people::{ProfileKey, key_of};
+use super::pms_merges::without_merged;
 use crate::crypto::TenantKey;
 use crate::domain::erasure::is_erased;
 use crate::domain::{
@@ -55,6 +56,7 @@ impl Engine {
         let mut codes: HashMap<HotelId, HotelCode> = hotels::codes(db, portal).await?.into_iter().collect();
         codes.retain(|_, code| within.is_none_or(|within| within.contains(code)));
         let behind = links::of_records(db, portal, CrmEntity::Contact, &[contact]).await?;
+        let behind = without_merged(db, portal, behind).await?;
         let keys: Vec<ProfileKey> =
             behind.iter().filter_map(|link| link.subject.parse().ok().as_ref().and_then(key_of)).collect();
         let mut known = profiles::load(db, portal, &key, &keys).await?;

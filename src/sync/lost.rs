@@ -20,7 +20,7 @@ use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::NewIntent;
 use crate::store::problems::{self, NewProblem};
 use crate::store::profiles::ProfileRow;
-use crate::store::{StoreError, Tx, crm_index, crm_records, recreations, stays};
+use crate::store::{StoreError, Tx, crm_index, crm_records, recreations, splits, stays};
 
 pub(super) const DELETED: &str = "crm.deleted";
 pub(super) const DUPLICATE_MARK: &str = "crm.duplicate_mark";
@@ -199,9 +199,15 @@ impl Delivery {
         let ids: Vec<i64> = linked.values().map(|link| link.crm_id).collect();
         let gone = crm_records::deleted_among(tx, self.portal, entity, &ids).await?;
         let told = problems::states(tx, self.portal, &subjects, DUPLICATE_MARK).await?;
+        let leaving = splits::of_subjects(tx, self.portal, &subjects).await?;
         for (subject, id) in stray {
             let stands = |link: &&LinkRow| link.entity == entity && link.origin != Origin::Detached;
             let Some(link) = linked.get(&subject).filter(stands) else { continue };
+            // Its mark is about to be taken off.
+            let off = leaving.get(&subject).and_then(|apart| apart.of(entity, id));
+            if off.is_some_and(|row| !row.mark.is_empty()) {
+                continue;
+            }
             if gone.contains(&link.crm_id) {
                 intents.push(look_at(entity, &subject, self.now()));
             } else if told.get(&subject).is_none_or(|state| state == "retried") {

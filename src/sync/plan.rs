@@ -22,7 +22,7 @@ use crate::store::merge_hints::{self, NewHint};
 use crate::store::outbox::{self, OutboxRow};
 use crate::store::pins;
 use crate::store::problems::{self, NewProblem};
-use crate::store::splits;
+use crate::store::splits::{self, SplitRow};
 
 /// One write of one subject.
 #[derive(Debug, Clone)]
@@ -105,6 +105,8 @@ pub(super) struct Plan {
     /// Deals whose timelines have something to be told.
     pub(super) to_tell: Vec<i64>,
     pub(super) hints: Vec<NewHint>,
+    /// Nothing is to be taken off these records: they are not there any more, or nothing was ever written to them.
+    pub(super) cleaned: Vec<SplitRow>,
     /// Records that somebody was taken off, and that hold nothing to be taken away.
     pub(super) parted: Vec<(CrmEntity, i64)>,
 }
@@ -317,6 +319,7 @@ impl Delivery {
             splits::joined(&tx, self.portal, &plan.links).await?;
             let rows = plan.known.iter().map(|judged| &judged.row);
             let parted = rows.filter(|row| plan.parted.contains(&(row.entity, row.crm_id)));
+            splits::cleaned(&tx, self.portal, &plan.cleaned).await?;
             self.parted(&tx, parted.map(|row| (row.entity, row.crm_id, &row.fields))).await?;
             tx.commit().await?;
         }

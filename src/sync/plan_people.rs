@@ -7,6 +7,7 @@ use serde_json::json;
 use super::error::SyncError;
 use super::found::{Found, NewPerson, Verdict};
 use super::lanes::Delivery;
+use super::left_over::is_stale_mark;
 use super::lost::DUPLICATE_MARK;
 use super::owned::{hotels_of, made_at};
 use super::people::{comm_keys, name_tokens};
@@ -21,6 +22,7 @@ use crate::domain::matching::Doubt;
 use crate::domain::{CrmValue, Fields, GuestTotals, HotelId, ProfileKind, ProfileNumber, Subject};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
+use crate::store::merges::MergeRow;
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::stay_sums;
 use crate::store::stays::Role;
@@ -39,7 +41,9 @@ impl Delivery {
         if due.is_empty() {
             return Ok(());
         }
+        let due = self.plan_left_over(plan, due).await?;
         let keys: Vec<ProfileKey> = due.iter().filter_map(|due| key_of(&due.subject)).collect();
+        let merged = self.merged(keys.iter()).await?;
         let rows = profiles::load(self.db(), self.portal, &self.key, &keys).await?;
         let subjects: Vec<String> = due.iter().map(|due| due.row.subject.clone()).collect();
         let linked = links::of_subjects(self.db(), self.portal, &subjects).await?;
@@ -53,7 +57,10 @@ impl Delivery {
                 (None, _) => plan.dropped.push(due.pair()),
                 (Some(row), None) if is_erased(&row.facts) => plan.dropped.push(due.pair()),
                 (Some(_), Some(link)) => known.push((due, link.clone())),
-                (Some(row), None) => new.push((due, row.clone())),
+                (Some(row), None) => match key_of(&due.subject).and_then(|key| merged.get(&key)) {
+                    Some(merge) => self.plan_merged(plan, &due, None, merge).await?,
+                    None => new.push((due, row.clone())),
+                },
             }
         }
         self.plan_known_people(plan, known, rows).await?;
@@ -91,6 +98,7 @@ impl Delivery {
                 .filter_map(|link| link.subject.parse().ok().as_ref().and_then(key_of))
                 .collect();
             let totals = self.totals(&guests).await?;
+            let merged = self.merged(guests.iter()).await?;
             let mut leaving = self.leaving(entity, &ids, &behind).await?;
             let mut taken: HashSet<i64> = HashSet::new();
             for (due, link) in due.iter().filter(|(_, link)| link.entity == entity) {
@@ -99,7 +107,12 @@ impl Delivery {
                     continue;
                 };
                 if record.deleted {
-                    let row = key_of(&due.subject).and_then(|key| rows.get(&key)).cloned();
+                    let key = key_of(&due.subject);
+                    if let Some(merge) = key.as_ref().and_then(|key| merged.get(key)) {
+                        self.plan_merged(plan, due, Some(link), merge).await?;
+                        continue;
+                    }
+                    let row = key.and_then(|key| rows.get(&key)).cloned();
                     lost.extend(row.map(|row| (due.clone(), link.clone(), record.synced_at, row)));
                     continue;
                 }
@@ -117,7 +130,7 @@ impl Delivery {
                 }
                 let shared = behind.get(&link.crm_id).map(Vec::as_slice).unwrap_or_default();
                 let leaving = leaving.remove(&link.crm_id).unwrap_or_default();
-                self.plan_person(plan, due, link, record, (shared, &leaving), &rows, &totals);
+                self.plan_person(plan, due, link, record, (shared, &leaving, &merged), &rows, &totals);
             }
         }
         self.plan_lost_people(plan, lost).await
@@ -130,7 +143,7 @@ impl Delivery {
         due: &Due,
         link: &LinkRow,
         record: &RecordRow,
-        (shared, leaving): (&[LinkRow], &Leaving),
+        (shared, leaving, merged): (&[LinkRow], &Leaving, &HashMap<ProfileKey, MergeRow>),
         rows: &HashMap<ProfileKey, ProfileRow>,
         totals: &HashMap<ProfileKey, GuestTotals>,
     ) {
@@ -146,7 +159,14 @@ impl Delivery {
             if !is_erased(&row.facts) {
                 totals.get(&key).into_iter().for_each(|of_profile| sum.add(of_profile));
             }
-            speaks = speaks.filter(|(row, _)| !is_erased(&row.facts)).or(Some((row, link)));
+            // Whoever is no more speaks only where nobody else does.
+            let rank = |row: &ProfileRow| match merged.contains_key(&(row.hotel, row.facts.number.clone())) {
+                _ if is_erased(&row.facts) => 2,
+                gone => i32::from(gone),
+            };
+            if speaks.is_none_or(|(held, _)| rank(row) < rank(held)) {
+                speaks = Some((row, link));
+            }
         }
         let Some((profile, first)) = speaks else {
             plan.dropped.push(due.pair());
@@ -169,7 +189,8 @@ impl Delivery {
         }
         leaving.take_away(self, entity, &mut desired, &record.fields);
         let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
-        let marked = leaving.marked(&record.fields);
+        let code = |key: &ProfileKey| self.ground.hotels.get(&key.0).map(|hotel| hotel.code.to_string());
+        let marked = leaving.marked(&record.fields) || is_stale_mark(&record.fields, code, merged.keys());
         if erased && marked {
             desired.extend(["originatorId", "originId"].map(|name| (name.to_owned(), CrmValue::Empty)));
         }

@@ -74,7 +74,10 @@ impl Engine {
         }
         match (&reader, read) {
             // Only then: whatever comes of it, what was read counts as looked at.
-            (Ok(reader), Ok(_)) => self.look_for_known(&row, &key, lease, reader.as_ref()).await?,
+            (Ok(reader), Ok(_)) => {
+                self.look_for_known(&row, &key, lease, reader.as_ref()).await?;
+                self.look_for_vanished(&row, &key, lease, reader.as_ref()).await?;
+            }
             (_, Err(error)) => {
                 tracing::warn!(%portal, hotel = %row.hotel, %error, "a hotel's source could not be read")
             }

@@ -15,6 +15,7 @@ use super::error::SyncError;
 use super::lanes::Delivery;
 use super::notes;
 use super::plan_people::{ProfileKey, key_of};
+use super::pms_merges::without_merged;
 use super::reread::look_at;
 use crate::clock::wall_of;
 use crate::domain::change_set::{alike, ours};
@@ -27,7 +28,7 @@ use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, NewIntent};
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::splits::{self, SplitRow};
-use crate::store::{Db, StoreError, Tx, Via, crm_records, erasures, problems};
+use crate::store::{Db, StoreError, Tx, Via, crm_records, erasures, merges, problems};
 
 /// After so long a wish that had to wait is looked at again.
 const WAIT_MS: i64 = 1_000;
@@ -60,7 +61,7 @@ async fn shared<'v>(
     }
     let mut others = links::of_records(via, portal, own.entity, &[own.crm_id]).await?;
     others.retain(|link| link.subject != subject);
-    Ok(Some((own, others)))
+    Ok(Some((own, without_merged(via, portal, others).await?)))
 }
 
 impl Engine {
@@ -79,6 +80,9 @@ impl Engine {
         }
         if !known(&deps.db, portal, hotel.id, profile).await? {
             return Err(SyncError::NotFound);
+        }
+        if !merges::of(&deps.db, portal, std::iter::once(&(hotel.id, profile.clone()))).await?.is_empty() {
+            return Err(SyncError::Conflict("split_merged"));
         }
         let subject = Subject::Profile(hotel.id, profile.clone()).to_string();
         let shared = shared(&deps.db, portal, &subject).await?.filter(|_| hotel.removed_at.is_none());
@@ -130,7 +134,12 @@ impl Chunk<'_> {
                 asked_by: wish.by,
                 asked_at: self.now,
             };
-            links::end(tx, self.portal, std::slice::from_ref(&row.subject)).await?;
+            let his = row.subject.parse().ok().as_ref().and_then(key_of);
+            let merged = merges::into(tx, self.portal, his.iter()).await?.into_iter();
+            let mut leave: Vec<String> =
+                merged.map(|merge| Subject::Profile(merge.hotel, merge.profile).to_string()).collect();
+            leave.push(row.subject.clone());
+            links::end(tx, self.portal, &leave).await?;
             if own.origin != Origin::Adopted {
                 // It was made for him and is theirs now: his name is none that stood there before us.
                 links::inherited(tx, self.portal, own.entity, own.crm_id, own.origin).await?;
@@ -149,6 +158,12 @@ impl Chunk<'_> {
 #[derive(Default)]
 pub(super) struct Leaving {
     people: Vec<(SplitRow, Option<ProfileRow>)>,
+}
+
+impl From<Vec<(SplitRow, Option<ProfileRow>)>> for Leaving {
+    fn from(people: Vec<(SplitRow, Option<ProfileRow>)>) -> Self {
+        Self { people }
+    }
 }
 
 impl Leaving {
@@ -244,7 +259,12 @@ impl Delivery {
                 !row.mark.is_empty() && fields.is_some_and(|fields| is_clean(fields, &row.mark))
             });
             splits::cleaned(tx, self.portal, &rows).await?;
-            let notes = rows.iter().map(|row| notes::intent(entity, row.crm_id, self.now())).collect();
+            // Who was merged by the PMS stands for another record since long.
+            let moved = rows.iter().filter(|row| row.asked_by == splits::PMS).map(|row| row.subject.clone());
+            let own = links::of_subjects(tx, self.portal, &moved.collect::<Vec<_>>()).await?;
+            let told = rows.iter().map(|row| (entity, row.crm_id));
+            let told = told.chain(own.values().map(|link| (link.entity, link.crm_id)));
+            let notes = told.map(|(entity, id)| notes::intent(entity, id, self.now())).collect();
             outbox::add(tx, self.portal, notes).await?;
         }
         Ok(())
@@ -259,7 +279,20 @@ impl Delivery {
         let apart = splits::of_subjects(self.db(), self.portal, &subjects).await?;
         let came = apart.into_values().flat_map(|apart| apart.records).filter(|row| row.here);
         let all = off.into_iter().map(|row| (row, false)).chain(came.map(|row| (row, true)));
-        let mut lines: Vec<String> = all.filter_map(|(row, here)| self.sentence(&row, here)).collect();
+        let all: Vec<(SplitRow, bool)> = all.collect();
+        let key = |row: &SplitRow| row.subject.parse().ok().as_ref().and_then(key_of);
+        let keys: Vec<ProfileKey> = all.iter().filter_map(|(row, _)| key(row)).collect();
+        let merged = self.merged(keys.iter()).await?;
+        let subjects: Vec<String> = all.iter().map(|(row, _)| row.subject.clone()).collect();
+        let own = links::of_subjects(self.db(), self.portal, &subjects).await?;
+        let sentence = |(row, here): &(SplitRow, bool)| match row.asked_by {
+            splits::PMS => {
+                let merge = merged.get(&key(row)?);
+                self.sentence_of_merge(row, *here, merge, own.get(&row.subject).map(|link| link.crm_id))
+            }
+            _ => self.sentence(row, *here),
+        };
+        let mut lines: Vec<String> = all.iter().filter_map(sentence).collect();
         lines.sort();
         Ok(Some(lines.join("\n")).filter(|text| !text.is_empty()))
     }

@@ -87,7 +87,7 @@ fn of_late<N: ToString>(sampled: &[(N, bool)]) -> Vec<String> {
 
 /// Keeps what is read; nothing of it goes on.
 #[derive(Default)]
-struct Glance(Vec<Change>);
+pub(super) struct Glance(pub(super) Vec<Change>);
 
 #[async_trait]
 impl Sink for Glance {

@@ -813,6 +813,9 @@ export const en = {
   'hints.none.text': 'When a hotel’s guest looks like a contact that is there already, a hint appears here.',
   'hints.reason.other_name': 'The phone or e-mail is the same, but the name is another or unknown.',
   'hints.reason.several': 'The phone or e-mail and the name fit several records.',
+  'hints.reason.pms_merged':
+    'Fidelio merged both profiles: the stays are with this one, the other record is left over.',
+  'hints.reason.pms_vanished': 'Fidelio has this profile no more, and its stays went to these.',
   'hints.reason.other': 'The records look alike.',
   'hints.own': 'Hotel guest: {hotel}, profile {number}',
   'hints.alike': 'Looks alike',

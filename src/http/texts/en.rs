@@ -160,6 +160,10 @@ pub(crate) const TEXTS: Texts = Texts {
             "split_alone",
             "This profile is the only one behind its record: it is parted from the others already, and nothing is to be done.",
         ),
+        (
+            "split_merged",
+            "Fidelio merged this profile into another one: part them in Fidelio, and they are parted here.",
+        ),
         ("split_erased", "This person is erased, or about to be: he cannot be parted from others any more."),
         ("attach_demo", "Bookings of a demo hotel are not attached to deals. Try it with a real hotel."),
         (
@@ -342,6 +346,11 @@ pub(crate) const TEXTS: Texts = Texts {
             "Nothing was changed in the portal. Check whether the interface's address is the right property's, and whether a backup was restored.",
         ),
         (
+            "pms.merged_many",
+            "Fidelio no longer has many guests whose bookings went to others",
+            "They look merged, but so many at once may be a filter or another property: nothing was moved, and no merge is followed while this is open. Check in Fidelio; merge the contacts in the portal if they are one person, then dismiss this.",
+        ),
+        (
             "pms.unreadable",
             "A record of the hotel cannot be understood",
             "The details name the field. Correct the record in Fidelio: it is read again with its next change, and the problem ends. A record without a number cannot be followed: once it is corrected, retry; the problem comes back if such a record is met again.",
@@ -363,6 +372,10 @@ pub(crate) const TEXTS: Texts = Texts {
         (
             "shared_record",
             "The record stands for another profile of ours as well, which still tells of it: erase that one, too.",
+        ),
+        (
+            "merged_record",
+            "A record left over from a profile that Fidelio merged into this person: empty or delete it by hand.",
         ),
         (
             "fields_of_people",

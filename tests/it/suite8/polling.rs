@@ -306,3 +306,33 @@ fn s1_statuses_of_the_hotel_and_ours_have_the_same_words() {
     let ours: Vec<_> = fidelio_bitrix24::domain::StayStatus::ALL.iter().map(|status| status.word()).collect();
     assert_eq!(theirs, ours);
 }
+
+#[tokio::test]
+async fn s3_a_profile_that_was_merged_is_gone_or_inactive_and_its_stays_name_the_other() {
+    for merges_remove in [false, true] {
+        let mut desk = Desk::open(HotelOptions {
+            reservations: 20,
+            knobs: Knobs { merges_remove, ..Knobs::default() },
+            ..HotelOptions::default()
+        });
+        desk.read(wide()).await.expect("read");
+        desk.poll().await;
+        let stays =
+            [desk.hotel.book_new_guest(1, 2).expect("booked"), desk.hotel.book_new_guest(3, 2).expect("booked")];
+        desk.poll().await;
+        let guest =
+            |desk: &Desk, stay: i64| desk.disk.stays[&stay.to_string()].main_guest.get().expect("guest").clone();
+        let [from, into] = stays.map(|stay| guest(&desk, stay));
+        desk.hotel.with(|truth| {
+            truth.advance(chrono::Duration::seconds(2));
+            let [from, into] = [&from, &into].map(|number| number.as_str().parse().expect("a number"));
+            truth.merge_profiles(from, into);
+        });
+        desk.poll().await;
+        assert_eq!(guest(&desk, stays[0]), into);
+        desk.disk.profiles.remove(from.as_str());
+        desk.read(Read::Profiles { numbers: vec![from.clone()] }).await.expect("read");
+        let active = desk.disk.profiles.get(from.as_str()).map(|profile| profile.active.get().copied());
+        assert_eq!(active, if merges_remove { None } else { Some(Some(false)) });
+    }
+}

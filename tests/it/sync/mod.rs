@@ -16,6 +16,7 @@ mod late;
 mod looks;
 mod lost;
 mod mappings;
+mod merges;
 mod moments;
 mod notes;
 mod owned;

@@ -27,7 +27,7 @@ fn alike(profile: &mut Profile) {
 }
 
 /// A finished stay of each: the contact was made for 7, and 8 was taken for her.
-async fn taken_for_one(world: &World, engine: &Engine) -> i64 {
+pub async fn taken_for_one(world: &World, engine: &Engine) -> i64 {
     world.edit_profile("7", |profile| {
         alike(profile);
         profile.first_name = Known::Is("Анна".into());

@@ -209,14 +209,18 @@ impl HotelState {
         late.len()
     }
 
-    /// Replaces one profile by another in every reservation; the source goes inactive (facts §6: no trail is left).
+    /// Replaces one profile by another in every reservation; the source goes inactive or away (facts §6: no trail is left).
     pub fn merge_profiles(&mut self, from: i64, to: i64) {
         let now = self.now();
         for r in self.reservations.values_mut().filter(|r| r.profile == from) {
             r.profile = to;
             r.updated = now;
         }
-        self.edit_profile(from, |p| p.active = false);
+        if self.knobs.merges_remove {
+            self.profiles.remove(&from);
+        } else {
+            self.edit_profile(from, |p| p.active = false);
+        }
         self.edit_profile(to, |_| {});
     }
 

@@ -118,6 +118,8 @@ pub struct Knobs {
     /// Query types an old server does not know: answered with `IR`.
     pub unsupported: BTreeSet<String>,
     pub over_length: OverLength,
+    /// A merge takes the source's profile away; else it goes inactive.
+    pub merges_remove: bool,
     /// An update may hit several records; else `AD`.
     pub batch_updates: bool,
     /// A new reservation is half-built for that long.
@@ -157,6 +159,7 @@ impl Default for Knobs {
             denied: BTreeSet::new(),
             unsupported: BTreeSet::new(),
             over_length: OverLength::default(),
+            merges_remove: false,
             batch_updates: true,
             half_built: Duration::ZERO,
             shuffle_fields: false,
