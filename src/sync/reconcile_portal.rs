@@ -13,7 +13,7 @@ use super::imports::Cursor;
 use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
 use super::plan::{Due, Plan};
-use super::reconcile::{DELETED_IN_CRM, DIFFERS_IN_CRM, MISSING_IN_CRM, Phase, TWICE, UNKNOWN_IN_PMS};
+use super::reconcile::{DELETED_IN_CRM, DIFFERS_IN_CRM, MISSING_IN_CRM, Phase, REJECTED, TWICE, UNKNOWN_IN_PMS};
 use super::reread::{Applied, READ_MOST, Seen};
 use crate::bitrix::Priority;
 use crate::bitrix::crm::items;
@@ -322,18 +322,29 @@ impl Delivery {
         for link in &plan.links {
             causes.insert(link.subject.clone(), MISSING_IN_CRM);
         }
-        let subjects: Vec<String> = causes.keys().cloned().collect();
+        let twice: Vec<NewProblem> =
+            plan.problems.into_iter().filter(|problem| problem.cause == DUPLICATE_MARK).collect();
+        let told = twice.iter().map(|problem| problem.subject.clone());
+        let subjects: Vec<String> = causes.keys().cloned().chain(told).collect();
         let tx = self.db().begin().await?;
+        let rows = outbox::states(&tx, self.portal, &subjects).await?;
         // What is on its way is no drift.
-        let on_its_way = outbox::states(&tx, self.portal, &subjects).await?;
+        let on_its_way =
+            |subject: &str| matches!(rows.get(subject), Some((outbox::WAITING | outbox::SENT, ..)));
         let undecided = inbox::undecided_hashes(&tx, self.portal, &subjects).await?;
         let now = self.now();
         let mut found = Found::default();
         for (subject, cause) in causes {
-            if on_its_way.contains_key(&subject) || undecided.contains_key(&subject) {
+            if on_its_way(&subject) || undecided.contains_key(&subject) {
                 continue;
             }
-            found.note(&subject, cause, arrivals.get(&subject).copied(), json!({}));
+            let arrival = arrivals.get(&subject).copied();
+            // Sent once more it would be refused once more: whoever sees to the problem has it tried again.
+            if rows.contains_key(&subject) {
+                found.note(&subject, REJECTED, arrival, json!({}));
+                continue;
+            }
+            found.note(&subject, cause, arrival, json!({}));
             found.intents.push(NewIntent {
                 subject,
                 intent: Intent::Sync,
@@ -343,10 +354,7 @@ impl Delivery {
                 seen_at: now,
             });
         }
-        for problem in plan.problems.into_iter().filter(|problem| problem.cause == DUPLICATE_MARK) {
-            if on_its_way.contains_key(&problem.subject) {
-                continue;
-            }
+        for problem in twice.into_iter().filter(|problem| !on_its_way(&problem.subject)) {
             let arrival = arrivals.get(&problem.subject).copied();
             found.note(&problem.subject, TWICE, arrival, problem.params.clone());
             found.problems.push(problem);
