@@ -27,6 +27,9 @@ use crate::store::{Tx, crm_records, groups, inbox, stays};
 
 /// Stays or guests compared with the portal at once.
 const LOT: i64 = 200;
+/// Linked records looked for at once.
+#[expect(clippy::cast_possible_wrap, reason = "a few thousand")]
+const MOST: i64 = READ_MOST as i64;
 /// How long a step holds the portal at most while nobody waits for it.
 const TURN_MS: i64 = 5_000;
 const PRIORITY: Priority = Priority::Reconciliation;
@@ -133,18 +136,18 @@ impl Delivery {
             let mut seen: Vec<Seen> =
                 rows.iter().flatten().filter_map(|item| self.see(CrmEntity::Deal, item, &tracked)).collect();
             let listed: BTreeSet<i64> = seen.iter().map(|record| record.id).collect();
-            let limit = i64::try_from(READ_MOST).unwrap_or(i64::MAX);
-            let linked =
-                reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, (after, upto), limit)
-                    .await?;
-            let unlisted: BTreeSet<i64> = linked.into_iter().filter(|id| !listed.contains(id)).collect();
             let mut gone = Vec::new();
-            if !unlisted.is_empty() {
-                let wanted = BTreeMap::from([(CrmEntity::Deal, unlisted)]);
-                for (_, more, missing) in self.look_up(PRIORITY, &wanted).await.map_err(|error| self.trouble(error))? {
-                    seen.extend(more);
-                    gone.extend(missing);
-                }
+            // Any number of them may lie between two pages.
+            loop {
+                let span = (after, upto);
+                let linked =
+                    reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, span, MOST).await?;
+                let Some(last) = linked.last().copied() else { break };
+                let unlisted = linked.into_iter().filter(|id| !listed.contains(id)).collect();
+                let (more, missing) = self.find(CrmEntity::Deal, unlisted).await?;
+                seen.extend(more);
+                gone.extend(missing);
+                after = last;
             }
             let mut found = Found::default();
             cursor.course.counts.crm += self.standing(job, cursor.course.whole, &seen, &mut found).await?;
@@ -224,21 +227,29 @@ impl Delivery {
         entity: CrmEntity,
         after: i64,
     ) -> Result<bool, SyncError> {
-        let limit = i64::try_from(READ_MOST).unwrap_or(i64::MAX);
-        let ids = reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), limit).await?;
+        let ids = reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), MOST).await?;
         cursor.course.phase = match (ids.last(), entity) {
             (Some(last), _) => Phase::Records(entity, *last),
             (None, CrmEntity::Contact) => Phase::Records(CrmEntity::Company, 0),
             (None, _) => Phase::Guests(String::new()),
         };
         let asked_at = self.now();
+        let (seen, gone) = self.find(entity, ids.into_iter().collect()).await?;
+        self.keep_records(job, cursor, entity, seen, gone, asked_at, Found::default()).await
+    }
+
+    /// Records by id, at most [`READ_MOST`], and those that are not there.
+    async fn find(&self, entity: CrmEntity, ids: BTreeSet<i64>) -> Result<(Vec<Seen>, Vec<i64>), SyncError> {
         let (mut seen, mut gone) = (Vec::new(), Vec::new());
-        let wanted = BTreeMap::from([(entity, ids.into_iter().collect::<BTreeSet<i64>>())]);
+        if ids.is_empty() {
+            return Ok((seen, gone));
+        }
+        let wanted = BTreeMap::from([(entity, ids)]);
         for (_, more, missing) in self.look_up(PRIORITY, &wanted).await.map_err(|error| self.trouble(error))? {
             seen.extend(more);
             gone.extend(missing);
         }
-        self.keep_records(job, cursor, entity, seen, gone, asked_at, Found::default()).await
+        Ok((seen, gone))
     }
 
     /// Takes over what records hold, as every look at them does, and notes what that changed.
