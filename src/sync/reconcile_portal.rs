@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::decide::{RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::engine::Engine;
 use super::error::SyncError;
+use super::events::hint_of;
 use super::imports::Cursor;
 use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
@@ -265,9 +266,11 @@ impl Delivery {
         mut found: Found,
     ) -> Result<bool, SyncError> {
         let (_recording, tx) = self.recording().await?;
-        let Applied { differs, deleted } = self.apply_in(&tx, entity, seen, &gone, asked_at).await?;
-        for (cause, records) in [(DIFFERS_IN_CRM, differs), (DELETED_IN_CRM, deleted)] {
-            for (id, subjects) in records {
+        let ids = seen.iter().map(|record| record.id).chain(gone.iter().copied());
+        let news = self.told_of(&tx, entity, ids).await?;
+        let Applied { ours, deleted, .. } = self.apply_in(&tx, entity, seen, &gone, asked_at).await?;
+        for (cause, records) in [(DIFFERS_IN_CRM, ours), (DELETED_IN_CRM, deleted)] {
+            for (id, subjects) in records.into_iter().filter(|(id, _)| !news.contains(id)) {
                 let of_hotel = |subject: &&String| {
                     subject.parse::<Subject>().is_ok_and(|subject| subject.hotel() == Some(job.hotel))
                 };
@@ -277,6 +280,25 @@ impl Delivery {
             }
         }
         self.keep(tx, job, cursor, found).await
+    }
+
+    /// Of these records, those that the portal has told us of and nobody has looked at yet.
+    async fn told_of(
+        &self,
+        tx: &Tx,
+        entity: CrmEntity,
+        ids: impl Iterator<Item = i64>,
+    ) -> Result<BTreeSet<i64>, SyncError> {
+        let hints: HashMap<String, i64> = ids
+            .flat_map(|id| {
+                let told = [false, true].map(|gone| hint_of(entity.type_id(), id, gone));
+                told.into_iter().map(move |hint| (hint, id))
+            })
+            .collect();
+        let subjects: Vec<String> = hints.keys().cloned().collect();
+        let undecided = inbox::undecided_hashes(tx, self.portal, &subjects).await?;
+        let looks = outbox::states(tx, self.portal, &subjects).await?;
+        Ok(undecided.keys().chain(looks.keys()).filter_map(|hint| hints.get(hint).copied()).collect())
     }
 
     async fn compare_guests(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
