@@ -186,7 +186,8 @@ pub async fn stays_after(
     db.rows(sql, args![portal.0, hotel.0, after, limit]).await?.iter().map(read).collect()
 }
 
-/// The next profiles in order of their numbers.
+/// The next profiles in order of their numbers. People nobody books for stay in the hotel: only whom a stay names, or who
+/// has a record already.
 pub async fn profiles_after(
     db: &Db,
     portal: PortalId,
@@ -194,9 +195,13 @@ pub async fn profiles_after(
     after: &str,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT number FROM profile WHERE portal_id = $1 AND hotel_id = $2 AND number > $3
+    let sql = "SELECT number FROM profile p WHERE p.portal_id = $1 AND p.hotel_id = $2 AND p.number > $3
+            AND (EXISTS (SELECT 1 FROM stay_profile s
+                    WHERE s.portal_id = p.portal_id AND s.hotel_id = p.hotel_id AND s.profile = p.number)
+                OR EXISTS (SELECT 1 FROM link l WHERE l.portal_id = p.portal_id AND l.subject = $5 || p.number))
          ORDER BY number LIMIT $4";
-    db.rows(sql, args![portal.0, hotel.0, after, limit]).await?.iter().map(|row| row.get("number")).collect()
+    let values = args![portal.0, hotel.0, after, limit, format!("profile:{hotel}:")];
+    db.rows(sql, values).await?.iter().map(|row| row.get("number")).collect()
 }
 
 /// The next records of a kind that stand for somebody of the hotel and are not known to be gone, by id; `upto` included.

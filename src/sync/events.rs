@@ -30,11 +30,15 @@ impl CrmEvent {
         self.event.ends_with("DELETE")
     }
 
-    /// A deletion is no repeat of a change: nothing but its own event tells it.
     pub(super) fn subject(&self) -> String {
-        let gone = if self.is_deletion() { ":gone" } else { "" };
-        format!("crm:{}:{}{gone}", self.entity, self.crm_id)
+        hint_of(self.entity, self.crm_id, self.is_deletion())
     }
+}
+
+/// A deletion is no repeat of a change: nothing but its own event tells it.
+pub(super) fn hint_of(entity: i32, crm_id: i64, gone: bool) -> String {
+    let gone = if gone { ":gone" } else { "" };
+    format!("crm:{entity}:{crm_id}{gone}")
 }
 
 /// Where inbox payloads are sealed for.

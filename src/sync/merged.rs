@@ -14,6 +14,8 @@ pub(super) struct Merged {
     /// A field that we had confirmed was changed by someone else. What we sent ourselves without having heard the outcome
     /// is no one else's change; a field that is not put back any more does not count.
     pub differs: bool,
+    /// And what was changed or taken away is ours: a deal that a person closed and what he added to a list are his.
+    pub ours: bool,
     /// Fields that were put back for the last time.
     pub stopped: Vec<String>,
 }
@@ -38,10 +40,10 @@ pub(super) fn merge(
         row.updated_time.clone_from(&seen.updated_time);
         row.updated_by = seen.updated_by;
         row.edited = seen.foreign;
-        return Merged { row, differs: false, stopped: Vec::new() };
+        return Merged { row, differs: false, ours: false, stopped: Vec::new() };
     };
     let mut row = held.clone();
-    let (mut differs, mut stopped) = (false, Vec::new());
+    let (mut differs, mut any_of_ours, mut stopped) = (false, false, Vec::new());
     for (name, value) in &seen.fields {
         let same = |fields: &Fields| fields.get(name).is_some_and(|known| alike(known, value));
         if let Some(known) = held.fields.get(name)
@@ -72,7 +74,9 @@ pub(super) fn merge(
                     if ours.is_some_and(|ours| row.putbacks.count(name, ours, value, now)) {
                         stopped.push(name.clone());
                     }
-                    differs |= !row.putbacks.stopped(name, now);
+                    let put_back = !row.putbacks.stopped(name, now);
+                    differs |= put_back;
+                    any_of_ours |= put_back && ours.is_some();
                 }
                 (None, _) => row.edits.seen(name, value),
             }
@@ -94,5 +98,5 @@ pub(super) fn merge(
     row.edited |= seen.foreign || stamped;
     row.updated_time.clone_from(&seen.updated_time);
     row.updated_by = seen.updated_by;
-    Merged { row, differs, stopped }
+    Merged { row, differs, ours: any_of_ours, stopped }
 }

@@ -26,12 +26,14 @@ pub(super) const MISSING_IN_CRM: &str = "missing_in_crm";
 pub(super) const DIFFERS_IN_CRM: &str = "differs_in_crm";
 /// Somebody deleted the record.
 pub(super) const DELETED_IN_CRM: &str = "deleted_in_crm";
+/// The portal refused what was sent, or never answered it: it waits among the problems.
+pub(super) const REJECTED: &str = "rejected";
 /// Several records bear its mark.
 pub(super) const TWICE: &str = "duplicate_mark";
 
 /// What only a person can decide; all else is mended by the ordinary exchange.
 pub fn asks_person(cause: &str) -> bool {
-    matches!(cause, UNKNOWN_IN_PMS | DELETED_IN_CRM | TWICE)
+    matches!(cause, UNKNOWN_IN_PMS | DELETED_IN_CRM | REJECTED | TWICE)
 }
 
 /// Where a reconciliation stands once the hotel's windows are read.

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use super::decide::{RANK_CONTACT, RANK_DEAL, RANK_GROUP};
 use super::engine::Engine;
 use super::error::SyncError;
+use super::events::hint_of;
 use super::imports::Cursor;
 use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
 use super::plan::{Due, Plan};
-use super::reconcile::{DELETED_IN_CRM, DIFFERS_IN_CRM, MISSING_IN_CRM, Phase, TWICE, UNKNOWN_IN_PMS};
+use super::reconcile::{DELETED_IN_CRM, DIFFERS_IN_CRM, MISSING_IN_CRM, Phase, REJECTED, TWICE, UNKNOWN_IN_PMS};
 use super::reread::{Applied, READ_MOST, Seen};
 use crate::bitrix::Priority;
 use crate::bitrix::crm::items;
@@ -27,6 +28,9 @@ use crate::store::{Tx, crm_records, groups, inbox, stays};
 
 /// Stays or guests compared with the portal at once.
 const LOT: i64 = 200;
+/// Linked records looked for at once.
+#[expect(clippy::cast_possible_wrap, reason = "a few thousand")]
+const MOST: i64 = READ_MOST as i64;
 /// How long a step holds the portal at most while nobody waits for it.
 const TURN_MS: i64 = 5_000;
 const PRIORITY: Priority = Priority::Reconciliation;
@@ -133,18 +137,18 @@ impl Delivery {
             let mut seen: Vec<Seen> =
                 rows.iter().flatten().filter_map(|item| self.see(CrmEntity::Deal, item, &tracked)).collect();
             let listed: BTreeSet<i64> = seen.iter().map(|record| record.id).collect();
-            let limit = i64::try_from(READ_MOST).unwrap_or(i64::MAX);
-            let linked =
-                reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, (after, upto), limit)
-                    .await?;
-            let unlisted: BTreeSet<i64> = linked.into_iter().filter(|id| !listed.contains(id)).collect();
             let mut gone = Vec::new();
-            if !unlisted.is_empty() {
-                let wanted = BTreeMap::from([(CrmEntity::Deal, unlisted)]);
-                for (_, more, missing) in self.look_up(PRIORITY, &wanted).await.map_err(|error| self.trouble(error))? {
-                    seen.extend(more);
-                    gone.extend(missing);
-                }
+            // Any number of them may lie between two pages.
+            loop {
+                let span = (after, upto);
+                let linked =
+                    reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, span, MOST).await?;
+                let Some(last) = linked.last().copied() else { break };
+                let unlisted = linked.into_iter().filter(|id| !listed.contains(id)).collect();
+                let (more, missing) = self.find(CrmEntity::Deal, unlisted).await?;
+                seen.extend(more);
+                gone.extend(missing);
+                after = last;
             }
             let mut found = Found::default();
             cursor.course.counts.crm += self.standing(job, cursor.course.whole, &seen, &mut found).await?;
@@ -224,21 +228,29 @@ impl Delivery {
         entity: CrmEntity,
         after: i64,
     ) -> Result<bool, SyncError> {
-        let limit = i64::try_from(READ_MOST).unwrap_or(i64::MAX);
-        let ids = reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), limit).await?;
+        let ids = reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), MOST).await?;
         cursor.course.phase = match (ids.last(), entity) {
             (Some(last), _) => Phase::Records(entity, *last),
             (None, CrmEntity::Contact) => Phase::Records(CrmEntity::Company, 0),
             (None, _) => Phase::Guests(String::new()),
         };
         let asked_at = self.now();
+        let (seen, gone) = self.find(entity, ids.into_iter().collect()).await?;
+        self.keep_records(job, cursor, entity, seen, gone, asked_at, Found::default()).await
+    }
+
+    /// Records by id, at most [`READ_MOST`], and those that are not there.
+    async fn find(&self, entity: CrmEntity, ids: BTreeSet<i64>) -> Result<(Vec<Seen>, Vec<i64>), SyncError> {
         let (mut seen, mut gone) = (Vec::new(), Vec::new());
-        let wanted = BTreeMap::from([(entity, ids.into_iter().collect::<BTreeSet<i64>>())]);
+        if ids.is_empty() {
+            return Ok((seen, gone));
+        }
+        let wanted = BTreeMap::from([(entity, ids)]);
         for (_, more, missing) in self.look_up(PRIORITY, &wanted).await.map_err(|error| self.trouble(error))? {
             seen.extend(more);
             gone.extend(missing);
         }
-        self.keep_records(job, cursor, entity, seen, gone, asked_at, Found::default()).await
+        Ok((seen, gone))
     }
 
     /// Takes over what records hold, as every look at them does, and notes what that changed.
@@ -254,9 +266,11 @@ impl Delivery {
         mut found: Found,
     ) -> Result<bool, SyncError> {
         let (_recording, tx) = self.recording().await?;
-        let Applied { differs, deleted } = self.apply_in(&tx, entity, seen, &gone, asked_at).await?;
-        for (cause, records) in [(DIFFERS_IN_CRM, differs), (DELETED_IN_CRM, deleted)] {
-            for (id, subjects) in records {
+        let ids = seen.iter().map(|record| record.id).chain(gone.iter().copied());
+        let news = self.told_of(&tx, entity, ids).await?;
+        let Applied { ours, deleted, .. } = self.apply_in(&tx, entity, seen, &gone, asked_at).await?;
+        for (cause, records) in [(DIFFERS_IN_CRM, ours), (DELETED_IN_CRM, deleted)] {
+            for (id, subjects) in records.into_iter().filter(|(id, _)| !news.contains(id)) {
                 let of_hotel = |subject: &&String| {
                     subject.parse::<Subject>().is_ok_and(|subject| subject.hotel() == Some(job.hotel))
                 };
@@ -266,6 +280,25 @@ impl Delivery {
             }
         }
         self.keep(tx, job, cursor, found).await
+    }
+
+    /// Of these records, those that the portal has told us of and nobody has looked at yet.
+    async fn told_of(
+        &self,
+        tx: &Tx,
+        entity: CrmEntity,
+        ids: impl Iterator<Item = i64>,
+    ) -> Result<BTreeSet<i64>, SyncError> {
+        let hints: HashMap<String, i64> = ids
+            .flat_map(|id| {
+                let told = [false, true].map(|gone| hint_of(entity.type_id(), id, gone));
+                told.into_iter().map(move |hint| (hint, id))
+            })
+            .collect();
+        let subjects: Vec<String> = hints.keys().cloned().collect();
+        let undecided = inbox::undecided_hashes(tx, self.portal, &subjects).await?;
+        let looks = outbox::states(tx, self.portal, &subjects).await?;
+        Ok(undecided.keys().chain(looks.keys()).filter_map(|hint| hints.get(hint).copied()).collect())
     }
 
     async fn compare_guests(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
@@ -322,18 +355,29 @@ impl Delivery {
         for link in &plan.links {
             causes.insert(link.subject.clone(), MISSING_IN_CRM);
         }
-        let subjects: Vec<String> = causes.keys().cloned().collect();
+        let twice: Vec<NewProblem> =
+            plan.problems.into_iter().filter(|problem| problem.cause == DUPLICATE_MARK).collect();
+        let told = twice.iter().map(|problem| problem.subject.clone());
+        let subjects: Vec<String> = causes.keys().cloned().chain(told).collect();
         let tx = self.db().begin().await?;
+        let rows = outbox::states(&tx, self.portal, &subjects).await?;
         // What is on its way is no drift.
-        let on_its_way = outbox::states(&tx, self.portal, &subjects).await?;
+        let on_its_way =
+            |subject: &str| matches!(rows.get(subject), Some((outbox::WAITING | outbox::SENT, ..)));
         let undecided = inbox::undecided_hashes(&tx, self.portal, &subjects).await?;
         let now = self.now();
         let mut found = Found::default();
         for (subject, cause) in causes {
-            if on_its_way.contains_key(&subject) || undecided.contains_key(&subject) {
+            if on_its_way(&subject) || undecided.contains_key(&subject) {
                 continue;
             }
-            found.note(&subject, cause, arrivals.get(&subject).copied(), json!({}));
+            let arrival = arrivals.get(&subject).copied();
+            // Sent once more it would be refused once more: whoever sees to the problem has it tried again.
+            if rows.contains_key(&subject) {
+                found.note(&subject, REJECTED, arrival, json!({}));
+                continue;
+            }
+            found.note(&subject, cause, arrival, json!({}));
             found.intents.push(NewIntent {
                 subject,
                 intent: Intent::Sync,
@@ -343,10 +387,7 @@ impl Delivery {
                 seen_at: now,
             });
         }
-        for problem in plan.problems.into_iter().filter(|problem| problem.cause == DUPLICATE_MARK) {
-            if on_its_way.contains_key(&problem.subject) {
-                continue;
-            }
+        for problem in twice.into_iter().filter(|problem| !on_its_way(&problem.subject)) {
             let arrival = arrivals.get(&problem.subject).copied();
             found.note(&problem.subject, TWICE, arrival, problem.params.clone());
             found.problems.push(problem);

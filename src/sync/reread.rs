@@ -75,6 +75,8 @@ pub(super) struct Seen {
 #[derive(Debug, Default)]
 pub(super) struct Applied {
     pub differs: Vec<(i64, Vec<String>)>,
+    /// Of these, where what is ours was changed.
+    pub ours: Vec<(i64, Vec<String>)>,
     pub deleted: Vec<(i64, Vec<String>)>,
 }
 
@@ -259,9 +261,9 @@ impl Delivery {
                 older.insert(record.id);
                 continue;
             }
-            let Merged { mut row, mut differs, stopped } = merged;
+            let Merged { mut row, mut differs, mut ours, stopped } = merged;
             if held.get(&record.id).is_some_and(|held| held.deleted) {
-                differs = true;
+                (differs, ours) = (true, true);
                 back.extend(subjects.iter().cloned());
             }
             // Found again after a time we know nothing of: closed at a stage that is not its stay's, by a person.
@@ -282,6 +284,9 @@ impl Delivery {
                         "entity": entity.word(), "id": record.id, "fields": &stopped, "editor": record.updated_by,
                     }),
                 }));
+            }
+            if ours {
+                applied.ours.push((record.id, subjects.clone()));
             }
             if differs {
                 applied.differs.push((record.id, subjects.clone()));

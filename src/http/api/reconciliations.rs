@@ -67,7 +67,7 @@ pub struct SideCounts {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CauseCount {
     /// `missing_in_store`, `differs_in_store`, `unknown_in_pms`, `missing_in_crm`, `differs_in_crm`, `deleted_in_crm`,
-    /// `duplicate_mark`.
+    /// `rejected`, `duplicate_mark`.
     pub cause: String,
     pub title: String,
     /// What becomes of it.

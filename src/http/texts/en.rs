@@ -432,6 +432,11 @@ pub(crate) const TEXTS: Texts = Texts {
             "It is not made again by itself: that is for a person to decide.",
         ),
         (
+            "rejected",
+            "The portal did not take what was sent",
+            "It is not sent again by itself. The problems say why: see to it, then retry.",
+        ),
+        (
             "duplicate_mark",
             "Two records of the portal bear one mark",
             "Nothing was changed. Keep or merge the right one, clear the FB24 fields of the other.",

@@ -17,6 +17,8 @@ use fidelio_bitrix24::fidelio::{Layer, Read, ReadReport, Sink, Source, SourceErr
 pub struct Truth {
     pub stays: BTreeMap<String, Stay>,
     pub profiles: BTreeMap<String, Profile>,
+    /// Profiles that changed, and that no booking names.
+    pub unbooked: BTreeSet<ProfileNumber>,
     pub tick: u32,
     /// What a read reports besides.
     pub said: ReadReport,
@@ -24,6 +26,8 @@ pub struct Truth {
     pub trouble: Option<SourceError>,
     /// … every one that asks by number …
     pub trouble_by_number: Option<SourceError>,
+    /// … every one that asks for arrivals …
+    pub trouble_by_arrivals: Option<SourceError>,
     /// … and every one that asks for guests by number.
     pub trouble_with_guests: Option<SourceError>,
     /// What was asked, in order.
@@ -53,6 +57,7 @@ impl Source for Hotel {
             let trouble = [
                 truth.trouble.clone(),
                 truth.trouble_by_number.clone().filter(|_| by_number),
+                truth.trouble_by_arrivals.clone().filter(|_| matches!(what, Read::Arrivals { .. })),
                 truth.trouble_with_guests.clone().filter(|_| guests),
             ];
             if let Some(trouble) = trouble.into_iter().flatten().next() {
@@ -83,6 +88,9 @@ impl Source for Hotel {
                 .collect();
             if let Read::Profiles { numbers } = what {
                 named.extend(numbers);
+            }
+            if *what == Read::Changes {
+                named.extend(&truth.unbooked);
             }
             let profiles: Vec<Profile> =
                 truth.profiles.values().filter(|profile| named.contains(&profile.number)).cloned().collect();

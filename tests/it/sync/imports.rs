@@ -46,7 +46,7 @@ async fn view(world: &World, id: &str) -> ImportView {
 }
 
 /// A second hotel of the portal, with the same truth.
-async fn another_hotel(world: &World) -> HotelId {
+pub async fn another_hotel(world: &World) -> HotelId {
     let facts =
         HotelFacts { name: "Sea".into(), timezone: "Europe/Moscow".into(), currency: Currency::parse("RUB").unwrap() };
     let config = SourceConfig {

@@ -4,6 +4,7 @@ mod attach;
 mod basics;
 mod crashes;
 mod demo;
+mod drift;
 mod erasure;
 mod ground;
 mod groups;

@@ -18,7 +18,7 @@ use crate::on_both_engines;
 use crate::support::db::TestDb;
 
 /// A booking that no poll and no import has seen.
-fn book(world: &World, number: u64) {
+pub fn book(world: &World, number: u64) {
     let mut stay = new_stay(&number.to_string());
     let day = "2026-11-22".parse::<chrono::NaiveDate>().unwrap() + chrono::Days::new(number % 20);
     stay.arrival = Known::Is(day);
@@ -31,7 +31,7 @@ fn book(world: &World, number: u64) {
 }
 
 /// So many bookings, imported an hour ago and standing in the portal.
-async fn filled(db: TestDb, count: u64) -> World {
+pub async fn filled(db: TestDb, count: u64) -> World {
     let world = World::new(db, PortalOptions::default()).await;
     (1..=count).for_each(|number| book(&world, number));
     let engine = world.engine();
@@ -54,11 +54,11 @@ pub async fn begin(world: &World) -> String {
     world.engine().create_reconciliation(world.id, world.hotel_id, Some(1)).await.unwrap()
 }
 
-async fn view(world: &World, id: &str) -> ReconciliationView {
+pub async fn view(world: &World, id: &str) -> ReconciliationView {
     world.engine().reconciliation(world.id, id).await.unwrap().unwrap()
 }
 
-async fn ordinary(world: &World, engine: &Engine) {
+pub async fn ordinary(world: &World, engine: &Engine) {
     engine.decide(world.id).await.unwrap();
     engine.deliver(world.id).await.unwrap();
 }
@@ -84,12 +84,12 @@ pub async fn reconcile(world: &World) -> (ReconciliationView, Vec<DriftRow>) {
 }
 
 /// `<number> <cause>`
-fn told(world: &World, drift: &[DriftRow]) -> BTreeSet<String> {
+pub fn told(world: &World, drift: &[DriftRow]) -> BTreeSet<String> {
     let number = |subject: &str| subject.replace(&format!(":{}:", world.hotel_id), " ");
     drift.iter().map(|row| format!("{} {}", number(&row.subject), row.cause)).collect()
 }
 
-fn deal(world: &World, number: u64) -> fb24_sandbox::portal::Record {
+pub fn deal(world: &World, number: u64) -> fb24_sandbox::portal::Record {
     let deals = world.deals();
     deals.into_iter().find(|deal| deal.text("UF_CRM_FB24_RESERVATION") == number.to_string()).expect("a deal")
 }

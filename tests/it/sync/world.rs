@@ -252,7 +252,8 @@ impl World {
             timezone: "Europe/Moscow".into(),
             currency: Currency::parse("RUB").unwrap(),
         };
-        let hotel_id = hotels::create(&tx, id, &HotelCode::parse("GRAND").unwrap(), &facts, 0).await.unwrap().unwrap();
+        let connected = clock.now_ms();
+        let hotel_id = hotels::create(&tx, id, &HotelCode::parse("GRAND").unwrap(), &facts, connected).await.unwrap().unwrap();
         let config = SourceConfig {
             url: "http://127.0.0.1:1/".parse().unwrap(),
             username: "u".into(),
