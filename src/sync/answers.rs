@@ -96,7 +96,7 @@ pub(super) fn of_portal(error: &Error) -> bool {
 }
 
 /// A limit, ours or the portal's: no fault of the write.
-fn of_limits(error: &Error) -> bool {
+pub(super) fn of_limits(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::Allowance | ErrorKind::NotRun)
         || matches!(error.code(), "query_limit_exceeded" | "operation_time_limit" | "overload_limit")
 }

@@ -7,20 +7,25 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use serde_json::json;
 
+use super::answers::{ms, of_limits, of_portal};
 use super::engine::Engine;
 use super::error::SyncError;
 use super::imports::{Cursor, windows};
 use super::intake::Intake;
 use super::lease::HeldLease;
 use super::strangers::{Guarded, REINSTALLED};
+use crate::bitrix::{self, Class};
 use crate::domain::{Change, Entity, PortalId};
 use crate::fidelio::{Read, Sink, Source, SourceError};
 use crate::store::imports;
 use crate::store::jobs::{self, Family, IMPORTS, JobKind, JobRow, RECONCILIATIONS};
 use crate::store::sources;
 
-/// Failed reads in a row after which an import gives up and says why.
-const GIVE_UP: u32 = 20;
+/// Failed reads in a row after which a job gives up and says why: with these waits some six hours, as long as a server's
+/// maintenance by night.
+const GIVE_UP: u32 = 32;
+const WAIT_MS: i64 = 5_000;
+const WAIT_MOST_MS: i64 = 15 * 60_000;
 /// For so long empty windows are read one after another; then polls have their turn.
 const EMPTY_FOR_MS: i64 = 2_000;
 
@@ -80,6 +85,7 @@ impl Engine {
     async fn job_step(&self, portal: PortalId, family: Family) -> Result<bool, SyncError> {
         let deps = &self.0.deps;
         let now = deps.clock.now_ms();
+        let mut trouble = None;
         for job in jobs::unfinished(&deps.db, portal, family).await? {
             let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
             if cursor.not_before > now {
@@ -90,11 +96,14 @@ impl Engine {
             }
             match self.import_window(portal, &job, cursor).await {
                 // What is read and waits to be sent keeps no other hotel from being read.
-                Err(SyncError::Elsewhere(_)) | Ok(false) => continue,
-                result => return result,
+                Err(SyncError::Elsewhere(_)) | Ok(false) => {}
+                // Neither does one hotel's trouble; it is told all the same.
+                Ok(true) => return trouble.map_or(Ok(true), Err),
+                Err(error @ SyncError::Stopped(_)) => return Err(error),
+                Err(error) => trouble = trouble.or(Some(error)),
             }
         }
-        Ok(false)
+        trouble.map_or(Ok(false), Err)
     }
 
     /// `false`: there was nothing to do for it now.
@@ -105,7 +114,11 @@ impl Engine {
                 JobKind::Import => self.finish_import(portal, job).await,
                 JobKind::Estimate => self.finish_estimate(portal, job).await.map(|()| true),
                 // Boxed, here and below: the step of an import need not have room for it.
-                JobKind::Reconciliation => Box::pin(self.compare_portal(portal, job, cursor)).await.map(|()| true),
+                JobKind::Reconciliation => match Box::pin(self.compare_portal(portal, job, cursor)).await {
+                    Err(SyncError::Portal { error, .. }) => self.portal_trouble(portal, job, error).await,
+                    result => result,
+                }
+                .map(|()| true),
                 // Reads no hotel.
                 JobKind::Replay => Ok(false),
             };
@@ -192,8 +205,33 @@ impl Engine {
             return self.fail_import(portal, job, cursor, "unreachable").await;
         }
         tracing::warn!(%portal, hotel = %job.hotel, %error, "a window of an import could not be read");
+        self.wait(portal, job, cursor, 0).await
+    }
+
+    /// The same of a read that the portal refused. Limits and what concerns the whole portal are no fault of the job's.
+    async fn portal_trouble(&self, portal: PortalId, job: &JobRow, error: bitrix::Error) -> Result<(), SyncError> {
+        if of_portal(&error) || of_limits(&error) {
+            return Err(SyncError::Portal { portal, error });
+        }
+        // It may have come on before.
+        let Some(job) = jobs::get(&self.0.deps.db, portal, &job.id).await? else { return Ok(()) };
+        let mut cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        tracing::warn!(%portal, hotel = %job.hotel, %error, "a reconciliation could not read the portal");
+        if error.class == Class::Permanent {
+            return self.fail_import(portal, &job, cursor, "portal_refused").await;
+        }
+        cursor.failures += 1;
+        if cursor.failures >= GIVE_UP {
+            return self.fail_import(portal, &job, cursor, "portal_unreachable").await;
+        }
+        self.wait(portal, &job, cursor, ms(&error)).await
+    }
+
+    /// After its last failure a job waits the longer the more there were.
+    async fn wait(&self, portal: PortalId, job: &JobRow, mut cursor: Cursor, at_least: i64) -> Result<(), SyncError> {
         let now = self.0.deps.clock.now_ms();
-        cursor.not_before = now + 5_000 * i64::from(cursor.failures.min(12));
+        let doubled = WAIT_MS << (cursor.failures.clamp(1, 16) - 1);
+        cursor.not_before = now + doubled.min(WAIT_MOST_MS).max(at_least);
         jobs::advance(&self.0.deps.db, portal, &job.id, &json!(cursor), None, now).await?;
         Ok(())
     }

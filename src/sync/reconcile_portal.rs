@@ -403,6 +403,8 @@ impl Delivery {
         reconciliations::note(&tx, self.portal, &job.id, &found.drift, now).await?;
         outbox::add(&tx, self.portal, found.intents).await?;
         problems::raise(&tx, self.portal, &self.key, &found.problems, now).await?;
+        // What came on has no failures in a row.
+        let cursor = Cursor { failures: 0, not_before: 0, ..cursor.clone() };
         if !jobs::advance(&tx, self.portal, &job.id, &json!(cursor), None, now).await? {
             return Ok(false);
         }

@@ -243,6 +243,11 @@ pub(crate) const TEXTS: Texts = Texts {
         ),
         ("address", "The interface's address is not allowed on this server. Polling has stopped."),
         ("not_licensed", "The hotel's licence does not cover: {names}. The rest works."),
+        (
+            "portal_refused",
+            "The portal refuses to have its deals or contacts read. Check its plan and the rights of whoever installed the app, then start again.",
+        ),
+        ("portal_unreachable", "The portal gave no answer for hours. Start again once it works."),
         ("unreachable", "The hotel's interface does not answer; tries go on."),
         ("unreadable", "The interface's answer cannot be read; tries go on."),
         ("refused", "The hotel's interface refuses to be read; tries go on."),
