@@ -211,8 +211,9 @@ pub async fn linked(
     hotel: HotelId,
     entity: CrmEntity,
     (after, upto): (i64, i64),
-    limit: i64,
+    limit: usize,
 ) -> Result<Vec<i64>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let subjects = if entity == CrmEntity::Deal { ["stay", "group"] } else { ["profile"; 2] };
     let [one, other] = subjects.map(|kind| format!("{kind}:{hotel}:%"));
     let sql = "SELECT DISTINCT l.crm_id FROM link l

@@ -28,9 +28,6 @@ use crate::store::{Tx, crm_records, groups, inbox, stays};
 
 /// Stays or guests compared with the portal at once.
 const LOT: i64 = 200;
-/// Linked records looked for at once.
-#[expect(clippy::cast_possible_wrap, reason = "a few thousand")]
-const MOST: i64 = READ_MOST as i64;
 /// How long a step holds the portal at most while nobody waits for it.
 const TURN_MS: i64 = 5_000;
 const PRIORITY: Priority = Priority::Reconciliation;
@@ -142,7 +139,8 @@ impl Delivery {
             loop {
                 let span = (after, upto);
                 let linked =
-                    reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, span, MOST).await?;
+                    reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, span, READ_MOST)
+                        .await?;
                 let Some(last) = linked.last().copied() else { break };
                 let unlisted = linked.into_iter().filter(|id| !listed.contains(id)).collect();
                 let (more, missing) = self.find(CrmEntity::Deal, unlisted).await?;
@@ -228,7 +226,8 @@ impl Delivery {
         entity: CrmEntity,
         after: i64,
     ) -> Result<bool, SyncError> {
-        let ids = reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), MOST).await?;
+        let ids =
+            reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), READ_MOST).await?;
         cursor.course.phase = match (ids.last(), entity) {
             (Some(last), _) => Phase::Records(entity, *last),
             (None, CrmEntity::Contact) => Phase::Records(CrmEntity::Company, 0),
