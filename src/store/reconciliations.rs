@@ -129,15 +129,15 @@ pub async fn nightly(db: &Db) -> Result<Vec<Nightly>, StoreError> {
     db.rows(sql, args![]).await?.iter().map(read).collect()
 }
 
-/// From the first to the last day that imports of the hotel have read whole.
-pub async fn imported(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Option<(NaiveDate, NaiveDate)>, StoreError> {
-    let sql = "SELECT MIN(from_date) AS first, MAX(to_date) AS last FROM job
-         WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'import' AND state = 'completed'";
-    let rows = db.rows(sql, args![portal.0, hotel.0]).await?;
-    let day = |name| -> Result<Option<NaiveDate>, StoreError> {
-        Ok(rows.first().map(|row| row.get::<Option<String>>(name)).transpose()?.flatten().and_then(|d| d.parse().ok()))
+/// The ranges of arrivals that imports of the hotel have read whole.
+pub async fn imported(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Vec<(NaiveDate, NaiveDate)>, StoreError> {
+    let sql = "SELECT DISTINCT from_date, to_date FROM job
+         WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'import' AND state = 'completed' ORDER BY from_date, to_date";
+    let day = |row: &Row, name| -> Result<NaiveDate, StoreError> {
+        row.get::<String>(name)?.parse().map_err(|_| StoreError::Corrupt("job dates"))
     };
-    Ok(day("first")?.zip(day("last")?))
+    let rows = db.rows(sql, args![portal.0, hotel.0]).await?;
+    rows.iter().map(|row| Ok((day(row, "from_date")?, day(row, "to_date")?))).collect()
 }
 
 /// A stay of the store as a window of arrivals is compared with it.

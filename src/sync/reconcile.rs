@@ -2,14 +2,14 @@
 //! (product §2.10). What differs is noted with its cause and goes the ordinary way: an inbox row for what the hotel says, an
 //! outbox row for what the portal should hold. Nothing is written around them.
 
-use chrono::{Days, NaiveDate, NaiveTime, TimeDelta};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::engine::Engine;
 use super::error::SyncError;
 use super::imports::{AHEAD_DAYS, BACK_DAYS, Cursor, ImportState};
-use crate::domain::{CrmEntity, HotelId, PortalId};
+use crate::domain::{CrmEntity, HotelId, PortalId, Stay};
 use crate::store::jobs::{self, JobKind, JobRow, RECONCILIATIONS};
 use crate::store::reconciliations::{self, DriftRow, Nightly};
 use crate::store::{StoreError, hotels};
@@ -70,9 +70,29 @@ pub(super) struct Course {
     pub counts: Counts,
     /// Nobody asked for it.
     pub night: bool,
-    /// An import has read these days whole: what the hotel has and the store has not is missing. Without one, what was
-    /// there before the hotel was connected is no business of a reconciliation.
-    pub whole: bool,
+    pub duty: Duty,
+}
+
+/// Which bookings the store has to know. What was there before the hotel was connected and no import was asked for is no
+/// business of a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Duty {
+    /// Arrivals that imports have read whole.
+    pub imported: Vec<(NaiveDate, NaiveDate)>,
+    /// What was booked since, polls had to bring.
+    pub connected: Option<NaiveDate>,
+}
+
+impl Duty {
+    pub fn covers(&self, arrival: Option<NaiveDate>) -> bool {
+        arrival.is_some_and(|day| self.imported.iter().any(|(from, to)| (*from..=*to).contains(&day)))
+    }
+
+    pub fn knows(&self, stay: &Stay) -> bool {
+        let booked_since = stay.booked_on.get().zip(self.connected).is_some_and(|(day, since)| *day >= since);
+        booked_since || self.covers(stay.arrival.get().copied())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -129,17 +149,21 @@ impl Engine {
             today.checked_add_days(Days::new(AHEAD_DAYS)).unwrap_or(today),
         );
         let imported = reconciliations::imported(&deps.db, portal, hotel).await?;
-        let (first, last) = imported.unwrap_or(usual);
         // By night what is still of use; a person has all compared that was ever imported.
-        let from = if by.is_some() { first } else { first.max(usual.0) };
-        let course = Course { night: by.is_none(), whole: imported.is_some(), ..Course::default() };
+        let (from, to) = match by {
+            Some(_) => imported.iter().fold(usual, |all, range| (all.0.min(range.0), all.1.max(range.1))),
+            None => usual,
+        };
+        let connected = DateTime::from_timestamp_millis(row.created_at);
+        let connected = connected.map(|moment| moment.with_timezone(&zone).date_naive());
+        let course = Course { night: by.is_none(), duty: Duty { imported, connected }, ..Course::default() };
         let job = JobRow {
             id: uuid::Uuid::new_v4().to_string(),
             hotel,
             state: ImportState::Queued.word().to_owned(),
             kind: JobKind::Reconciliation,
             from,
-            to: last.min(usual.1).max(from),
+            to,
             progress: json!(Cursor { today: Some(today), course, ..Cursor::default() }),
             estimate: None,
             created_at: now.timestamp_millis(),
