@@ -118,16 +118,20 @@ pub struct ReconciliationView {
 const QUIET: (u32, u32) = (2, 6);
 /// Hotels begin spread over so many minutes, so that a thousand of them do not begin at once.
 const SPREAD_MINUTES: i64 = 120;
-/// No second one in the same night.
+/// No second one in the same night …
 const APART_MS: i64 = 20 * 3_600_000;
+/// … but where one failed, or a person's came before it, another after so long.
+const AGAIN_MS: i64 = 2 * 3_600_000;
 
 /// Whether a hotel's nightly reconciliation is to begin at this moment of its own clock.
-fn is_due(hotel: HotelId, local: NaiveTime, since_last_ms: Option<i64>) -> bool {
+fn is_due(hotel: HotelId, local: NaiveTime, since_night_ms: Option<i64>, since_try_ms: Option<i64>) -> bool {
     let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
     // Neighbouring numbers lie far apart.
     let own = TimeDelta::minutes((hotel.0 % SPREAD_MINUTES * 37) % SPREAD_MINUTES);
     let begin = hour(QUIET.0).overflowing_add_signed(own).0;
-    (begin..hour(QUIET.1)).contains(&local) && since_last_ms.is_none_or(|past| past >= APART_MS)
+    (begin..hour(QUIET.1)).contains(&local)
+        && since_night_ms.is_none_or(|past| past >= APART_MS)
+        && since_try_ms.is_none_or(|past| past >= AGAIN_MS)
 }
 
 impl Engine {
@@ -225,10 +229,10 @@ impl Engine {
     pub(super) async fn begin_nightly(&self) -> Result<(), StoreError> {
         let deps = &self.0.deps;
         let now = deps.clock.now();
-        for Nightly { portal, hotel, timezone, last_at } in reconciliations::nightly(&deps.db).await? {
+        for Nightly { portal, hotel, timezone, night_at, tried_at } in reconciliations::nightly(&deps.db).await? {
             let zone: chrono_tz::Tz = timezone.parse().unwrap_or(chrono_tz::UTC);
-            let past = last_at.map(|at| now.timestamp_millis().saturating_sub(at));
-            if !is_due(hotel, now.with_timezone(&zone).time(), past) {
+            let past = |at: Option<i64>| at.map(|at| now.timestamp_millis().saturating_sub(at));
+            if !is_due(hotel, now.with_timezone(&zone).time(), past(night_at), past(tried_at)) {
                 continue;
             }
             match self.create_reconciliation(portal, hotel, None).await {
@@ -251,13 +255,18 @@ mod tests {
         let begins = |hotel: i64| {
             let minutes = 0..24 * 60;
             let time = |minute: u32| NaiveTime::from_num_seconds_from_midnight_opt(minute * 60, 0).unwrap();
-            minutes.map(time).find(|time| is_due(HotelId(hotel), *time, None)).unwrap()
+            minutes.map(time).find(|time| is_due(HotelId(hotel), *time, None, None)).unwrap()
         };
         let firsts: std::collections::BTreeSet<_> = (1..=60).map(begins).collect();
         assert!(firsts.len() > 50, "spread: {firsts:?}");
         assert!(firsts.iter().all(|first| (at("02:00:00")..at("04:00:00")).contains(first)), "{firsts:?}");
-        assert!(!is_due(HotelId(1), at("06:00:00"), None) && !is_due(HotelId(1), at("14:00:00"), None));
-        assert!(!is_due(HotelId(1), at("05:00:00"), Some(3 * 3_600_000)), "once a night");
-        assert!(is_due(HotelId(1), at("05:00:00"), Some(24 * 3_600_000)));
+        assert!(!is_due(HotelId(1), at("06:00:00"), None, None) && !is_due(HotelId(1), at("14:00:00"), None, None));
+        let due = |night: Option<i64>, tried: Option<i64>| {
+            let ms = |hours: Option<i64>| hours.map(|hours| hours * 3_600_000);
+            is_due(HotelId(1), at("05:00:00"), ms(night), ms(tried))
+        };
+        assert!(!due(Some(3), Some(3)), "once a night");
+        assert!(due(Some(24), Some(24)));
+        assert!(due(Some(24), Some(3)) && !due(Some(24), Some(1)), "a failed one is tried again, but not at once");
     }
 }

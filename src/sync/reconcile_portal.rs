@@ -362,8 +362,7 @@ impl Delivery {
         let tx = self.db().begin().await?;
         let rows = outbox::states(&tx, self.portal, &subjects).await?;
         // What is on its way is no drift.
-        let on_its_way =
-            |subject: &str| matches!(rows.get(subject), Some((outbox::WAITING | outbox::SENT, ..)));
+        let on_its_way = |subject: &str| matches!(rows.get(subject), Some((outbox::WAITING | outbox::SENT, ..)));
         let undecided = inbox::undecided_hashes(&tx, self.portal, &subjects).await?;
         let now = self.now();
         let mut found = Found::default();

@@ -253,7 +253,8 @@ impl World {
             currency: Currency::parse("RUB").unwrap(),
         };
         let connected = clock.now_ms();
-        let hotel_id = hotels::create(&tx, id, &HotelCode::parse("GRAND").unwrap(), &facts, connected).await.unwrap().unwrap();
+        let hotel_id =
+            hotels::create(&tx, id, &HotelCode::parse("GRAND").unwrap(), &facts, connected).await.unwrap().unwrap();
         let config = SourceConfig {
             url: "http://127.0.0.1:1/".parse().unwrap(),
             username: "u".into(),
