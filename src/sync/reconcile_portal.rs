@@ -28,9 +28,6 @@ use crate::store::{Tx, crm_records, groups, inbox, stays};
 
 /// Stays or guests compared with the portal at once.
 const LOT: i64 = 200;
-/// Linked records looked for at once.
-#[expect(clippy::cast_possible_wrap, reason = "a few thousand")]
-const MOST: i64 = READ_MOST as i64;
 /// How long a step holds the portal at most while nobody waits for it.
 const TURN_MS: i64 = 5_000;
 const PRIORITY: Priority = Priority::Reconciliation;
@@ -142,7 +139,7 @@ impl Delivery {
             loop {
                 let span = (after, upto);
                 let linked =
-                    reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, span, MOST).await?;
+                    reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, span, most()).await?;
                 let Some(last) = linked.last().copied() else { break };
                 let unlisted = linked.into_iter().filter(|id| !listed.contains(id)).collect();
                 let (more, missing) = self.find(CrmEntity::Deal, unlisted).await?;
@@ -228,7 +225,7 @@ impl Delivery {
         entity: CrmEntity,
         after: i64,
     ) -> Result<bool, SyncError> {
-        let ids = reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), MOST).await?;
+        let ids = reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), most()).await?;
         cursor.course.phase = match (ids.last(), entity) {
             (Some(last), _) => Phase::Records(entity, *last),
             (None, CrmEntity::Contact) => Phase::Records(CrmEntity::Company, 0),
@@ -419,6 +416,11 @@ impl Delivery {
 /// Whether the hotel's own windows have covered this day of arrival.
 fn covers(job: &JobRow, arrival: Option<chrono::NaiveDate>) -> bool {
     arrival.is_some_and(|day| (job.from..=job.to).contains(&day))
+}
+
+/// Linked records looked for at once.
+fn most() -> i64 {
+    i64::try_from(READ_MOST).unwrap_or(i64::MAX)
 }
 
 /// As if these were due: what would be planned for them now.
