@@ -172,6 +172,24 @@ pub async fn step(db: &Db, portal: PortalId, id: &str, from: &[&str], to: &str, 
     Ok(db.execute(&sql, args![portal.0, id, to, now]).await? > 0)
 }
 
+/// A failed job runs again; `false`: another one of the hotel and the family is not over.
+pub async fn revive(
+    db: &Db,
+    portal: PortalId,
+    job: &JobRow,
+    progress: &serde_json::Value,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let sql = format!(
+        "UPDATE job SET state = 'running', progress = $4, updated_at = $5
+         WHERE portal_id = $1 AND id = $2 AND state = 'failed' AND NOT EXISTS (SELECT 1 FROM job other
+            WHERE other.portal_id = $1 AND other.hotel_id = $3 AND other.state IN ('queued', 'running', 'paused')
+                AND other.kind IN ({}))",
+        words(job.kind.family())
+    );
+    Ok(db.execute(&sql, args![portal.0, job.id.as_str(), job.hotel.0, progress.to_string(), now]).await? > 0)
+}
+
 /// How far a job came; only while it runs.
 pub async fn advance(
     via: impl Into<Via<'_>>,

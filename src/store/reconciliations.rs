@@ -103,19 +103,23 @@ pub async fn outstanding(db: &Db) -> Result<i64, StoreError> {
     db.rows(&sql, args![]).await?.first().map_or(Ok(0), |row| row.get("n"))
 }
 
-/// A hotel that is read, and when it was reconciled last.
+/// A hotel that is read, when its last completed night began, and when the last reconciliation of any kind did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nightly {
     pub portal: PortalId,
     pub hotel: HotelId,
     pub timezone: String,
-    pub last_at: Option<i64>,
+    pub night_at: Option<i64>,
+    pub tried_at: Option<i64>,
 }
 
 pub async fn nightly(db: &Db) -> Result<Vec<Nightly>, StoreError> {
+    // By night nobody started it.
     let sql = "SELECT h.id, h.portal_id, h.timezone,
-            (SELECT MAX(j.created_at) FROM job j
-             WHERE j.portal_id = h.portal_id AND j.hotel_id = h.id AND j.kind = 'reconciliation') AS last_at
+            (SELECT MAX(j.created_at) FROM job j WHERE j.portal_id = h.portal_id AND j.hotel_id = h.id
+                AND j.kind = 'reconciliation' AND j.state = 'completed' AND j.started_by = 0) AS night_at,
+            (SELECT MAX(j.created_at) FROM job j WHERE j.portal_id = h.portal_id AND j.hotel_id = h.id
+                AND j.kind = 'reconciliation') AS tried_at
          FROM hotel h WHERE h.removed_at IS NULL AND EXISTS
             (SELECT 1 FROM source s WHERE s.portal_id = h.portal_id AND s.hotel_id = h.id AND s.health = 'ok')";
     let read = |row: &Row| {
@@ -123,21 +127,22 @@ pub async fn nightly(db: &Db) -> Result<Vec<Nightly>, StoreError> {
             portal: PortalId(row.get("portal_id")?),
             hotel: HotelId(row.get("id")?),
             timezone: row.get("timezone")?,
-            last_at: row.get("last_at")?,
+            night_at: row.get("night_at")?,
+            tried_at: row.get("tried_at")?,
         })
     };
     db.rows(sql, args![]).await?.iter().map(read).collect()
 }
 
-/// From the first to the last day that imports of the hotel have read whole.
-pub async fn imported(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Option<(NaiveDate, NaiveDate)>, StoreError> {
-    let sql = "SELECT MIN(from_date) AS first, MAX(to_date) AS last FROM job
-         WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'import' AND state = 'completed'";
-    let rows = db.rows(sql, args![portal.0, hotel.0]).await?;
-    let day = |name| -> Result<Option<NaiveDate>, StoreError> {
-        Ok(rows.first().map(|row| row.get::<Option<String>>(name)).transpose()?.flatten().and_then(|d| d.parse().ok()))
+/// The ranges of arrivals that imports of the hotel have read whole.
+pub async fn imported(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Vec<(NaiveDate, NaiveDate)>, StoreError> {
+    let sql = "SELECT DISTINCT from_date, to_date FROM job
+         WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'import' AND state = 'completed' ORDER BY from_date, to_date";
+    let day = |row: &Row, name| -> Result<NaiveDate, StoreError> {
+        row.get::<String>(name)?.parse().map_err(|_| StoreError::Corrupt("job dates"))
     };
-    Ok(day("first")?.zip(day("last")?))
+    let rows = db.rows(sql, args![portal.0, hotel.0]).await?;
+    rows.iter().map(|row| Ok((day(row, "from_date")?, day(row, "to_date")?))).collect()
 }
 
 /// A stay of the store as a window of arrivals is compared with it.

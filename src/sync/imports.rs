@@ -209,8 +209,21 @@ impl Engine {
         self.move_import(portal, id, &["queued", "running"], ImportState::Paused).await
     }
 
+    /// One that failed goes on where it was, too; an estimate that failed has forgotten what it counted.
     pub async fn resume_import(&self, portal: PortalId, id: &str) -> Result<(), SyncError> {
-        self.move_import(portal, id, &["paused"], ImportState::Running).await
+        let deps = &self.0.deps;
+        let job = jobs::get(&deps.db, portal, id).await?.filter(|job| IMPORTS.contains(&job.kind));
+        let job = job.ok_or(SyncError::NotFound)?;
+        if ImportState::read(&job.state) != ImportState::Failed || job.kind != JobKind::Import {
+            return self.move_import(portal, id, &["paused"], ImportState::Running).await;
+        }
+        let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let cursor = Cursor { failures: 0, not_before: 0, failure: String::new(), ..cursor };
+        if !jobs::revive(&deps.db, portal, &job, &json!(cursor), deps.clock.now_ms()).await? {
+            return Err(SyncError::Conflict("import_running"));
+        }
+        self.wake();
+        Ok(())
     }
 
     /// Nothing more is read. What was read before is kept and still sent: a stay that we know and the portal does not

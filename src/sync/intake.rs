@@ -130,18 +130,20 @@ impl Intake<'_> {
         let mut known = self.known(&changes).await?;
         let understood = self.understood(&changes).await?;
         if let Some(audit) = &mut self.audit {
-            audit.meet(&changes);
+            audit.meet(&changes, |change| known.contains_key(&subject_of(self.hotel, change).to_string()));
         }
         let (mut fresh, mut drift) = (Vec::new(), Vec::new());
         for change in changes {
             let hash = content_hash(&self.key, &change)?;
             let subject = subject_of(self.hotel, &change).to_string();
             let held = known.get(&subject);
-            if let Some(audit) = self.audit.as_ref().filter(|_| held != Some(&hash)) {
-                if !audit.takes(held.is_some()) {
+            if let Some(audit) = &self.audit {
+                if !audit.takes(held.is_some(), &change) {
                     continue;
                 }
-                drift.extend(audit.drift(&subject, held.is_some(), &change));
+                if held != Some(&hash) {
+                    drift.extend(audit.drift(&subject, held.is_some(), &change));
+                }
             }
             if held != Some(&hash) {
                 known.insert(subject.clone(), hash.clone());

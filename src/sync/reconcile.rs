@@ -2,14 +2,14 @@
 //! (product §2.10). What differs is noted with its cause and goes the ordinary way: an inbox row for what the hotel says, an
 //! outbox row for what the portal should hold. Nothing is written around them.
 
-use chrono::{Days, NaiveDate, NaiveTime, TimeDelta};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::engine::Engine;
 use super::error::SyncError;
 use super::imports::{AHEAD_DAYS, BACK_DAYS, Cursor, ImportState};
-use crate::domain::{CrmEntity, HotelId, PortalId};
+use crate::domain::{CrmEntity, HotelId, PortalId, Stay};
 use crate::store::jobs::{self, JobKind, JobRow, RECONCILIATIONS};
 use crate::store::reconciliations::{self, DriftRow, Nightly};
 use crate::store::{StoreError, hotels};
@@ -70,9 +70,29 @@ pub(super) struct Course {
     pub counts: Counts,
     /// Nobody asked for it.
     pub night: bool,
-    /// An import has read these days whole: what the hotel has and the store has not is missing. Without one, what was
-    /// there before the hotel was connected is no business of a reconciliation.
-    pub whole: bool,
+    pub duty: Duty,
+}
+
+/// Which bookings the store has to know. What was there before the hotel was connected and no import was asked for is no
+/// business of a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Duty {
+    /// Arrivals that imports have read whole.
+    pub imported: Vec<(NaiveDate, NaiveDate)>,
+    /// What was booked since, polls had to bring.
+    pub connected: Option<NaiveDate>,
+}
+
+impl Duty {
+    pub fn covers(&self, arrival: Option<NaiveDate>) -> bool {
+        arrival.is_some_and(|day| self.imported.iter().any(|(from, to)| (*from..=*to).contains(&day)))
+    }
+
+    pub fn knows(&self, stay: &Stay) -> bool {
+        let booked_since = stay.booked_on.get().zip(self.connected).is_some_and(|(day, since)| *day >= since);
+        booked_since || self.covers(stay.arrival.get().copied())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -98,16 +118,20 @@ pub struct ReconciliationView {
 const QUIET: (u32, u32) = (2, 6);
 /// Hotels begin spread over so many minutes, so that a thousand of them do not begin at once.
 const SPREAD_MINUTES: i64 = 120;
-/// No second one in the same night.
+/// No second one in the same night …
 const APART_MS: i64 = 20 * 3_600_000;
+/// … but where one failed, or a person's came before it, another after so long.
+const AGAIN_MS: i64 = 2 * 3_600_000;
 
 /// Whether a hotel's nightly reconciliation is to begin at this moment of its own clock.
-fn is_due(hotel: HotelId, local: NaiveTime, since_last_ms: Option<i64>) -> bool {
+fn is_due(hotel: HotelId, local: NaiveTime, since_night_ms: Option<i64>, since_try_ms: Option<i64>) -> bool {
     let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
     // Neighbouring numbers lie far apart.
     let own = TimeDelta::minutes((hotel.0 % SPREAD_MINUTES * 37) % SPREAD_MINUTES);
     let begin = hour(QUIET.0).overflowing_add_signed(own).0;
-    (begin..hour(QUIET.1)).contains(&local) && since_last_ms.is_none_or(|past| past >= APART_MS)
+    (begin..hour(QUIET.1)).contains(&local)
+        && since_night_ms.is_none_or(|past| past >= APART_MS)
+        && since_try_ms.is_none_or(|past| past >= AGAIN_MS)
 }
 
 impl Engine {
@@ -129,17 +153,21 @@ impl Engine {
             today.checked_add_days(Days::new(AHEAD_DAYS)).unwrap_or(today),
         );
         let imported = reconciliations::imported(&deps.db, portal, hotel).await?;
-        let (first, last) = imported.unwrap_or(usual);
         // By night what is still of use; a person has all compared that was ever imported.
-        let from = if by.is_some() { first } else { first.max(usual.0) };
-        let course = Course { night: by.is_none(), whole: imported.is_some(), ..Course::default() };
+        let (from, to) = match by {
+            Some(_) => imported.iter().fold(usual, |all, range| (all.0.min(range.0), all.1.max(range.1))),
+            None => usual,
+        };
+        let connected = DateTime::from_timestamp_millis(row.created_at);
+        let connected = connected.map(|moment| moment.with_timezone(&zone).date_naive());
+        let course = Course { night: by.is_none(), duty: Duty { imported, connected }, ..Course::default() };
         let job = JobRow {
             id: uuid::Uuid::new_v4().to_string(),
             hotel,
             state: ImportState::Queued.word().to_owned(),
             kind: JobKind::Reconciliation,
             from,
-            to: last.min(usual.1).max(from),
+            to,
             progress: json!(Cursor { today: Some(today), course, ..Cursor::default() }),
             estimate: None,
             created_at: now.timestamp_millis(),
@@ -201,10 +229,10 @@ impl Engine {
     pub(super) async fn begin_nightly(&self) -> Result<(), StoreError> {
         let deps = &self.0.deps;
         let now = deps.clock.now();
-        for Nightly { portal, hotel, timezone, last_at } in reconciliations::nightly(&deps.db).await? {
+        for Nightly { portal, hotel, timezone, night_at, tried_at } in reconciliations::nightly(&deps.db).await? {
             let zone: chrono_tz::Tz = timezone.parse().unwrap_or(chrono_tz::UTC);
-            let past = last_at.map(|at| now.timestamp_millis().saturating_sub(at));
-            if !is_due(hotel, now.with_timezone(&zone).time(), past) {
+            let past = |at: Option<i64>| at.map(|at| now.timestamp_millis().saturating_sub(at));
+            if !is_due(hotel, now.with_timezone(&zone).time(), past(night_at), past(tried_at)) {
                 continue;
             }
             match self.create_reconciliation(portal, hotel, None).await {
@@ -227,13 +255,18 @@ mod tests {
         let begins = |hotel: i64| {
             let minutes = 0..24 * 60;
             let time = |minute: u32| NaiveTime::from_num_seconds_from_midnight_opt(minute * 60, 0).unwrap();
-            minutes.map(time).find(|time| is_due(HotelId(hotel), *time, None)).unwrap()
+            minutes.map(time).find(|time| is_due(HotelId(hotel), *time, None, None)).unwrap()
         };
         let firsts: std::collections::BTreeSet<_> = (1..=60).map(begins).collect();
         assert!(firsts.len() > 50, "spread: {firsts:?}");
         assert!(firsts.iter().all(|first| (at("02:00:00")..at("04:00:00")).contains(first)), "{firsts:?}");
-        assert!(!is_due(HotelId(1), at("06:00:00"), None) && !is_due(HotelId(1), at("14:00:00"), None));
-        assert!(!is_due(HotelId(1), at("05:00:00"), Some(3 * 3_600_000)), "once a night");
-        assert!(is_due(HotelId(1), at("05:00:00"), Some(24 * 3_600_000)));
+        assert!(!is_due(HotelId(1), at("06:00:00"), None, None) && !is_due(HotelId(1), at("14:00:00"), None, None));
+        let due = |night: Option<i64>, tried: Option<i64>| {
+            let ms = |hours: Option<i64>| hours.map(|hours| hours * 3_600_000);
+            is_due(HotelId(1), at("05:00:00"), ms(night), ms(tried))
+        };
+        assert!(!due(Some(3), Some(3)), "once a night");
+        assert!(due(Some(24), Some(24)));
+        assert!(due(Some(24), Some(3)) && !due(Some(24), Some(1)), "a failed one is tried again, but not at once");
     }
 }

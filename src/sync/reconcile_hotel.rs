@@ -11,11 +11,11 @@ use super::imports::Cursor;
 use super::intake::Intake;
 use super::lease::HeldLease;
 use super::missing::{MISSING, problems_of};
-use super::reconcile::{DIFFERS_IN_STORE, MISSING_IN_STORE, UNKNOWN_IN_PMS};
+use super::reconcile::{DIFFERS_IN_STORE, Duty, MISSING_IN_STORE, UNKNOWN_IN_PMS};
 use super::strangers::{Guarded, PURGED_AFTER, REINSTALLED};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
-use crate::domain::{Change, Entity, PortalId, StayNumber, Subject};
+use crate::domain::{Change, Entity, Known, PortalId, ProfileNumber, StayNumber, Subject};
 use crate::fidelio::{Read, Source};
 use crate::store::jobs::{self, JobRow};
 use crate::store::problems;
@@ -33,27 +33,39 @@ pub struct Audit {
     /// Stays met, by number.
     pub met: BTreeSet<String>,
     news_since: NaiveDateTime,
-    whole: bool,
+    duty: Duty,
+    /// Whom the stays name that are taken in.
+    named: BTreeSet<ProfileNumber>,
 }
 
 impl Audit {
     fn new(job: &JobRow, cursor: &Cursor, row: &SourceRow, now: DateTime<Utc>) -> Self {
         let zone: chrono_tz::Tz = row.site.timezone.parse().unwrap_or(chrono_tz::UTC);
         let news_since = (now - NEWS).with_timezone(&zone).naive_local();
-        Self { job: job.id.clone(), met: BTreeSet::new(), news_since, whole: cursor.course.whole }
+        let (job, duty) = (job.id.clone(), cursor.course.duty.clone());
+        Self { job, met: BTreeSet::new(), news_since, duty, named: BTreeSet::new() }
     }
 
-    pub fn meet(&mut self, changes: &[Change]) {
-        let stays = changes.iter().filter_map(|change| match &change.entity {
-            Entity::Stay(stay) => Some(stay.number.to_string()),
-            Entity::Profile(_) => None,
-        });
-        self.met.extend(stays);
+    /// What was read together; people may come before the stays that name them.
+    pub fn meet(&mut self, changes: &[Change], known: impl Fn(&Change) -> bool) {
+        for change in changes {
+            let Entity::Stay(stay) = &change.entity else { continue };
+            self.met.insert(stay.number.to_string());
+            if self.takes(known(change), change) {
+                let partners = [&stay.company, &stay.travel_agent, &stay.source_profile];
+                let named = stay.guests().into_iter().chain(partners.into_iter().filter_map(Known::get));
+                self.named.extend(named.cloned());
+            }
+        }
     }
 
-    /// Whether what the store does not know is taken in at all.
-    pub fn takes(&self, known: bool) -> bool {
-        known || self.whole
+    /// Whether it is taken in at all: what the store knows, what it has to know, and whom that names.
+    pub fn takes(&self, known: bool, change: &Change) -> bool {
+        known
+            || match &change.entity {
+                Entity::Stay(stay) => self.duty.knows(stay),
+                Entity::Profile(profile) => self.named.contains(&profile.number),
+            }
     }
 
     /// What of it is drift; `known`: the store has it, otherwise.

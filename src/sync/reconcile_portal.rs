@@ -14,7 +14,7 @@ use super::imports::Cursor;
 use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
 use super::plan::{Due, Plan};
-use super::reconcile::{DELETED_IN_CRM, DIFFERS_IN_CRM, MISSING_IN_CRM, Phase, REJECTED, TWICE, UNKNOWN_IN_PMS};
+use super::reconcile::{DELETED_IN_CRM, DIFFERS_IN_CRM, Duty, MISSING_IN_CRM, Phase, REJECTED, TWICE, UNKNOWN_IN_PMS};
 use super::reread::{Applied, READ_MOST, Seen};
 use crate::bitrix::Priority;
 use crate::bitrix::crm::items;
@@ -149,7 +149,7 @@ impl Delivery {
                 after = last;
             }
             let mut found = Found::default();
-            cursor.course.counts.crm += self.standing(job, cursor.course.whole, &seen, &mut found).await?;
+            cursor.course.counts.crm += self.standing(job, &cursor.course.duty, &seen, &mut found).await?;
             cursor.course.phase = match rows {
                 Some(_) => Phase::Records(CrmEntity::Deal, upto),
                 None => Phase::Records(CrmEntity::Contact, 0),
@@ -163,7 +163,7 @@ impl Delivery {
     }
 
     /// Deals that stand for nobody although they bear a mark of the hotel's; answers how many stand for somebody.
-    async fn standing(&self, job: &JobRow, whole: bool, seen: &[Seen], found: &mut Found) -> Result<i64, SyncError> {
+    async fn standing(&self, job: &JobRow, duty: &Duty, seen: &[Seen], found: &mut Found) -> Result<i64, SyncError> {
         let text = |record: &Seen, name: &str| match record.fields.get(name) {
             Some(CrmValue::Text(text)) => Some(text.clone()),
             _ => None,
@@ -205,8 +205,8 @@ impl Delivery {
                     found.note(&subject, TWICE, arrival, ids);
                 }
                 // The hotel's windows were read before: it would have been met.
-                None if whole
-                    && covers(job, arrival)
+                None if covers(job, arrival)
+                    && duty.covers(arrival)
                     && !known.contains_key(number.as_str())
                     && !undecided.contains_key(&subject) =>
                 {

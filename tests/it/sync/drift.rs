@@ -3,21 +3,45 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use fb24_sandbox::portal::{Entity as Kind, Fault};
+use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
 use fidelio_bitrix24::domain::{CrmEntity, Known, ProfileNumber};
+use fidelio_bitrix24::fidelio::SourceError;
 use fidelio_bitrix24::store::links::{self, LinkRow, Origin};
 use fidelio_bitrix24::sync::imports::ImportState;
 use fidelio_bitrix24::sync::reconcile::asks_person;
-use fidelio_bitrix24::sync::{CrmEvent, EventIntake};
+use fidelio_bitrix24::sync::{CrmEvent, EventIntake, Loops};
 use serde_json::json;
 
 use super::imports::another_hotel;
-use super::reconcile::{begin, deal, filled, finished, reconcile, told, view};
-use super::world::{World, new_profile};
+use super::reconcile::{begin, deal, filled, finished, ordinary, reconcile, told, view};
+use super::world::{World, new_profile, new_stay};
 use crate::on_both_engines;
 
 fn nothing() -> BTreeSet<String> {
     BTreeSet::new()
+}
+
+/// A booking of these nights that no poll has seen, made on a day.
+fn booking(world: &World, number: &str, arrival: &str, booked_on: &str) {
+    let mut stay = new_stay(number);
+    let day: chrono::NaiveDate = arrival.parse().unwrap();
+    (stay.arrival, stay.departure) = (Known::Is(day), Known::Is(day + chrono::Days::new(2)));
+    stay.booked_on = Known::Is(booked_on.parse().unwrap());
+    stay.main_guest = Known::Is(ProfileNumber::parse(number).unwrap());
+    let mut truth = world.hotel.truth.lock().unwrap();
+    truth.stays.insert(number.to_owned(), stay);
+    truth.profiles.insert(number.to_owned(), new_profile(number));
+}
+
+async fn imported(world: &World, from: &str, to: &str) {
+    let engine = world.engine();
+    let range = (from.parse().ok(), to.parse().ok());
+    let id = engine.create_import(world.id, world.hotel_id, range.0, range.1, false, 1).await.unwrap();
+    for _ in 0..60 {
+        engine.import_step(world.id).await.unwrap();
+        ordinary(world, &engine).await;
+    }
+    assert_eq!(engine.import(world.id, &id).await.unwrap().unwrap().state, ImportState::Completed);
 }
 
 fn updates(world: &World) -> usize {
@@ -135,5 +159,59 @@ on_both_engines! {
         world.pass(Duration::from_secs(60));
         engine.deliver(world.id).await.unwrap();
         assert_eq!(deal(&world, 1).text("UF_CRM_FB24_ROOM_TYPE"), "DBL");
+    }
+
+    s1_what_the_store_knows_is_compared_whenever_it_arrives(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        imported(&world, "2026-11-20", "2026-11-30").await;
+        world.pass(Duration::from_secs(40 * 86_400));
+        booking(&world, "7", "2027-01-10", "2026-12-01");
+        let engine = world.engine();
+        world.round(&engine).await;
+        assert_eq!(world.deals().len(), 1);
+        world.hotel.truth.lock().unwrap().stays.get_mut("7").unwrap().room = Known::Is("101".into());
+        let id = engine.create_reconciliation(world.id, world.hotel_id, None).await.unwrap();
+        let (report, drift) = finished(&world, &id).await;
+        assert_eq!(told(&world, &drift), ["stay 7 differs_in_store".to_owned()].into(), "{report:?}");
+    }
+
+    s1_only_what_an_import_read_or_polls_had_to_bring_is_missing(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        imported(&world, "2026-01-01", "2026-01-31").await;
+        imported(&world, "2026-11-20", "2026-12-31").await;
+        // Of a year nobody asked for; of a month that was imported; booked since the hotel was connected.
+        booking(&world, "1", "2026-06-15", "2026-05-01");
+        booking(&world, "2", "2027-03-01", "2026-05-01");
+        booking(&world, "3", "2026-01-15", "2026-01-01");
+        booking(&world, "4", "2027-03-01", "2026-11-22");
+        world.pass(Duration::from_secs(7_200));
+        let (_, drift) = reconcile(&world).await;
+        let missing = ["stay 3 missing_in_store", "stay 4 missing_in_store", "profile 3 missing_in_store", "profile 4 missing_in_store"];
+        assert_eq!(told(&world, &drift), missing.into_iter().map(str::to_owned).collect());
+        ordinary(&world, &world.engine()).await;
+        assert_eq!((world.deals().len(), world.contacts().len()), (2, 2));
+    }
+
+    s1_neither_a_person_s_reconciliation_nor_a_failed_one_uses_up_the_night(db) {
+        let world = filled(db, 1).await;
+        let engine = world.engine();
+        let mut loops = Loops::new(&engine);
+        let go = async |loops: &mut Loops, hours: u64| {
+            for _ in 0..hours * 6 {
+                world.pass(Duration::from_secs(600));
+                loops.round().await.unwrap();
+            }
+            engine.reconciliations(world.id, world.hotel_id).await.unwrap()
+        };
+        // 14:00 at the hotel.
+        begin(&world).await;
+        assert_eq!(go(&mut loops, 11).await.len(), 1);
+        // 01:00: the night's own fails where the hotel's interface may not be called.
+        world.hotel.truth.lock().unwrap().trouble_by_arrivals = Some(SourceError::Address("refused".into()));
+        let nights = go(&mut loops, 3).await;
+        assert_eq!((nights.len(), nights[0].night, nights[0].state), (2, true, ImportState::Failed));
+        world.hotel.truth.lock().unwrap().trouble_by_arrivals = None;
+        let nights = go(&mut loops, 2).await;
+        assert_eq!((nights.len(), nights[0].night, nights[0].state), (3, true, ImportState::Completed), "tried again");
     }
 }

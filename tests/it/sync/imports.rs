@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
 use fidelio_bitrix24::domain::{Currency, HotelCode, HotelId, Known, ProfileNumber};
-use fidelio_bitrix24::fidelio::Read;
+use fidelio_bitrix24::fidelio::{Read, SourceError};
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
 use fidelio_bitrix24::store::sources::{self, Dialect, SourceConfig};
 use fidelio_bitrix24::sync::SyncError;
@@ -170,6 +170,40 @@ on_both_engines! {
         windows.sort();
         windows.dedup();
         assert_eq!(windows.len(), read, "no window twice");
+    }
+
+    s1_an_import_waits_hours_for_a_hotel_that_does_not_answer_and_goes_on_where_it_was(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 6);
+        let id = started(&world).await;
+        step(&world).await;
+        step(&world).await;
+        let (engine, begun) = (world.engine(), world.clock.now_ms());
+        world.hotel.truth.lock().unwrap().trouble = Some(SourceError::Unreachable("down".into()));
+        while view(&world, &id).await.state != ImportState::Failed {
+            engine.import_step(world.id).await.unwrap();
+            world.pass(Duration::from_secs(60));
+            assert!(world.clock.now_ms() - begun < 24 * 3_600_000);
+        }
+        assert_eq!(view(&world, &id).await.failure, "unreachable");
+        assert!(world.clock.now_ms() - begun > 4 * 3_600_000, "hours, not minutes");
+        {
+            let mut truth = world.hotel.truth.lock().unwrap();
+            (truth.trouble, truth.asked) = (None, Vec::new());
+        }
+        let another = started(&world).await;
+        let resumed = engine.resume_import(world.id, &id).await;
+        assert!(matches!(resumed, Err(SyncError::Conflict("import_running"))), "{resumed:?}");
+        engine.cancel_import(world.id, &another).await.unwrap();
+        engine.resume_import(world.id, &id).await.unwrap();
+        for _ in 0..20 {
+            step(&world).await;
+        }
+        let end = view(&world, &id).await;
+        assert_eq!((end.state, end.failure.as_str(), end.progress.stays.done), (ImportState::Completed, "", 6));
+        let first = "2026-11-21".parse().unwrap();
+        let asked = world.hotel.truth.lock().unwrap().asked.clone();
+        assert!(!asked.iter().any(|read| matches!(read, Read::Arrivals { from, .. } if *from == first)), "read before");
     }
 
     s1_an_estimate_reads_a_window_a_step_polls_come_between_and_a_restart_goes_on(db) {
