@@ -21,7 +21,7 @@ on_both_engines! {
             let mark = format!("{CODE}:{number}");
             assert!(deals_by_mark(&house.portal).contains_key(&mark), "a quarter of an hour after a jump of {hours} h");
             looks(&town, &mut crew, 14, 300).await;
-            agree(house, &format!("when {hours} h are over"));
+            agree(&town, house, &format!("when {hours} h are over")).await;
         }
     }
 }

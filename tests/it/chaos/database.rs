@@ -102,7 +102,7 @@ async fn s1_s48_work_waits_while_no_connection_is_left_and_goes_on_when_there_is
     assert!(matches!(&looked, Err(error) if error.is_transient()), "{looked:?}");
     drop(held);
     minutes(&town, &mut crew, 10).await;
-    agree(house, "when there were connections again");
+    agree(&town, house, "when there were connections again").await;
 }
 
 /// PostgreSQL's disk is its server's.
@@ -137,5 +137,5 @@ async fn s1_s48_a_disk_that_is_full_for_a_while_costs_nothing() {
     full.store(false, Ordering::SeqCst);
     testing::fill_disk(&town.db, false).await.expect("room");
     minutes(&town, &mut crew, 6).await;
-    agree(house, "when there was room again");
+    agree(&town, house, "when there was room again").await;
 }

@@ -45,7 +45,9 @@ fn live(house: &House, acts: usize) {
     }
 }
 
-fn agree(house: &House, what: &str) {
+async fn agree(town: &Town, house: &House, what: &str) {
     let left = differences(&house.portal, &house.hotel, CODE);
-    assert!(left.is_empty(), "{what}: {left:#?}");
+    if !left.is_empty() {
+        panic!("{what}: {left:#?}\n{}", town.standing(house).await);
+    }
 }

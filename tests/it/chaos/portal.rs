@@ -48,7 +48,7 @@ on_both_engines! {
         minutes(&town, &mut crew, 3).await;
         assert!(deals_by_mark(&house.portal).contains_key(&format!("{CODE}:{number}")), "a new booking needs no update");
         looks(&town, &mut crew, 40, 60).await;
-        agree(house, "when the ban was over");
+        agree(&town, house, "when the ban was over").await;
         let refused = house.portal.limits().operating_rejections;
         // A batch that was under way, and one call a minute: nobody says when the ban ends.
         assert!(refused <= 50 + 28, "{refused} calls of a banned method");
@@ -73,7 +73,7 @@ async fn s1_s7_a_portal_that_is_down_for_six_hours_is_asked_seldom_and_loses_not
     assert!(asked <= 24 * 4, "{asked} requests to a portal that is down");
     house.portal.clear_faults();
     minutes(&town, &mut crew, 10).await;
-    agree(house, "ten minutes after it came back");
+    agree(&town, house, "ten minutes after it came back").await;
     let limits = house.portal.limits();
     assert_eq!((limits.bucket_rejections, limits.operating_rejections), (0, 0));
 }
@@ -99,7 +99,7 @@ async fn s1_s7_tokens_revoked_in_the_middle_of_an_import_stop_it_until_the_admin
     town.live().await;
     town.finish(&admin, &import, &mut crew).await;
     minutes(&town, &mut crew, 10).await;
-    agree(house, "after the admin came");
+    agree(&town, house, "after the admin came").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,7 +114,7 @@ async fn s1_s7_a_portal_renamed_in_the_middle_of_an_import_is_followed() {
     assert_eq!(town.portal(house).await.domain, house.portal.domain());
     live(house, 10);
     minutes(&town, &mut crew, 10).await;
-    agree(house, "under its new name");
+    agree(&town, house, "under its new name").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -168,5 +168,5 @@ async fn poisoned(db: TestDb, answer: FaultAnswer, cause: &str, tries: usize, pa
     house.portal.clear_faults();
     crew.engine.retry_problem(portal, problems[0].id).await.expect("retried");
     minutes(&town, &mut crew, 5).await;
-    agree(house, "when the cause was mended");
+    agree(&town, house, "when the cause was mended").await;
 }
