@@ -8,6 +8,7 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod fidelio;
+pub mod files;
 pub mod http;
 pub mod mail;
 pub mod net;

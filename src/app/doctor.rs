@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::config::{self, Config};
+use crate::files::{FileError, Settings, Store};
 use crate::net::Authorities;
 use crate::store::{Db, Schema, StoreError};
 
@@ -52,7 +53,7 @@ pub async fn examine(config: &Config) -> Vec<Line> {
     }
     lines.push(Line::new("clock", clock(skew)));
     lines.extend(authorities(&config.bitrix.portal_ca));
-    lines.push(Line::new("storage", storage(&config.storage.url)));
+    lines.push(Line::new("storage", storage(&config.storage).await));
     lines.push(Line::new("mail", mail(&config.mail).await));
     lines.push(Line::new("support portal", Ok(support(config))));
     lines
@@ -123,18 +124,24 @@ fn authorities(entries: &[String]) -> Vec<Line> {
     files.into_iter().map(line).collect()
 }
 
-fn storage(url: &str) -> Result<String, String> {
-    let Some(path) = url.strip_prefix("file://") else {
-        return Err("this release uses a folder only: set storage.url to file://<folder>".to_owned());
-    };
-    std::fs::create_dir_all(path)
-        .map_err(|error| format!("the folder cannot be made ({error}): make it, or name another in storage.url"))?;
-    let probe = std::path::Path::new(path).join(".doctor");
-    std::fs::write(&probe, b"ok")
-        .map_err(|error| format!("the folder cannot be written ({error}): let the service's user write there"))?;
-    std::fs::remove_file(&probe)
-        .map_err(|error| format!("a file cannot be removed from the folder ({error}): let the service's user do so"))?;
-    Ok("the folder can be written".to_owned())
+/// Where files lie.
+fn open_files(storage: &config::Storage) -> Result<Store, FileError> {
+    Store::open(&Settings {
+        url: &storage.url,
+        endpoint: &storage.endpoint,
+        region: &storage.region,
+        access_key: &storage.access_key,
+        secret_key: &storage.secret_key,
+    })
+}
+
+async fn storage(storage: &config::Storage) -> Result<String, String> {
+    let store = open_files(storage).map_err(|error| error.to_string())?;
+    match store.check().await {
+        Ok(()) => Ok("a file can be written, read and removed".to_owned()),
+        Err(error @ FileError::Refused(_)) => Err(format!("{error}: check storage.* and what its user may do")),
+        Err(error) => Err(format!("{error}: let the service's user write there, or name another place in storage.url")),
+    }
 }
 
 async fn mail(settings: &config::Mail) -> Result<String, String> {

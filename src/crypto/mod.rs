@@ -4,6 +4,7 @@
 //! is authenticated, so that a sealed value cannot be moved to another column.
 
 mod api_key;
+pub mod file;
 mod keyring;
 mod tenant;
 

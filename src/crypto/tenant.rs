@@ -1,5 +1,6 @@
 //! One tenant's data key: random, wrapped under the master key, destroyed on a proven `CLEAN=1`.
 
+use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -48,6 +49,14 @@ impl TenantKey {
 
     pub fn open(&self, context: &'static str, sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
         open(&self.sealing, context, sealed)
+    }
+
+    /// A key of its own for one thing of this tenant.
+    pub(super) fn derive(&self, label: &'static str, salt: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut out = Zeroizing::new([0_u8; 32]);
+        // 32 bytes are always within HKDF-SHA256's output limit, so the only error cannot occur.
+        let _ = Hkdf::<Sha256>::new(Some(salt), self.key.as_slice()).expand(label.as_bytes(), out.as_mut());
+        out
     }
 
     /// Keyed hash for exact match and content comparison: 128 bits, hexadecimal. Equal values under other labels differ.

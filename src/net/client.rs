@@ -147,7 +147,7 @@ pub async fn handshake(stream: TcpStream, url: &Url, ca_pem: Option<&str>) -> st
     Ok(())
 }
 
-/// A client for addresses out of the operator's own settings (OAuth hosts): no guard, but no redirect and no proxy.
+/// A client for addresses out of the operator's own settings (OAuth hosts, a bucket): no guard, but no redirect and no proxy.
 pub fn operator_client() -> Result<reqwest::Client, Refused> {
     builder(public_tls()?).build().map_err(|e| Refused::Client(e.to_string()))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: &[&[&str]] = &[
     &["domain"],
     &["clock", "crypto", "net"],
-    &["config", "telemetry", "bitrix", "fidelio", "mail"],
+    &["config", "telemetry", "bitrix", "fidelio", "files", "mail"],
     &["store"],
     &["portal"],
     &["sync", "alerts"],

@@ -29,6 +29,7 @@ mod bitrix;
 mod chaos;
 mod echo;
 mod end_to_end;
+mod files;
 mod final_state;
 mod kill;
 mod layers;
