@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use reqwest::{Client, Response, StatusCode, header};
 use rusty_s3::actions::{
-    AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, DeleteObject, GetObject, HeadObject, PutObject,
-    S3Action, UploadPart,
+    AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, DeleteObject, GetObject, HeadObject,
+    PutObject, S3Action, UploadPart,
 };
 use rusty_s3::{Credentials, UrlStyle};
 use secrecy::ExposeSecret;
@@ -81,7 +81,10 @@ impl Bucket {
     }
 
     pub async fn read(
-        &self, name: &str, from: u64, to: u64,
+        &self,
+        name: &str,
+        from: u64,
+        to: u64,
     ) -> Result<impl Stream<Item = Result<Bytes, FileError>> + use<>, FileError> {
         let name = self.object(name);
         let action = GetObject::new(&self.bucket, Some(&self.credentials), &name);
@@ -165,7 +168,9 @@ impl Bucket {
         let answer = heard(self.client.post(action.sign(PATIENCE)).timeout(PATIENCE)).await?;
         let text = answer.text().await.map_err(away)?;
         let begun = CreateMultipartUpload::parse_response(&text);
-        begun.map(|begun| begun.upload_id().to_owned()).map_err(|_| FileError::Refused("an answer of another form".to_owned()))
+        begun
+            .map(|begun| begun.upload_id().to_owned())
+            .map_err(|_| FileError::Refused("an answer of another form".to_owned()))
     }
 
     /// Makes one object of its parts. S3 answers this with 200 and may still say no in the body.

@@ -41,7 +41,10 @@ impl Folder {
     }
 
     pub async fn read(
-        &self, name: &str, from: u64, to: u64,
+        &self,
+        name: &str,
+        from: u64,
+        to: u64,
     ) -> Result<impl Stream<Item = Result<Bytes, FileError>> + use<>, FileError> {
         let mut file = File::open(self.root.join(name)).await?;
         file.seek(std::io::SeekFrom::Start(from)).await?;

@@ -3,11 +3,11 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 
+use super::FileError;
 use super::picture::{MAX_PICTURE, cleaned};
 use super::sealed::write;
 use super::sniff::{ENOUGH, Shown, Type, sniff};
 use super::store::{Name, Store};
-use super::FileError;
 use crate::crypto::TenantKey;
 
 /// What was kept.
@@ -18,9 +18,7 @@ pub struct Kept {
 }
 
 /// Keeps what comes, up to `limit` bytes; a picture up to [`MAX_PICTURE`]. After an error nothing is left.
-pub async fn keep<S, E>(
-    store: &Store, key: &TenantKey, name: &Name, content: S, limit: u64,
-) -> Result<Kept, FileError>
+pub async fn keep<S, E>(store: &Store, key: &TenantKey, name: &Name, content: S, limit: u64) -> Result<Kept, FileError>
 where
     S: Stream<Item = Result<Bytes, E>>,
     E: std::fmt::Display,

@@ -61,7 +61,9 @@ mod tests {
     use super::*;
 
     fn picture(format: ImageFormat) -> Vec<u8> {
-        let pixels = RgbImage::from_fn(8, 4, |x, y| image::Rgb([u8::try_from(x * 30).unwrap_or(0), u8::try_from(y * 60).unwrap_or(0), 9]));
+        let pixels = RgbImage::from_fn(8, 4, |x, y| {
+            image::Rgb([u8::try_from(x * 30).unwrap_or(0), u8::try_from(y * 60).unwrap_or(0), 9])
+        });
         let mut out = Cursor::new(Vec::new());
         written(DynamicImage::ImageRgb8(pixels), format).write_to(&mut out, format).expect("a picture");
         out.into_inner()
@@ -87,7 +89,9 @@ mod tests {
 
     #[test]
     fn s12_what_hangs_behind_a_picture_goes() {
-        for (kind, format) in [(Shown::Png, ImageFormat::Png), (Shown::Jpeg, ImageFormat::Jpeg), (Shown::WebP, ImageFormat::WebP)] {
+        for (kind, format) in
+            [(Shown::Png, ImageFormat::Png), (Shown::Jpeg, ImageFormat::Jpeg), (Shown::WebP, ImageFormat::WebP)]
+        {
             let hidden = [picture(format).as_slice(), b"PK\x03\x04<script>"].concat();
             let kept = cleaned(kind, &hidden).expect("a picture");
             assert!(!holds(&kept, b"<script>"), "{kind:?}");

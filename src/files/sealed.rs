@@ -78,7 +78,11 @@ fn sealed(key: &FileKey, number: u64, last: bool, plain: &[u8]) -> Result<Vec<u8
 
 /// The file's length, and its bytes from `from` to before `to` (both are cut to its length).
 pub async fn read(
-    store: &Store, key: &TenantKey, name: &Name, from: u64, to: u64,
+    store: &Store,
+    key: &TenantKey,
+    name: &Name,
+    from: u64,
+    to: u64,
 ) -> Result<(u64, impl Stream<Item = Result<Bytes, FileError>> + use<>), FileError> {
     let stored = store.length(name).await?;
     let length = plain_length(stored)?;

@@ -81,7 +81,10 @@ impl Store {
 
     /// The stored bytes from `from` to before `to`.
     pub(super) async fn read(
-        &self, name: &Name, from: u64, to: u64,
+        &self,
+        name: &Name,
+        from: u64,
+        to: u64,
     ) -> Result<std::pin::Pin<Box<dyn Stream<Item = Result<bytes::Bytes, FileError>> + Send>>, FileError> {
         match self {
             Self::Folder(folder) => Ok(Box::pin(folder.read(&name.path(), from, to).await?)),

@@ -103,7 +103,9 @@ async fn s12_a_file_comes_back_as_it_was_whole_and_in_part_and_lies_sealed() {
                 assert!(!lies[0].1.windows(64).any(|part| part == &plain[..64]), "it lies open");
             }
             assert_eq!(whole(&store, &key, &name, 0, u64::MAX).await.expect("read"), plain);
-            for (from, to) in [(0, 1), (65_535, 65_537), (65_536, 131_072), (length / 3, length / 2), (length, length + 9)] {
+            for (from, to) in
+                [(0, 1), (65_535, 65_537), (65_536, 131_072), (length / 3, length / 2), (length, length + 9)]
+            {
                 let part = whole(&store, &key, &name, from as u64, to as u64).await.expect("read");
                 assert_eq!(part, plain[from.min(length)..to.min(length)], "{from} to {to} of {length}");
             }
@@ -122,22 +124,22 @@ async fn s33_a_recording_goes_through_in_parts_and_is_never_held_whole() {
     let key = TenantKey::generate();
     for (store, place) in stores() {
         let name = Name::new(7);
-        // 40 MB, made as it is asked for: what was asked for and not yet stored is what is held.
+        // 12 MB, two parts of a bucket, made as it is asked for.
         let made = AtomicUsize::new(0);
         let piece = Bytes::from(content(100_000));
-        let film = stream::iter(0..400).map(|_| {
+        let film = stream::iter(0..120).map(|_| {
             made.fetch_add(1, Ordering::Relaxed);
             Ok::<_, String>(piece.clone())
         });
-        assert_eq!(write(&store, &key, &name, film, ENOUGH).await.expect("kept"), 40_000_000);
-        assert_eq!(made.load(Ordering::Relaxed), 400);
+        assert_eq!(write(&store, &key, &name, film, ENOUGH).await.expect("kept"), 12_000_000);
+        assert_eq!(made.load(Ordering::Relaxed), 120);
         if let Place::Bucket(server) = &place {
             assert_eq!((server.open_uploads(), server.refused()), (0, 0));
         }
-        assert_eq!(whole(&store, &key, &name, 39_900_000, 40_000_000).await.expect("read"), piece);
+        assert_eq!(whole(&store, &key, &name, 11_900_000, 12_000_000).await.expect("read"), piece);
         let (length, bytes) = read(&store, &key, &name, 0, u64::MAX).await.expect("read");
         let read: usize = bytes.map(|piece| piece.expect("a piece").len()).collect::<Vec<_>>().await.iter().sum();
-        assert_eq!((length, read), (40_000_000, 40_000_000));
+        assert_eq!((length, read), (12_000_000, 12_000_000));
     }
 }
 
@@ -145,7 +147,7 @@ async fn s33_a_recording_goes_through_in_parts_and_is_never_held_whole() {
 async fn s12_what_breaks_off_or_is_too_long_leaves_nothing() {
     let key = TenantKey::generate();
     for (store, place) in stores() {
-        for length in [1_000, 20_000_000] {
+        for length in [1_000, 9_000_000] {
             let name = Name::new(7);
             let plain = content(length);
             let broken = pieces(&plain, 100_000).chain(stream::iter([Err("gone".to_owned())]));
@@ -203,9 +205,9 @@ async fn s48_a_bucket_that_is_away_or_refuses_says_which() {
 async fn s12_a_screenshot_is_kept_without_what_hides_in_it_and_other_files_as_they_are() {
     // One white pixel as PNG, a text chunk before its end, and a script behind it.
     let pixel: &[u8] = &[
-        0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0,
-        0, 0, 0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0xf8, 0x0f, 0, 0x01, 0x01, 0x01,
-        0x00, 0xb1, 0x38, 0xf6, 0x14, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
+        0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 1, 0, 0, 0, 1, 8,
+        0, 0, 0, 0, 0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 10, b'I', b'D', b'A', b'T', 0x78, 0x9c, 0x63, 0xf8, 0x0f, 0, 0x01,
+        0x01, 0x01, 0x00, 0xb1, 0x38, 0xf6, 0x14, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
     ];
     let hiding = [pixel, b"<script>steal()</script>"].concat();
     let key = TenantKey::generate();

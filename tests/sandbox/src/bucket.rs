@@ -219,11 +219,15 @@ fn check(request: &HttpRequest) -> Option<bool> {
     let (key, scope) = credential.split_once('/')?;
     let moment = NaiveDateTime::parse_from_str(at, "%Y%m%dT%H%M%SZ").ok()?.and_utc();
     let expires: i64 = given.get("X-Amz-Expires")?.parse().ok()?;
-    if key != ACCESS_KEY || Utc::now() > moment + TimeDelta::seconds(expires) || given.get("X-Amz-SignedHeaders")? != "host" {
+    if key != ACCESS_KEY
+        || Utc::now() > moment + TimeDelta::seconds(expires)
+        || given.get("X-Amz-SignedHeaders")? != "host"
+    {
         return None;
     }
     // The canonical query: raw pairs as they came, sorted, the signature left out.
-    let mut raw: Vec<&str> = request.query_string().split('&').filter(|pair| !pair.starts_with("X-Amz-Signature=")).collect();
+    let mut raw: Vec<&str> =
+        request.query_string().split('&').filter(|pair| !pair.starts_with("X-Amz-Signature=")).collect();
     raw.sort_unstable();
     let query = raw.join("&");
     let host = request.headers().get(header::HOST)?.to_str().ok()?;
