@@ -76,6 +76,18 @@ pub async fn on_their_way(db: &Db, portal: PortalId, hotel: HotelId, priority: i
     rows.first().map_or(Ok(0), |row| row.get("n"))
 }
 
+/// Hotels whose latest import gave up; one that is tried again, or begun anew, is none any more.
+pub async fn given_up(db: &Db) -> Result<Vec<(PortalId, HotelId)>, StoreError> {
+    let sql = "SELECT j.portal_id, j.hotel_id FROM job j
+         JOIN portal p ON p.id = j.portal_id AND p.status = 'active' AND p.installed = $1
+         JOIN hotel h ON h.portal_id = j.portal_id AND h.id = j.hotel_id AND h.removed_at IS NULL
+         WHERE j.kind = 'import' AND j.state = 'failed' AND NOT EXISTS
+            (SELECT 1 FROM job k WHERE k.portal_id = j.portal_id AND k.hotel_id = j.hotel_id AND k.kind = j.kind
+               AND (k.created_at > j.created_at OR (k.created_at = j.created_at AND k.id > j.id)))";
+    let read = |row: &Row| Ok((PortalId(row.get("portal_id")?), HotelId(row.get("hotel_id")?)));
+    db.rows(sql, args![true]).await?.iter().map(read).collect()
+}
+
 /// Numbers that an estimate met, each counted once however often a range names it.
 pub async fn met(
     tx: &Tx,

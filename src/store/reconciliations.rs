@@ -64,6 +64,26 @@ pub async fn counts(db: &Db, portal: PortalId, job: &str) -> Result<Vec<(String,
     db.rows(sql, args![portal.0, job]).await?.iter().map(|row| Ok((row.get("cause")?, row.get("n")?))).collect()
 }
 
+/// A hotel that was not reconciled for so long is overdue: a night was missed.
+pub const OVERDUE_MS: i64 = 36 * 3_600_000;
+
+/// Hotels whose last reconciliation failed, or that had none whole since `since` although they are read. While another one
+/// is under way, nothing shows that the trouble is over.
+pub async fn behind(db: &Db, since: i64) -> Result<Vec<(PortalId, HotelId)>, StoreError> {
+    let of_hotel = "j.portal_id = h.portal_id AND j.hotel_id = h.id AND j.kind = 'reconciliation'";
+    let sql = format!(
+        "SELECT h.portal_id, h.id AS hotel_id FROM hotel h
+         JOIN portal p ON p.id = h.portal_id AND p.status = 'active' AND p.installed = $1
+         WHERE h.removed_at IS NULL AND ((SELECT j.state FROM job j WHERE {of_hotel} AND j.state IN ('completed', 'failed')
+                ORDER BY j.created_at DESC, j.id DESC LIMIT 1) = 'failed'
+            OR (COALESCE((SELECT MAX(j.updated_at) FROM job j WHERE {of_hotel} AND j.state = 'completed'), h.created_at) < $2
+                AND EXISTS (SELECT 1 FROM source s WHERE s.portal_id = h.portal_id AND s.hotel_id = h.id
+                    AND s.last_ok_at IS NOT NULL)))"
+    );
+    let read = |row: &Row| Ok((PortalId(row.get("portal_id")?), HotelId(row.get("hotel_id")?)));
+    db.rows(&sql, args![true, since]).await?.iter().map(read).collect()
+}
+
 /// The last reconciliation of a hotel that came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Last {

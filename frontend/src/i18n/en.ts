@@ -627,6 +627,8 @@ export const en = {
   'alerts.kind.drift': 'The reconciliation found differences',
   'alerts.kind.token_lost': 'The portal took our access back',
   'alerts.kind.events_lost': 'The portal does not tell of all changes',
+  'alerts.kind.import_failed': 'The import of bookings did not finish',
+  'alerts.kind.unreconciled': 'The reconciliation does not get done',
   'alerts.kind.payment_ending': 'Payment is about to end',
 
   'limits.cap': 'Longest request, seconds',

@@ -674,6 +674,8 @@ export const ru: Catalogue = {
   'alerts.kind.drift': 'Сверка нашла расхождения',
   'alerts.kind.token_lost': 'Портал закрыл нам доступ',
   'alerts.kind.events_lost': 'Портал сообщает не обо всех изменениях',
+  'alerts.kind.import_failed': 'Импорт броней не завершён',
+  'alerts.kind.unreconciled': 'Сверка не выполняется',
   'alerts.kind.payment_ending': 'Заканчивается оплата',
 
   'limits.cap': 'Предельное время запроса, секунды',
