@@ -1,6 +1,6 @@
 //! What a reconciliation asks of the store, and what it found: one row a subject and cause, kept with its job.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 
@@ -84,27 +84,56 @@ pub async fn behind(db: &Db, since: i64) -> Result<Vec<(PortalId, HotelId)>, Sto
     db.rows(&sql, args![true, since]).await?.iter().map(read).collect()
 }
 
-/// The last reconciliation of a hotel that came to its end.
+/// How far a hotel is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Last {
+pub struct Compared {
     pub hotel: HotelId,
-    pub at: i64,
+    /// When its last whole reconciliation ended.
+    pub at: Option<i64>,
+    /// What that one found …
     pub drift: i64,
+    /// … and what of it still waits: to be decided, to be sent, or for a person.
+    pub open: i64,
+    /// The last one that ended came to no good end.
+    pub failed: bool,
 }
 
 const LAST: &str = "FROM job j WHERE j.kind = 'reconciliation' AND j.state = 'completed' AND NOT EXISTS
      (SELECT 1 FROM job k WHERE k.portal_id = j.portal_id AND k.hotel_id = j.hotel_id AND k.kind = j.kind
         AND k.state = j.state AND (k.created_at > j.created_at OR (k.created_at = j.created_at AND k.id > j.id)))";
 
-pub async fn last(db: &Db, portal: PortalId) -> Result<Vec<Last>, StoreError> {
+impl Compared {
+    pub fn never(hotel: HotelId) -> Self {
+        Self { hotel, at: None, drift: 0, open: 0, failed: false }
+    }
+}
+
+pub async fn compared(db: &Db, portal: PortalId) -> Result<Vec<Compared>, StoreError> {
+    let found = "SELECT COUNT(*) FROM drift d WHERE d.portal_id = j.portal_id AND d.job = j.id";
     let sql = format!(
-        "SELECT j.hotel_id, j.updated_at,
-            (SELECT COUNT(*) FROM drift d WHERE d.portal_id = j.portal_id AND d.job = j.id) AS n
+        "SELECT j.hotel_id, j.updated_at, ({found}) AS drift, ({found} AND (
+            EXISTS (SELECT 1 FROM outbox o WHERE o.portal_id = d.portal_id AND o.subject = d.subject)
+            OR EXISTS (SELECT 1 FROM inbox i WHERE i.portal_id = d.portal_id AND i.subject = d.subject AND i.state = 0)
+            OR EXISTS (SELECT 1 FROM problem p WHERE p.portal_id = d.portal_id AND p.subject = d.subject
+                AND p.state = 'open'))) AS open
          {LAST} AND j.portal_id = $1"
     );
-    let read =
-        |row: &Row| Ok(Last { hotel: HotelId(row.get("hotel_id")?), at: row.get("updated_at")?, drift: row.get("n")? });
-    db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
+    let mut hotels: BTreeMap<HotelId, Compared> = BTreeMap::new();
+    for row in db.rows(&sql, args![portal.0]).await? {
+        let hotel = HotelId(row.get("hotel_id")?);
+        let (at, drift, open) = (Some(row.get("updated_at")?), row.get("drift")?, row.get("open")?);
+        hotels.insert(hotel, Compared { at, drift, open, ..Compared::never(hotel) });
+    }
+    let failed = "SELECT DISTINCT j.hotel_id FROM job j
+         WHERE j.portal_id = $1 AND j.kind = 'reconciliation' AND j.state = 'failed' AND NOT EXISTS
+            (SELECT 1 FROM job k WHERE k.portal_id = j.portal_id AND k.hotel_id = j.hotel_id AND k.kind = j.kind
+               AND k.state IN ('completed', 'failed')
+               AND (k.created_at > j.created_at OR (k.created_at = j.created_at AND k.id > j.id)))";
+    for row in db.rows(failed, args![portal.0]).await? {
+        let hotel = HotelId(row.get("hotel_id")?);
+        hotels.entry(hotel).or_insert_with(|| Compared::never(hotel)).failed = true;
+    }
+    Ok(hotels.into_values().collect())
 }
 
 /// Hotels whose last reconciliation found differences.

@@ -2,6 +2,7 @@
 
 use fidelio_bitrix24::http::auth::Role;
 use fidelio_bitrix24::store::reconciliations::{self, DriftRow};
+use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::{hotels, jobs};
 use serde_json::{Value, json};
 
@@ -53,6 +54,30 @@ on_both_engines! {
         let status = viewer.get("/api/v1/status").await.body;
         assert_eq!(status["last_reconciliation"], "2026-11-21T10:00:00Z");
         assert_eq!(status["hotels"][0]["last_reconciliation"]["drift"], 2);
+        let light = |light: &str, never: Value, failed: Value, open: i64| {
+            json!({"light": light, "at": "2026-11-21T10:00:00Z", "never": never, "failed": failed, "open": open})
+        };
+        assert_eq!(status["reconciliation"], light("green", json!([]), json!([]), 0), "all of it is mended");
+        // Another hotel was never reconciled; then something of it is open; then a later one fails.
+        assert_eq!(admin.post("/api/v1/hotels", &crate::api_hotels::hotel("SEA")).await.status, 201);
+        let status = async || admin.get("/api/v1/status").await.body["reconciliation"].clone();
+        assert_eq!(status().await, light("grey", json!(["SEA"]), json!([]), 0));
+        let key = api.directory.key(portal).await.unwrap();
+        let tx = api.db.begin().await.unwrap();
+        let problem = NewProblem {
+            hotel: Some(hotel), subject: format!("stay:{hotel}:7"), cause: "crm.duplicate_mark".into(), kind: "rejected", params: json!({}),
+        };
+        problems::raise(&tx, portal, &key, &[problem], api.now.now_ms()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(status().await, light("yellow", json!(["SEA"]), json!([]), 1));
+        let held = jobs::get(&api.db, portal, &id).await.unwrap().expect("kept");
+        let later = jobs::JobRow { id: "later".into(), state: "queued".into(), created_at: held.created_at + 1, ..held };
+        let tx = api.db.begin().await.unwrap();
+        assert!(jobs::create(&tx, portal, &later, 1).await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(jobs::step(&api.db, portal, "later", &["queued"], "failed", api.now.now_ms()).await.unwrap());
+        assert_eq!(status().await, light("red", json!(["SEA"]), json!(["GRAND"]), 1));
+        assert_eq!(admin.get("/api/v1/status").await.body["light"], "red");
 
         for request in [
             viewer.request("GET", &format!("{report}.csv")),

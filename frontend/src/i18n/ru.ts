@@ -336,6 +336,14 @@ export const ru: Catalogue = {
   'overview.events.scan': 'Остальное находим сами, просматривая портал каждые пять минут',
   'overview.reconciliation': 'Последняя сверка',
   'overview.reconciliation.none': 'Ещё не выполнялась',
+  'overview.reconciliation.failed': 'Не дошла до конца: {hotels}',
+  'overview.reconciliation.open': {
+    one: '{n} расхождение ещё не исправлено',
+    few: '{n} расхождения ещё не исправлены',
+    many: '{n} расхождений ещё не исправлено',
+    other: '{n} расхождения ещё не исправлено'
+  },
+  'overview.reconciliation.never': 'Ещё не выполнялась: {hotels}',
   'overview.problems': 'Проблемы',
   'overview.problems.none': 'Нет',
   'overview.problems.look': 'Посмотреть проблемы',
