@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::bulk::insert;
 use super::stays::OF_LATE;
 use super::{Db, Row, StoreError, Tx, args};
-use crate::domain::{CrmEntity, HotelId, PortalId};
+use crate::domain::{HotelId, PortalId};
 
 /// One difference between the hotel, the store and the portal.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,6 +183,15 @@ pub async fn nightly(db: &Db) -> Result<Vec<Nightly>, StoreError> {
     db.rows(sql, args![]).await?.iter().map(read).collect()
 }
 
+/// Where the hotel's last whole night stood at its end.
+pub async fn last_night(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Option<serde_json::Value>, StoreError> {
+    let sql = "SELECT progress FROM job WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'reconciliation'
+            AND state = 'completed' AND started_by = 0 ORDER BY created_at DESC, id DESC LIMIT 1";
+    let rows = db.rows(sql, args![portal.0, hotel.0]).await?;
+    let text: Option<String> = rows.first().map(|row| row.get("progress")).transpose()?;
+    text.map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("job.progress"))).transpose()
+}
+
 /// The ranges of arrivals that imports of the hotel have read whole.
 pub async fn imported(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Vec<(NaiveDate, NaiveDate)>, StoreError> {
     let sql = "SELECT DISTINCT from_date, to_date FROM job
@@ -226,67 +235,15 @@ pub async fn arriving(
     db.rows(&sql, values).await?.iter().map(read).collect()
 }
 
-/// The next stays in order of their numbers, with their arrival.
-pub async fn stays_after(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<(String, Option<NaiveDate>)>, StoreError> {
-    let sql = "SELECT number, arrival FROM stay WHERE portal_id = $1 AND hotel_id = $2 AND number > $3
-         ORDER BY number LIMIT $4";
-    let read = |row: &Row| Ok((row.get("number")?, row.get::<String>("arrival")?.parse().ok()));
-    db.rows(sql, args![portal.0, hotel.0, after, limit]).await?.iter().map(read).collect()
-}
-
-/// The next profiles in order of their numbers. People nobody books for stay in the hotel: only whom a stay names, or who
-/// has a record already.
-pub async fn profiles_after(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT number FROM profile p WHERE p.portal_id = $1 AND p.hotel_id = $2 AND p.number > $3
-            AND (EXISTS (SELECT 1 FROM stay_profile s
-                    WHERE s.portal_id = p.portal_id AND s.hotel_id = p.hotel_id AND s.profile = p.number)
-                OR EXISTS (SELECT 1 FROM link l WHERE l.portal_id = p.portal_id AND l.subject = $5 || p.number))
-         ORDER BY number LIMIT $4";
-    let values = args![portal.0, hotel.0, after, limit, format!("profile:{hotel}:")];
-    db.rows(sql, values).await?.iter().map(|row| row.get("number")).collect()
-}
-
-/// The next records of a kind that stand for somebody of the hotel and are not known to be gone, by id; `upto` included.
-pub async fn linked(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    entity: CrmEntity,
-    (after, upto): (i64, i64),
-    limit: usize,
-) -> Result<Vec<i64>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let subjects = if entity == CrmEntity::Deal { ["stay", "group"] } else { ["profile"; 2] };
-    let [one, other] = subjects.map(|kind| format!("{kind}:{hotel}:%"));
-    let sql = "SELECT DISTINCT l.crm_id FROM link l
-         LEFT JOIN crm_record r ON r.portal_id = l.portal_id AND r.entity = l.entity AND r.crm_id = l.crm_id
-         WHERE l.portal_id = $1 AND l.entity = $2 AND (l.subject LIKE $3 OR l.subject LIKE $8) AND l.crm_id > $4 AND l.crm_id <= $5
-            AND l.origin <> 'detached' AND (r.deleted IS NULL OR r.deleted = $6)
-         ORDER BY l.crm_id LIMIT $7";
-    let values = args![portal.0, entity.type_id(), one, after, upto, false, limit, other];
-    db.rows(sql, values).await?.iter().map(|row| row.get("crm_id")).collect()
-}
-
 /// Old reports go, in small steps.
 pub async fn purge(db: &Db, before: i64, limit: i64) -> Result<(), StoreError> {
-    db.execute(
-        "DELETE FROM drift WHERE job IN
-            (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)",
-        args![before, limit],
-    )
-    .await?;
+    for table in ["drift", "reconciled_day"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE job IN
+                (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)"
+        );
+        db.execute(&sql, args![before, limit]).await?;
+    }
     db.execute(
         "DELETE FROM job WHERE id IN
             (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)",

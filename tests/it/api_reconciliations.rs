@@ -1,6 +1,7 @@
 //! Reports of reconciliations through the API: who sees them, what they say, as JSON and as a table.
 
 use fidelio_bitrix24::http::auth::Role;
+use fidelio_bitrix24::store::reconciled_days::{self, Counts};
 use fidelio_bitrix24::store::reconciliations::{self, DriftRow};
 use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::{hotels, jobs};
@@ -36,9 +37,13 @@ on_both_engines! {
         };
         let found = [
             row(format!("stay:{hotel}:7"), "duplicate_mark", json!({"entity": "deal", "ids": [5, 9]})),
+            row(format!("group:{hotel}:9"), "missing_in_crm", json!({})),
             row(format!("profile:{hotel}:8"), "differs_in_crm", json!({"entity": "contact", "id": 3})),
         ];
         reconciliations::note(&tx, portal, &id, &found, 0).await.unwrap();
+        let days = [("2026-11-22", 3, 2, 2), ("2026-11-23", 1, 1, 1)]
+            .map(|(day, pms, store, crm)| (day.parse().unwrap(), Counts { pms, store, crm }));
+        reconciled_days::add(&tx, portal, &id, &days.into()).await.unwrap();
         tx.commit().await.unwrap();
         assert!(jobs::step(&api.db, portal, &id, &["queued"], "completed", api.now.now_ms()).await.unwrap());
 
@@ -48,12 +53,16 @@ on_both_engines! {
         let stay = &done["drift"].as_array().expect("a list").iter().find(|row| row["cause"] == "duplicate_mark").expect("told").clone();
         assert_eq!((&stay["stay"], &stay["asks_person"], &stay["arrival"]), (&json!("GRAND:7"), &json!(true), &json!("2026-11-22")));
         let causes = done["causes"].as_array().expect("causes");
-        assert_eq!(causes.iter().map(|cause| cause["count"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(causes.iter().map(|cause| cause["count"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 1, 1]);
+        let group = done["drift"].as_array().expect("a list").iter().find(|row| row["cause"] == "missing_in_crm").expect("told");
+        assert_eq!((&group["group"], &group["stay"]), (&json!("GRAND:9"), &Value::Null), "a group's row names it");
+        assert_eq!(done["days"], json!([{"arrival": "2026-11-22", "pms": 3, "store": 2, "crm": 2}]), "what agrees is not told");
+        assert_eq!(done["compared"], json!({"all": true, "leaving_since": null, "history_day": null}));
         assert!(causes.iter().all(|cause| !cause["title"].as_str().unwrap().is_empty() && !cause["hint"].as_str().unwrap().is_empty()));
         assert_eq!(viewer.get(list).await.body["items"][0]["drift"], json!([]), "a list is short");
         let status = viewer.get("/api/v1/status").await.body;
         assert_eq!(status["last_reconciliation"], "2026-11-21T10:00:00Z");
-        assert_eq!(status["hotels"][0]["last_reconciliation"]["drift"], 2);
+        assert_eq!(status["hotels"][0]["last_reconciliation"]["drift"], 3);
         let light = |light: &str, never: Value, failed: Value, open: i64| {
             json!({"light": light, "at": "2026-11-21T10:00:00Z", "never": never, "failed": failed, "open": open})
         };
@@ -88,8 +97,9 @@ on_both_engines! {
             assert_eq!(table.headers()["content-disposition"], "attachment; filename=\"reconciliation-GRAND-20261121.csv\"");
             let text = table.text().await.expect("text");
             let lines: Vec<&str> = text.lines().collect();
-            assert_eq!(lines.len(), 3, "{text}");
-            assert!(lines[1].starts_with(",GRAND:8,2026-11-22,differs_in_crm,") && lines[2].ends_with(",yes,deal,5 9"), "{text}");
+            assert_eq!(lines.len(), 4, "{text}");
+            assert!(lines[1].starts_with(",,GRAND:9,2026-11-22,missing_in_crm,"), "{text}");
+            assert!(lines[2].starts_with(",GRAND:8,,2026-11-22,differs_in_crm,") && lines[3].ends_with(",yes,deal,5 9"), "{text}");
         }
 
         assert_eq!(viewer.post(list, &json!({})).await.status, 403);

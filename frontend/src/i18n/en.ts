@@ -519,6 +519,8 @@ export const en = {
   'reconcile.none': 'Nothing differs',
   'reconcile.found': { one: '{n} difference found', other: '{n} differences found' },
   'reconcile.counts': 'Stays: {pms} in Fidelio, {store} here, {crm} deals in Bitrix24',
+  'reconcile.compared': 'Compared with Bitrix24: stays that leave since {since}, and earlier ones that arrived on day {day} of a month; the rest has its turn in other nights',
+  'reconcile.days': 'Days of arrival on which the numbers differ',
   'reconcile.rows': 'What differs',
   'reconcile.record': 'Record',
   'reconcile.arrival': 'Arrival',

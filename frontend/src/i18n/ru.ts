@@ -552,6 +552,8 @@ export const ru: Catalogue = {
     other: 'Найдено {n} расхождения'
   },
   'reconcile.counts': 'Проживаний: в Fidelio {pms}, у нас {store}, сделок в Битрикс24 {crm}',
+  'reconcile.compared': 'С Битрикс24 сверены проживания с выездом с {since} и более ранние с заездом {day}-го числа; до остальных очередь дойдёт в другие ночи',
+  'reconcile.days': 'Дни заезда, по которым числа расходятся',
   'reconcile.rows': 'Расхождения',
   'reconcile.record': 'Запись',
   'reconcile.arrival': 'Заезд',
