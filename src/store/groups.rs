@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::bulk::{Via, chunk_of, list};
 use super::stays::{COLUMNS, StayRow, by_hotel, keyed, read};
-use super::{Row, StoreError, args};
+use super::{Row, StoreError};
 use crate::crypto::TenantKey;
 use crate::domain::{GroupNumber, HotelId, PortalId, StayNumber};
 

@@ -17,10 +17,10 @@ pub struct Counts {
     pub crm: i64,
 }
 
-pub type Days = BTreeMap<NaiveDate, Counts>;
+pub type ByDay = BTreeMap<NaiveDate, Counts>;
 
 /// All days together.
-pub fn sum(days: &Days) -> Counts {
+pub fn sum(days: &ByDay) -> Counts {
     days.values().fold(Counts::default(), |all, day| Counts {
         pms: all.pms + day.pms,
         store: all.store + day.store,
@@ -29,7 +29,7 @@ pub fn sum(days: &Days) -> Counts {
 }
 
 /// Adds what a step counted; it stands in the transaction that records the step.
-pub async fn add(tx: &Tx, portal: PortalId, job: &str, days: &Days) -> Result<(), StoreError> {
+pub async fn add(tx: &Tx, portal: PortalId, job: &str, days: &ByDay) -> Result<(), StoreError> {
     let rows = days.iter().map(|(day, n)| args![portal.0, job, day.to_string(), n.pms, n.store, n.crm]).collect();
     let more = "ON CONFLICT (portal_id, job, arrival) DO UPDATE SET pms = reconciled_day.pms + excluded.pms,
         store = reconciled_day.store + excluded.store, crm = reconciled_day.crm + excluded.crm";
@@ -43,7 +43,7 @@ fn read(row: &Row) -> Result<(NaiveDate, Counts), StoreError> {
 }
 
 /// Day after day; those where the three do not agree, or all.
-pub async fn of_job(db: &Db, portal: PortalId, job: &str, apart: bool, limit: i64) -> Result<Days, StoreError> {
+pub async fn of_job(db: &Db, portal: PortalId, job: &str, apart: bool, limit: i64) -> Result<ByDay, StoreError> {
     let which = if apart { " AND (pms <> store OR store <> crm)" } else { "" };
     let sql = format!(
         "SELECT arrival, pms, store, crm FROM reconciled_day WHERE portal_id = $1 AND job = $2{which}

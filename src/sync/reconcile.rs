@@ -11,7 +11,7 @@ use super::error::SyncError;
 use super::imports::{AHEAD_DAYS, BACK_DAYS, Cursor, ImportState};
 use crate::domain::{CrmEntity, HotelId, PortalId, Stay};
 use crate::store::jobs::{self, JobKind, JobRow, RECONCILIATIONS};
-use crate::store::reconciled_days::{self, Counts, Days};
+use crate::store::reconciled_days::{self, ByDay, Counts};
 use crate::store::reconciled_lots::Scope;
 use crate::store::reconciliations::{self, DriftRow, Nightly};
 use crate::store::{StoreError, hotels};
@@ -83,7 +83,7 @@ pub(super) struct Duty {
 
 impl Course {
     /// Takes a step's counts into the sum; the days go to the store with it.
-    pub fn count(&mut self, days: &Days) {
+    pub fn count(&mut self, days: &ByDay) {
         let more = reconciled_days::sum(days);
         self.counts.pms += more.pms;
         self.counts.store += more.store;
@@ -227,7 +227,7 @@ impl Engine {
     }
 
     /// What it counted, by day of arrival: the days on which the three do not agree.
-    pub async fn uneven_days(&self, portal: PortalId, id: &str, limit: i64) -> Result<Days, SyncError> {
+    pub async fn uneven_days(&self, portal: PortalId, id: &str, limit: i64) -> Result<ByDay, SyncError> {
         Ok(reconciled_days::of_job(&self.0.deps.db, portal, id, true, limit).await?)
     }
 

@@ -19,7 +19,7 @@ use crate::domain::{Change, Entity, Known, PortalId, ProfileNumber, StayNumber, 
 use crate::fidelio::{Read, Source};
 use crate::store::jobs::{self, JobRow};
 use crate::store::problems;
-use crate::store::reconciled_days::{self, Days};
+use crate::store::reconciled_days::{self, ByDay};
 use crate::store::reconciliations::{self, Arriving, DriftRow};
 use crate::store::sources::SourceRow;
 
@@ -127,7 +127,7 @@ impl Engine {
             self.step("reconcile.read")?;
             (cursor.failures, cursor.not_before) = (0, 0);
             cursor.window += 1;
-            let mut days = Days::new();
+            let mut days = ByDay::new();
             for day in met.values().flatten() {
                 days.entry(*day).or_default().pms += 1;
             }
@@ -179,7 +179,7 @@ impl Engine {
         key: &TenantKey,
         lease: &HeldLease,
         gone: &[&Arriving],
-        days: &Days,
+        days: &ByDay,
     ) -> Result<bool, SyncError> {
         let (db, now) = (&self.0.deps.db, self.0.deps.clock.now_ms());
         let subject = |stay: &Arriving| {

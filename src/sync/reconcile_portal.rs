@@ -24,7 +24,7 @@ use crate::store::jobs::{self, JobRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent, OutboxRow};
 use crate::store::problems::{self, NewProblem};
-use crate::store::reconciled_days::{self, Days};
+use crate::store::reconciled_days::{self, ByDay};
 use crate::store::reconciliations::{self, DriftRow};
 use crate::store::{Tx, crm_records, inbox, reconciled_lots, stays};
 
@@ -54,7 +54,7 @@ impl Engine {
 #[derive(Default)]
 struct Found {
     drift: Vec<DriftRow>,
-    days: Days,
+    days: ByDay,
     intents: Vec<NewIntent>,
     problems: Vec<NewProblem>,
 }

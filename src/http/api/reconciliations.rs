@@ -22,7 +22,7 @@ use crate::http::lang::Lang;
 use crate::http::problem::Problem;
 use crate::http::texts;
 use crate::store::hotels::HotelRow;
-use crate::store::reconciled_days::Days;
+use crate::store::reconciled_days::ByDay;
 use crate::store::reconciliations::DriftRow;
 use crate::sync::imports::ImportState;
 use crate::sync::reconcile::{ReconciliationView, asks_person};
@@ -178,7 +178,7 @@ fn cell(text: &str) -> String {
 }
 
 impl Reconciliation {
-    fn of(view: ReconciliationView, drift: Vec<DriftRow>, days: Days, code: &HotelCode, lang: Lang) -> Self {
+    fn of(view: ReconciliationView, drift: Vec<DriftRow>, days: ByDay, code: &HotelCode, lang: Lang) -> Self {
         let causes = view.causes.into_iter().map(|(cause, count)| {
             let advice = texts::drift(lang, &cause);
             CauseCount {
@@ -222,7 +222,7 @@ pub async fn of_hotel(state: Data<HttpState>, who: Principal, code: Path<String>
     require(&who, Right::Read)?;
     let hotel = hotels::find(&state, &who, &code).await?;
     let views = state.engine.reconciliations(who.portal, hotel.id).await?;
-    let items = views.into_iter().map(|view| Reconciliation::of(view, Vec::new(), Days::new(), &hotel.code, who.lang));
+    let items = views.into_iter().map(|view| Reconciliation::of(view, Vec::new(), ByDay::new(), &hotel.code, who.lang));
     Ok(HttpResponse::Ok().json(Page::whole(items.collect())))
 }
 
