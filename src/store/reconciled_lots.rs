@@ -118,7 +118,9 @@ pub async fn profiles_after(
         Some(_) => named,
         None => {
             values.push(format!("profile:{hotel}:").into());
-            format!("({named} OR EXISTS (SELECT 1 FROM link l WHERE l.portal_id = p.portal_id AND l.subject = $5 || p.number))")
+            format!(
+                "({named} OR EXISTS (SELECT 1 FROM link l WHERE l.portal_id = p.portal_id AND l.subject = $5 || p.number))"
+            )
         }
     };
     let sql = format!(

@@ -94,16 +94,17 @@ impl Engine {
         key: &TenantKey,
         source: &dyn Source,
         lease: &HeldLease,
-        windows: &[(NaiveDate, NaiveDate)],
+        windows: &[Read],
     ) -> Result<(), SyncError> {
         let deps = &self.0.deps;
         let begun = deps.clock.now_ms();
-        while let Some(window) = windows.get(cursor.window).copied() {
+        while let Some(what) = windows.get(cursor.window) {
+            let Read::Arrivals { from, to } = what else { return Ok(()) };
+            let window = (*from, *to);
             let intake = Intake::new(deps, lease, key, portal, job.hotel, Priority::Reconciliation);
             let audit = Some(Audit::new(job, &cursor, row, deps.clock.now()));
             let mut intake = Intake { audit, ..intake };
-            let what = Read::Arrivals { from: window.0, to: window.1 };
-            let Some(unread) = self.compare_read(portal, job, &cursor, source, &what, &mut intake).await? else {
+            let Some(unread) = self.compare_read(portal, job, &cursor, source, what, &mut intake).await? else {
                 return Ok(());
             };
             let since = (deps.clock.now() - PURGED_AFTER).date_naive();

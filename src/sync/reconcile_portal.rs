@@ -341,7 +341,8 @@ impl Delivery {
     }
 
     async fn compare_guests(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
-        let numbers = reconciled_lots::profiles_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT).await?;
+        let numbers =
+            reconciled_lots::profiles_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT).await?;
         cursor.course.phase = numbers.last().map_or(Phase::Groups(String::new()), |last| Phase::Guests(last.clone()));
         let subjects: Vec<String> = numbers.iter().map(|number| format!("profile:{}:{number}", job.hotel)).collect();
         let mut plan = Plan::default();
@@ -352,7 +353,8 @@ impl Delivery {
     async fn compare_groups(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
         let lot = match self.ground.groups.contains_key(&job.hotel) {
             true => {
-                reconciled_lots::groups_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT).await?
+                reconciled_lots::groups_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT)
+                    .await?
             }
             false => Vec::new(),
         };
@@ -364,7 +366,8 @@ impl Delivery {
     }
 
     async fn compare_stays(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
-        let lot = reconciled_lots::stays_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT).await?;
+        let lot =
+            reconciled_lots::stays_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT).await?;
         cursor.course.phase = lot.last().map_or(Phase::Over, |(last, _)| Phase::Stays(last.clone()));
         let arrivals: HashMap<String, NaiveDate> = lot
             .iter()

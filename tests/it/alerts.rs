@@ -10,8 +10,8 @@ use fidelio_bitrix24::alerts::Alerts;
 use fidelio_bitrix24::domain::alert::{Alert, AlertKind, AlertSettings};
 use fidelio_bitrix24::mail::Mailer;
 use fidelio_bitrix24::store::alerts::{self, AlertKey};
-use fidelio_bitrix24::store::jobs::{self, JobKind, JobRow};
 use fidelio_bitrix24::store::hotels;
+use fidelio_bitrix24::store::jobs::{self, JobKind, JobRow};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

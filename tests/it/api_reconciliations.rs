@@ -1,9 +1,9 @@
 //! Reports of reconciliations through the API: who sees them, what they say, as JSON and as a table.
 
 use fidelio_bitrix24::http::auth::Role;
+use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::reconciled_days::{self, Counts};
 use fidelio_bitrix24::store::reconciliations::{self, DriftRow};
-use fidelio_bitrix24::store::problems::{self, NewProblem};
 use fidelio_bitrix24::store::{hotels, jobs};
 use serde_json::{Value, json};
 

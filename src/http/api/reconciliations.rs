@@ -205,7 +205,10 @@ impl Reconciliation {
                 leaving_since: view.scope.map(|scope| scope.leaving_since),
                 history_day: view.scope.map(|scope| scope.history_day),
             },
-            days: days.into_iter().map(|(arrival, n)| DayCounts { arrival, pms: n.pms, store: n.store, crm: n.crm }).collect(),
+            days: days
+                .into_iter()
+                .map(|(arrival, n)| DayCounts { arrival, pms: n.pms, store: n.store, crm: n.crm })
+                .collect(),
             causes: causes.collect(),
             drift: drift.into_iter().map(|row| Drift::of(row, code, lang)).collect(),
             detail: Some(view.failure.as_str()).filter(|code| !code.is_empty()).map(|code| texts::health(lang, code)),

@@ -237,10 +237,8 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
     let mut seen = hotels::list(&state.db, who.portal).await?;
     seen.retain(|hotel| who.sees_hotel(&hotel.code));
     let reconciliation = ReconciliationLight::of(seen.iter(), &compared, state.clock.now_ms());
-    let hotels: Vec<_> = seen
-        .iter()
-        .map(|hotel| HotelLight::of(hotel, &sources, &queues, &compared, who.lang))
-        .collect();
+    let hotels: Vec<_> =
+        seen.iter().map(|hotel| HotelLight::of(hotel, &sources, &queues, &compared, who.lang)).collect();
     let inbox_outbox = Queues { inbox: QueueLight::of(queues.inbox), outbox: QueueLight::of(queues.outbox) };
     let events = EventsLight::of(&state.db, who.portal, state.clock.now_ms()).await?;
     let light = hotels
