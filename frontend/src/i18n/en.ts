@@ -333,7 +333,10 @@ export const en = {
   'overview.reconciliation': 'Last reconciliation',
   'overview.reconciliation.none': 'Not run yet',
   'overview.reconciliation.failed': 'Did not come to its end: {hotels}',
-  'overview.reconciliation.open': { one: '{n} difference is not mended yet', other: '{n} differences are not mended yet' },
+  'overview.reconciliation.open': {
+    one: '{n} difference is not mended yet',
+    other: '{n} differences are not mended yet'
+  },
   'overview.reconciliation.never': 'Not run yet: {hotels}',
   'overview.problems': 'Problems',
   'overview.problems.none': 'None',
@@ -519,7 +522,8 @@ export const en = {
   'reconcile.none': 'Nothing differs',
   'reconcile.found': { one: '{n} difference found', other: '{n} differences found' },
   'reconcile.counts': 'Stays: {pms} in Fidelio, {store} here, {crm} deals in Bitrix24',
-  'reconcile.compared': 'Compared with Bitrix24: stays that leave since {since}, and earlier ones that arrived on day {day} of a month; the rest has its turn in other nights',
+  'reconcile.compared':
+    'Compared with Bitrix24: stays that leave since {since}, and earlier ones that arrived on day {day} of a month; the rest has its turn in other nights',
   'reconcile.days': 'Days of arrival on which the numbers differ',
   'reconcile.rows': 'What differs',
   'reconcile.record': 'Record',

@@ -25,8 +25,24 @@ const run: Reconciliation = {
     { cause: 'differs_in_crm', title: 'Differs', hint: 'Put back.', asks_person: false, count: 2 }
   ],
   drift: [
-    { stay: 'GRAND:7', profile: null, group: null, cause: 'deleted_in_crm', title: 'Deleted', asks_person: true, arrival: null },
-    { stay: null, profile: null, group: 'GRAND:G5', cause: 'differs_in_crm', title: 'Differs', asks_person: false, arrival: null }
+    {
+      stay: 'GRAND:7',
+      profile: null,
+      group: null,
+      cause: 'deleted_in_crm',
+      title: 'Deleted',
+      asks_person: true,
+      arrival: null
+    },
+    {
+      stay: null,
+      profile: null,
+      group: 'GRAND:G5',
+      cause: 'differs_in_crm',
+      title: 'Differs',
+      asks_person: false,
+      arrival: null
+    }
   ],
   failure: null,
   detail: null
