@@ -262,8 +262,8 @@ on_both_engines! {
         let engine = world.engine();
         let mut picky = fidelio_bitrix24::domain::Mapping::standard();
         picky.filters.conditions = serde_json::from_value(json!([{"fact": "number", "is": ["0", "1", "9"]}])).unwrap();
-        let version = super::mappings::save(&world, &picky).await;
-        super::mappings::activate(&world, version).await;
+        let version = crate::sync::mappings::save(&world, &picky).await;
+        crate::sync::mappings::activate(&world, version).await;
         let estimate = async || {
             let id = engine.create_import(world.id, world.hotel_id, None, None, true, 1).await.unwrap();
             for _ in 0..20 {
