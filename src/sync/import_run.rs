@@ -65,10 +65,12 @@ impl Counting<'_> {
             changes.iter().map(|change| subject_of(self.hotel.id, change).to_string()).collect();
         let linked = links::of_subjects(self.db, self.portal, &subjects).await?;
         for (change, subject) in changes.into_iter().zip(subjects) {
-            let news = known.get(&subject) != Some(&content_hash(self.key, &change)?);
+            // What is known and not there yet is on its way, or was refused: it is to be written all the same.
+            let stands = linked.contains_key(&subject);
+            let news = !stands || known.get(&subject) != Some(&content_hash(self.key, &change)?);
             match change.entity {
                 Entity::Stay(stay) => {
-                    if !linked.contains_key(&subject) && !self.mapping.carries(&self.hotel.code, &stay) {
+                    if !stands && !self.mapping.carries(&self.hotel.code, &stay) {
                         continue;
                     }
                     self.named.extend(stays::roles(&stay).into_iter().map(|(number, _)| number.to_string()));
