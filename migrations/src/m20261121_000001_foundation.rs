@@ -540,6 +540,16 @@ const TABLES: &[&str] = &[
         found_at BIGINT NOT NULL,
         PRIMARY KEY (portal_id, job, subject, cause)
     )",
+    // What reconciliations counted, by day of arrival.
+    "CREATE TABLE reconciled_day (
+        portal_id BIGINT NOT NULL,
+        job TEXT NOT NULL,
+        arrival TEXT NOT NULL,
+        pms BIGINT NOT NULL,
+        store BIGINT NOT NULL,
+        crm BIGINT NOT NULL,
+        PRIMARY KEY (portal_id, job, arrival)
+    )",
     // What an estimate that is under way has met.
     "CREATE TABLE estimated (
         portal_id BIGINT NOT NULL,

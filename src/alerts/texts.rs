@@ -109,6 +109,28 @@ fn raised(kind: AlertKind, lang: Lang) -> (&'static str, &'static str) {
                  address is open to Bitrix24 and answers fast. The app shows how much was missed: Status.",
             ),
         ),
+        AlertKind::ImportFailed => (
+            lang.pick("Импорт броней не завершён", "The import of bookings did not finish"),
+            lang.pick(
+                "Импорт остановился на ошибке и сам не продолжится: часть броней за выбранный период не попала в \
+                 Битрикс24. Прочитанное сохранено, новые изменения приходят как обычно. Откройте в приложении «Импорт»: \
+                 там сказана причина. Устраните её и нажмите «Продолжить»: импорт пойдёт с того места, где остановился.",
+                "The import stopped at an error and does not go on by itself: some bookings of its range are not in \
+                 Bitrix24. What was read is kept, and new changes come as usual. Open Import in the app: it says why. \
+                 Mend that and press Continue: the import goes on from where it stopped.",
+            ),
+        ),
+        AlertKind::Unreconciled => (
+            lang.pick("Сверка не выполняется", "The reconciliation does not get done"),
+            lang.pick(
+                "Последняя сверка отеля не дошла до конца, или её не было больше полутора суток. Изменения приходят как \
+                 обычно, но пропущенное никто не ищет. Откройте в приложении отель и раздел «Сверка»: там сказана причина. \
+                 Проверьте связь с Fidelio и нажмите «Сверить сейчас».",
+                "The hotel's last reconciliation did not come to its end, or there was none for a day and a half. Changes \
+                 come as usual, but nobody looks for what was missed. Open the hotel in the app and see Reconciliation: it \
+                 says why. Check the link to Fidelio and press Reconcile now.",
+            ),
+        ),
     }
 }
 
@@ -122,6 +144,8 @@ fn over(kind: AlertKind, lang: Lang) -> (&'static str, &'static str) {
         AlertKind::TokenLost => lang.pick("Доступ к порталу восстановлен", "The access to the portal is back"),
         AlertKind::PaymentEnding => lang.pick("Оплата продлена", "The payment is renewed"),
         AlertKind::EventsLost => lang.pick("Портал снова сообщает об изменениях", "The portal tells of changes again"),
+        AlertKind::ImportFailed => lang.pick("Импорт броней снова идёт", "The import of bookings goes on"),
+        AlertKind::Unreconciled => lang.pick("Сверка снова выполнена", "The reconciliation is done again"),
     };
     (what, good)
 }

@@ -12,7 +12,8 @@ use crate::portal::{Portal, PortalError, PortalStatus};
 use crate::store::alerts::{self, AlertKey};
 use crate::store::hotels::{self, HotelRow};
 use crate::store::leases::{self, Lease};
-use crate::store::{StoreError, found_changes, reconciliations};
+use crate::store::reconciliations::OVERDUE_MS;
+use crate::store::{StoreError, found_changes, imports, reconciliations};
 
 /// What waits this long stands (the settings page shows red then).
 const STUCK_MS: i64 = 3_600_000;
@@ -33,6 +34,10 @@ impl Alerts {
         let mut troubles = alerts::troubles(self.db(), IMPORTS, now - STUCK_MS, now + PAYMENT_MS).await?;
         let drifted = reconciliations::drifted(self.db()).await?;
         troubles.extend(drifted.into_iter().map(|(portal, hotel)| AlertKey { portal, hotel, kind: AlertKind::Drift }));
+        let given_up = imports::given_up(self.db()).await?.into_iter().map(|about| (about, AlertKind::ImportFailed));
+        let behind = reconciliations::behind(self.db(), now - OVERDUE_MS).await?.into_iter();
+        let of_hotels = given_up.chain(behind.map(|about| (about, AlertKind::Unreconciled)));
+        troubles.extend(of_hotels.map(|((portal, hotel), kind)| AlertKey { portal, hotel, kind }));
         for (portal, loss) in found_changes::losses(self.db(), now).await? {
             if loss.is_grave() {
                 troubles.push(AlertKey { portal, hotel: HotelId(0), kind: AlertKind::EventsLost });

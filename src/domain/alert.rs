@@ -25,10 +25,14 @@ pub enum AlertKind {
     PaymentEnding,
     /// The portal does not tell, or not in time, of much that changes in it.
     EventsLost,
+    /// An import gave up: what it was to bring is not all there.
+    ImportFailed,
+    /// No reconciliation came to its end for long, or the last one did not.
+    Unreconciled,
 }
 
 impl AlertKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::LinkDown,
         Self::ClockOff,
         Self::QueueStuck,
@@ -36,6 +40,8 @@ impl AlertKind {
         Self::TokenLost,
         Self::PaymentEnding,
         Self::EventsLost,
+        Self::ImportFailed,
+        Self::Unreconciled,
     ];
 
     pub fn word(self) -> &'static str {
@@ -47,6 +53,8 @@ impl AlertKind {
             Self::TokenLost => "token_lost",
             Self::PaymentEnding => "payment_ending",
             Self::EventsLost => "events_lost",
+            Self::ImportFailed => "import_failed",
+            Self::Unreconciled => "unreconciled",
         }
     }
 
@@ -58,12 +66,15 @@ impl AlertKind {
     pub fn grace_ms(self) -> i64 {
         match self {
             Self::LinkDown => 10 * MINUTE_MS,
+            // A night's reconciliation that failed is tried again two hours later.
+            Self::Unreconciled => 180 * MINUTE_MS,
             Self::ClockOff
             | Self::QueueStuck
             | Self::Drift
             | Self::TokenLost
             | Self::PaymentEnding
-            | Self::EventsLost => 0,
+            | Self::EventsLost
+            | Self::ImportFailed => 0,
         }
     }
 }

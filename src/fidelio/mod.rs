@@ -23,6 +23,13 @@ pub enum Read {
         from: NaiveDate,
         to: NaiveDate,
     },
+    /// Of the stays that arrive within `from..=to` those that are not over: they leave on `on` or later. Where the PMS
+    /// cannot tell at once, none: they come with their arrivals.
+    InHouse {
+        from: NaiveDate,
+        to: NaiveDate,
+        on: NaiveDate,
+    },
     Stays {
         numbers: Vec<StayNumber>,
     },

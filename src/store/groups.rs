@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::bulk::{Via, chunk_of, list};
 use super::stays::{COLUMNS, StayRow, by_hotel, keyed, read};
-use super::{Db, Row, StoreError, args};
+use super::{Row, StoreError};
 use crate::crypto::TenantKey;
 use crate::domain::{GroupNumber, HotelId, PortalId, StayNumber};
 
@@ -81,17 +81,4 @@ pub async fn of_stays(
         }
     }
     Ok(found)
-}
-
-/// The next groups of a hotel.
-pub async fn after(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<GroupNumber>, StoreError> {
-    let sql = "SELECT DISTINCT group_number FROM stay
-         WHERE portal_id = $1 AND hotel_id = $2 AND group_number > $3 ORDER BY group_number LIMIT $4";
-    db.rows(sql, args![portal.0, hotel.0, after, limit]).await?.iter().map(number).collect()
 }

@@ -36,6 +36,8 @@ pub mod problems;
 pub mod profiles;
 pub mod provenance;
 pub mod purge;
+pub mod reconciled_days;
+pub mod reconciled_lots;
 pub mod reconciliations;
 pub mod recreations;
 pub mod remedies;

@@ -43,6 +43,7 @@ pub const PURGED: &[&str] = &[
     "mapping",
     "mapping_job",
     "drift",
+    "reconciled_day",
     "estimated",
     "job",
     "source",

@@ -1,13 +1,13 @@
 //! What a reconciliation asks of the store, and what it found: one row a subject and cause, kept with its job.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 
 use super::bulk::insert;
 use super::stays::OF_LATE;
 use super::{Db, Row, StoreError, Tx, args};
-use crate::domain::{CrmEntity, HotelId, PortalId};
+use crate::domain::{HotelId, PortalId};
 
 /// One difference between the hotel, the store and the portal.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,27 +64,76 @@ pub async fn counts(db: &Db, portal: PortalId, job: &str) -> Result<Vec<(String,
     db.rows(sql, args![portal.0, job]).await?.iter().map(|row| Ok((row.get("cause")?, row.get("n")?))).collect()
 }
 
-/// The last reconciliation of a hotel that came to its end.
+/// A hotel that was not reconciled for so long is overdue: a night was missed.
+pub const OVERDUE_MS: i64 = 36 * 3_600_000;
+
+/// Hotels whose last reconciliation failed, or that had none whole since `since` although they are read. While another one
+/// is under way, nothing shows that the trouble is over.
+pub async fn behind(db: &Db, since: i64) -> Result<Vec<(PortalId, HotelId)>, StoreError> {
+    let of_hotel = "j.portal_id = h.portal_id AND j.hotel_id = h.id AND j.kind = 'reconciliation'";
+    let sql = format!(
+        "SELECT h.portal_id, h.id AS hotel_id FROM hotel h
+         JOIN portal p ON p.id = h.portal_id AND p.status = 'active' AND p.installed = $1
+         WHERE h.removed_at IS NULL AND ((SELECT j.state FROM job j WHERE {of_hotel} AND j.state IN ('completed', 'failed')
+                ORDER BY j.created_at DESC, j.id DESC LIMIT 1) = 'failed'
+            OR (COALESCE((SELECT MAX(j.updated_at) FROM job j WHERE {of_hotel} AND j.state = 'completed'), h.created_at) < $2
+                AND EXISTS (SELECT 1 FROM source s WHERE s.portal_id = h.portal_id AND s.hotel_id = h.id
+                    AND s.last_ok_at IS NOT NULL)))"
+    );
+    let read = |row: &Row| Ok((PortalId(row.get("portal_id")?), HotelId(row.get("hotel_id")?)));
+    db.rows(&sql, args![true, since]).await?.iter().map(read).collect()
+}
+
+/// How far a hotel is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Last {
+pub struct Compared {
     pub hotel: HotelId,
-    pub at: i64,
+    /// When its last whole reconciliation ended.
+    pub at: Option<i64>,
+    /// What that one found …
     pub drift: i64,
+    /// … and what of it still waits: to be decided, to be sent, or for a person.
+    pub open: i64,
+    /// The last one that ended came to no good end.
+    pub failed: bool,
 }
 
 const LAST: &str = "FROM job j WHERE j.kind = 'reconciliation' AND j.state = 'completed' AND NOT EXISTS
      (SELECT 1 FROM job k WHERE k.portal_id = j.portal_id AND k.hotel_id = j.hotel_id AND k.kind = j.kind
         AND k.state = j.state AND (k.created_at > j.created_at OR (k.created_at = j.created_at AND k.id > j.id)))";
 
-pub async fn last(db: &Db, portal: PortalId) -> Result<Vec<Last>, StoreError> {
+impl Compared {
+    pub fn never(hotel: HotelId) -> Self {
+        Self { hotel, at: None, drift: 0, open: 0, failed: false }
+    }
+}
+
+pub async fn compared(db: &Db, portal: PortalId) -> Result<Vec<Compared>, StoreError> {
+    let found = "SELECT COUNT(*) FROM drift d WHERE d.portal_id = j.portal_id AND d.job = j.id";
     let sql = format!(
-        "SELECT j.hotel_id, j.updated_at,
-            (SELECT COUNT(*) FROM drift d WHERE d.portal_id = j.portal_id AND d.job = j.id) AS n
+        "SELECT j.hotel_id, j.updated_at, ({found}) AS drift, ({found} AND (
+            EXISTS (SELECT 1 FROM outbox o WHERE o.portal_id = d.portal_id AND o.subject = d.subject)
+            OR EXISTS (SELECT 1 FROM inbox i WHERE i.portal_id = d.portal_id AND i.subject = d.subject AND i.state = 0)
+            OR EXISTS (SELECT 1 FROM problem p WHERE p.portal_id = d.portal_id AND p.subject = d.subject
+                AND p.state = 'open'))) AS open
          {LAST} AND j.portal_id = $1"
     );
-    let read =
-        |row: &Row| Ok(Last { hotel: HotelId(row.get("hotel_id")?), at: row.get("updated_at")?, drift: row.get("n")? });
-    db.rows(&sql, args![portal.0]).await?.iter().map(read).collect()
+    let mut hotels: BTreeMap<HotelId, Compared> = BTreeMap::new();
+    for row in db.rows(&sql, args![portal.0]).await? {
+        let hotel = HotelId(row.get("hotel_id")?);
+        let (at, drift, open) = (Some(row.get("updated_at")?), row.get("drift")?, row.get("open")?);
+        hotels.insert(hotel, Compared { at, drift, open, ..Compared::never(hotel) });
+    }
+    let failed = "SELECT DISTINCT j.hotel_id FROM job j
+         WHERE j.portal_id = $1 AND j.kind = 'reconciliation' AND j.state = 'failed' AND NOT EXISTS
+            (SELECT 1 FROM job k WHERE k.portal_id = j.portal_id AND k.hotel_id = j.hotel_id AND k.kind = j.kind
+               AND k.state IN ('completed', 'failed')
+               AND (k.created_at > j.created_at OR (k.created_at = j.created_at AND k.id > j.id)))";
+    for row in db.rows(failed, args![portal.0]).await? {
+        let hotel = HotelId(row.get("hotel_id")?);
+        hotels.entry(hotel).or_insert_with(|| Compared::never(hotel)).failed = true;
+    }
+    Ok(hotels.into_values().collect())
 }
 
 /// Hotels whose last reconciliation found differences.
@@ -134,6 +183,15 @@ pub async fn nightly(db: &Db) -> Result<Vec<Nightly>, StoreError> {
     db.rows(sql, args![]).await?.iter().map(read).collect()
 }
 
+/// Where the hotel's last whole night stood at its end.
+pub async fn last_night(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Option<serde_json::Value>, StoreError> {
+    let sql = "SELECT progress FROM job WHERE portal_id = $1 AND hotel_id = $2 AND kind = 'reconciliation'
+            AND state = 'completed' AND started_by = 0 ORDER BY created_at DESC, id DESC LIMIT 1";
+    let rows = db.rows(sql, args![portal.0, hotel.0]).await?;
+    let text: Option<String> = rows.first().map(|row| row.get("progress")).transpose()?;
+    text.map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("job.progress"))).transpose()
+}
+
 /// The ranges of arrivals that imports of the hotel have read whole.
 pub async fn imported(db: &Db, portal: PortalId, hotel: HotelId) -> Result<Vec<(NaiveDate, NaiveDate)>, StoreError> {
     let sql = "SELECT DISTINCT from_date, to_date FROM job
@@ -177,67 +235,15 @@ pub async fn arriving(
     db.rows(&sql, values).await?.iter().map(read).collect()
 }
 
-/// The next stays in order of their numbers, with their arrival.
-pub async fn stays_after(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<(String, Option<NaiveDate>)>, StoreError> {
-    let sql = "SELECT number, arrival FROM stay WHERE portal_id = $1 AND hotel_id = $2 AND number > $3
-         ORDER BY number LIMIT $4";
-    let read = |row: &Row| Ok((row.get("number")?, row.get::<String>("arrival")?.parse().ok()));
-    db.rows(sql, args![portal.0, hotel.0, after, limit]).await?.iter().map(read).collect()
-}
-
-/// The next profiles in order of their numbers. People nobody books for stay in the hotel: only whom a stay names, or who
-/// has a record already.
-pub async fn profiles_after(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<String>, StoreError> {
-    let sql = "SELECT number FROM profile p WHERE p.portal_id = $1 AND p.hotel_id = $2 AND p.number > $3
-            AND (EXISTS (SELECT 1 FROM stay_profile s
-                    WHERE s.portal_id = p.portal_id AND s.hotel_id = p.hotel_id AND s.profile = p.number)
-                OR EXISTS (SELECT 1 FROM link l WHERE l.portal_id = p.portal_id AND l.subject = $5 || p.number))
-         ORDER BY number LIMIT $4";
-    let values = args![portal.0, hotel.0, after, limit, format!("profile:{hotel}:")];
-    db.rows(sql, values).await?.iter().map(|row| row.get("number")).collect()
-}
-
-/// The next records of a kind that stand for somebody of the hotel and are not known to be gone, by id; `upto` included.
-pub async fn linked(
-    db: &Db,
-    portal: PortalId,
-    hotel: HotelId,
-    entity: CrmEntity,
-    (after, upto): (i64, i64),
-    limit: usize,
-) -> Result<Vec<i64>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let subjects = if entity == CrmEntity::Deal { ["stay", "group"] } else { ["profile"; 2] };
-    let [one, other] = subjects.map(|kind| format!("{kind}:{hotel}:%"));
-    let sql = "SELECT DISTINCT l.crm_id FROM link l
-         LEFT JOIN crm_record r ON r.portal_id = l.portal_id AND r.entity = l.entity AND r.crm_id = l.crm_id
-         WHERE l.portal_id = $1 AND l.entity = $2 AND (l.subject LIKE $3 OR l.subject LIKE $8) AND l.crm_id > $4 AND l.crm_id <= $5
-            AND l.origin <> 'detached' AND (r.deleted IS NULL OR r.deleted = $6)
-         ORDER BY l.crm_id LIMIT $7";
-    let values = args![portal.0, entity.type_id(), one, after, upto, false, limit, other];
-    db.rows(sql, values).await?.iter().map(|row| row.get("crm_id")).collect()
-}
-
 /// Old reports go, in small steps.
 pub async fn purge(db: &Db, before: i64, limit: i64) -> Result<(), StoreError> {
-    db.execute(
-        "DELETE FROM drift WHERE job IN
-            (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)",
-        args![before, limit],
-    )
-    .await?;
+    for table in ["drift", "reconciled_day"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE job IN
+                (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)"
+        );
+        db.execute(&sql, args![before, limit]).await?;
+    }
     db.execute(
         "DELETE FROM job WHERE id IN
             (SELECT id FROM job WHERE kind = 'reconciliation' AND created_at < $1 ORDER BY created_at LIMIT $2)",

@@ -1,25 +1,26 @@
 //! Imports and what else reads a hotel window by window at work: one window of arrivals a step, under the hotel's lease, so
 //! that polls come in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use serde_json::json;
 
 use super::answers::{ms, of_limits, of_portal};
 use super::engine::Engine;
 use super::error::SyncError;
-use super::imports::{Cursor, windows};
-use super::intake::Intake;
+use super::imports::{Cursor, reads};
+use super::intake::{Intake, content_hash, known, subject_of};
 use super::lease::HeldLease;
 use super::strangers::{Guarded, REINSTALLED};
 use crate::bitrix::{self, Class};
-use crate::domain::{Change, Entity, PortalId};
+use crate::crypto::TenantKey;
+use crate::domain::{Change, Entity, Mapping, PortalId};
 use crate::fidelio::{Read, Sink, Source, SourceError};
+use crate::store::hotels::{self, HotelRow};
 use crate::store::imports;
 use crate::store::jobs::{self, Family, IMPORTS, JobKind, JobRow, RECONCILIATIONS};
-use crate::store::sources;
+use crate::store::{Db, StoreError, links, mappings, sources, stays};
 
 /// Failed reads in a row after which a job gives up and says why: with these waits some six hours, as long as a server's
 /// maintenance by night.
@@ -32,38 +33,66 @@ const EMPTY_FOR_MS: i64 = 2_000;
 /// The kinds of records that an estimate counts.
 const COUNTED: [&str; 3] = ["stay", "guest", "company"];
 
-/// The numbers that a window names.
-#[derive(Default)]
-struct Counting {
+/// What of a window would be written: what is new or changed, of stays that the mapping carries over or that have a deal, and
+/// whom these name.
+struct Counting<'a> {
+    db: &'a Db,
+    key: &'a TenantKey,
+    portal: PortalId,
+    hotel: &'a HotelRow,
+    mapping: &'a Mapping,
+    met_any: bool,
     stays: BTreeSet<String>,
-    guests: BTreeSet<String>,
-    companies: BTreeSet<String>,
+    named: BTreeSet<String>,
+    /// New or changed ones, and whether they are companies.
+    profiles: BTreeMap<String, bool>,
 }
 
-impl Counting {
-    fn kinds(&self) -> impl Iterator<Item = (&'static str, &BTreeSet<String>)> {
-        COUNTED.into_iter().zip([&self.stays, &self.guests, &self.companies])
+impl Counting<'_> {
+    fn kinds(&self) -> [(&'static str, BTreeSet<&String>); 3] {
+        let of = |wanted: bool| {
+            let profiles = self.profiles.iter().filter(move |(_, company)| **company == wanted);
+            profiles.map(|(number, _)| number).filter(|number| self.named.contains(*number)).collect()
+        };
+        let [stays, guests, companies] = COUNTED;
+        [(stays, self.stays.iter().collect()), (guests, of(false)), (companies, of(true))]
     }
 
-    fn met_any(&self) -> bool {
-        self.kinds().any(|(_, numbers)| !numbers.is_empty())
+    async fn weigh(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.met_any |= !changes.is_empty();
+        let known = known(self.db, self.portal, self.hotel.id, &changes).await?;
+        let subjects: Vec<String> =
+            changes.iter().map(|change| subject_of(self.hotel.id, change).to_string()).collect();
+        let linked = links::of_subjects(self.db, self.portal, &subjects).await?;
+        for (change, subject) in changes.into_iter().zip(subjects) {
+            // What is known and not there yet is on its way, or was refused: it is to be written all the same.
+            let stands = linked.contains_key(&subject);
+            let news = !stands || known.get(&subject) != Some(&content_hash(self.key, &change)?);
+            match change.entity {
+                Entity::Stay(stay) => {
+                    if !stands && !self.mapping.carries(&self.hotel.code, &stay) {
+                        continue;
+                    }
+                    self.named.extend(stays::roles(&stay).into_iter().map(|(number, _)| number.to_string()));
+                    if news {
+                        self.stays.insert(stay.number.to_string());
+                    }
+                }
+                Entity::Profile(profile) if news => {
+                    let company = profile.kind.get().is_some_and(|kind| kind.is_company());
+                    self.profiles.insert(profile.number.to_string(), company);
+                }
+                Entity::Profile(_) => {}
+            }
+        }
+        Ok(())
     }
 }
 
 #[async_trait]
-impl Sink for Counting {
+impl Sink for Counting<'_> {
     async fn take(&mut self, changes: Vec<Change>, _state: Option<serde_json::Value>) -> Result<(), SourceError> {
-        for change in changes {
-            match change.entity {
-                Entity::Stay(stay) => self.stays.insert(stay.number.to_string()),
-                Entity::Profile(profile) => {
-                    let company = profile.kind.get().is_some_and(|kind| kind.is_company());
-                    let kind = if company { &mut self.companies } else { &mut self.guests };
-                    kind.insert(profile.number.to_string())
-                }
-            };
-        }
-        Ok(())
+        self.weigh(changes).await.map_err(|error| SourceError::Sink(error.to_string()))
     }
 
     fn keeps(&self) -> bool {
@@ -108,7 +137,7 @@ impl Engine {
 
     /// `false`: there was nothing to do for it now.
     async fn import_window(&self, portal: PortalId, job: &JobRow, cursor: Cursor) -> Result<bool, SyncError> {
-        let windows = windows(job.from, job.to, cursor.today.unwrap_or(job.from));
+        let windows = reads(job, &cursor);
         if cursor.window >= windows.len() {
             return match job.kind {
                 JobKind::Import => self.finish_import(portal, job).await,
@@ -138,7 +167,7 @@ impl Engine {
         portal: PortalId,
         job: &JobRow,
         mut cursor: Cursor,
-        windows: &[(NaiveDate, NaiveDate)],
+        windows: &[Read],
         lease: &HeldLease,
     ) -> Result<(), SyncError> {
         let deps = &self.0.deps;
@@ -159,16 +188,15 @@ impl Engine {
         match job.kind {
             JobKind::Import => {}
             JobKind::Replay => return Ok(()),
-            JobKind::Estimate => return self.count(portal, job, cursor, source, lease, windows).await,
+            JobKind::Estimate => return self.count(portal, job, cursor, source, &key, lease, windows).await,
             JobKind::Reconciliation => {
                 return Box::pin(self.compare_hotel(portal, job, cursor, &row, &key, source, lease, windows)).await;
             }
         }
         let begun = deps.clock.now_ms();
-        while let Some((from, to)) = windows.get(cursor.window).copied() {
+        while let Some(what) = windows.get(cursor.window) {
             let mut intake = Intake::new(deps, lease, &key, portal, job.hotel, Self::import_priority());
-            let what = Read::Arrivals { from, to };
-            let read = self.read_guarded(source, &what, &serde_json::Value::Null, &mut intake).await?;
+            let read = self.read_guarded(source, what, &serde_json::Value::Null, &mut intake).await?;
             self.step("import.read")?;
             match read {
                 Guarded::Strangers => return self.fail_import(portal, job, cursor, REINSTALLED).await,
@@ -236,22 +264,35 @@ impl Engine {
         Ok(())
     }
 
-    /// Windows are read and forgotten, but for the numbers they named.
+    /// Windows are read and forgotten, but for the numbers of what would be written.
+    #[expect(clippy::too_many_arguments, reason = "what an import has at hand when it reads")]
     async fn count(
         &self,
         portal: PortalId,
         job: &JobRow,
         mut cursor: Cursor,
         source: &dyn Source,
+        key: &TenantKey,
         lease: &HeldLease,
-        windows: &[(NaiveDate, NaiveDate)],
+        windows: &[Read],
     ) -> Result<(), SyncError> {
         let deps = &self.0.deps;
         let begun = deps.clock.now_ms();
-        while let Some((from, to)) = windows.get(cursor.window).copied() {
-            let mut counting = Counting::default();
-            if let Err(error) = source.read(&Read::Arrivals { from, to }, &serde_json::Value::Null, &mut counting).await
-            {
+        let Some(hotel) = hotels::by_id(&deps.db, portal, job.hotel).await? else { return Ok(()) };
+        let mapping = mappings::active(&deps.db, portal, job.hotel).await?.mapping;
+        while let Some(what) = windows.get(cursor.window) {
+            let mut counting = Counting {
+                db: &deps.db,
+                key,
+                portal,
+                hotel: &hotel,
+                mapping: &mapping,
+                met_any: false,
+                stays: BTreeSet::new(),
+                named: BTreeSet::new(),
+                profiles: BTreeMap::new(),
+            };
+            if let Err(error) = source.read(what, &serde_json::Value::Null, &mut counting).await {
                 return self.put_off(portal, job, cursor, error).await;
             }
             self.step("estimate.read")?;
@@ -260,13 +301,13 @@ impl Engine {
             let now = deps.clock.now_ms();
             let tx = deps.db.begin().await?;
             for (kind, numbers) in counting.kinds() {
-                imports::met(&tx, portal, &job.id, kind, numbers.iter()).await?;
+                imports::met(&tx, portal, &job.id, kind, numbers.into_iter()).await?;
             }
             if !lease.holds(&tx).await? || !jobs::advance(&tx, portal, &job.id, &json!(cursor), None, now).await? {
                 return Ok(());
             }
             tx.commit().await?;
-            if counting.met_any() || now - begun >= EMPTY_FOR_MS || self.stopping() {
+            if counting.met_any || now - begun >= EMPTY_FOR_MS || self.stopping() {
                 break;
             }
         }
@@ -296,10 +337,8 @@ impl Engine {
         let deps = &self.0.deps;
         let (db, now) = (&deps.db, deps.clock.now_ms());
         if job.estimate.is_none() {
-            let range = (job.from, job.to);
-            let stays = imports::tally_stays(db, portal, job.hotel, range).await?.total;
-            let guests = imports::tally_profiles(db, portal, job.hotel, range, "guest").await?.total;
-            let companies = imports::tally_profiles(db, portal, job.hotel, range, "company").await?.total;
+            let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+            let [stays, guests, companies] = self.brought(portal, job, cursor.stood).await?;
             let can_import = deps.portals.terms(portal).await?.can_import;
             let estimate = self.estimate(portal, stays, guests, companies, can_import).await;
             jobs::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;

@@ -10,6 +10,7 @@ use super::reconcile::Course;
 use crate::bitrix::crm::IMPORT_ROWS;
 use crate::bitrix::{COMMANDS, Priority};
 use crate::domain::{HotelId, PortalId};
+use crate::fidelio::Read;
 use crate::store::imports::{self, Tally};
 use crate::store::jobs::{self, IMPORTS, JobKind, JobRow};
 use crate::store::{hotels, source_reading};
@@ -103,38 +104,57 @@ pub(super) struct Cursor {
     pub failures: u32,
     pub not_before: i64,
     pub failure: String,
+    /// What stood there before it began: it is none of its work.
+    pub stood: Progress,
     /// What it had done when it was completed: bookings of the range that come later are not its own.
     pub ended: Option<Progress>,
     /// Of a reconciliation: how it goes on when its windows are read.
     pub course: Course,
 }
 
-/// The range in the order in which people need it: today's and tomorrow's arrivals, those who arrived lately (among them
-/// whoever is in house), the future, then history.
-pub(super) fn windows(from: NaiveDate, to: NaiveDate, today: NaiveDate) -> Vec<(NaiveDate, NaiveDate)> {
+/// The range in the order in which people need it: today's and tomorrow's arrivals, who is in house however long ago he
+/// came, the future, then history.
+fn windows(from: NaiveDate, to: NaiveDate, today: NaiveDate) -> Vec<Read> {
     let day = |offset: i64| {
         let days = Days::new(offset.unsigned_abs());
         let moved = if offset < 0 { today.checked_sub_days(days) } else { today.checked_add_days(days) };
         moved.unwrap_or(today)
     };
-    let mut windows = vec![(today, day(1)), (day(-14), day(-1))];
+    let mut future = vec![(today, day(1))];
     let mut start = day(2);
     while start <= to {
         // Near days are full, far ones nearly empty.
         let length = if start < day(60) { 7 } else { 30 };
         let end = start.checked_add_days(Days::new(length - 1)).unwrap_or(to);
-        windows.push((start, end));
+        future.push((start, end));
         let Some(next) = end.succ_opt() else { break };
         start = next;
     }
-    let mut end = day(-15);
+    let mut history = Vec::new();
+    let mut end = day(-1);
     while end >= from {
         let start = end.checked_sub_days(Days::new(29)).unwrap_or(from);
-        windows.push((start, end));
+        history.push((start, end));
         let Some(next) = start.pred_opt() else { break };
         end = next;
     }
-    windows.into_iter().map(|(a, b)| (a.max(from), b.min(to))).filter(|(a, b)| a <= b).collect()
+    let arrivals = future.into_iter().chain(history).map(|(a, b)| (a.max(from), b.min(to))).filter(|(a, b)| a <= b);
+    let mut reads: Vec<Read> = arrivals.map(|(from, to)| Read::Arrivals { from, to }).collect();
+    let came = (from, to.min(day(-1)));
+    if came.0 <= came.1 {
+        let near = matches!(reads.first(), Some(Read::Arrivals { from, .. }) if (today..=day(1)).contains(from));
+        reads.insert(usize::from(near), Read::InHouse { from: came.0, to: came.1, on: today });
+    }
+    reads
+}
+
+/// What a job reads of the hotel, in its order. Who only counts or compares needs nobody sooner.
+pub(super) fn reads(job: &JobRow, cursor: &Cursor) -> Vec<Read> {
+    let mut reads = windows(job.from, job.to, cursor.today.unwrap_or(job.from));
+    if job.kind != JobKind::Import {
+        reads.retain(|read| matches!(read, Read::Arrivals { .. }));
+    }
+    reads
 }
 
 /// Requests it takes at least: twenty rows a command where importing is allowed, else one.
@@ -170,7 +190,7 @@ impl Engine {
             kind: if dry_run { JobKind::Estimate } else { JobKind::Import },
             from: from.or(today.checked_sub_days(Days::new(BACK_DAYS))).unwrap_or(today),
             to: to.or(today.checked_add_days(Days::new(AHEAD_DAYS))).unwrap_or(today),
-            progress: json!(Cursor { today: Some(today), ..Cursor::default() }),
+            progress: json!({}),
             estimate: None,
             created_at: now.timestamp_millis(),
             updated_at: now.timestamp_millis(),
@@ -178,6 +198,8 @@ impl Engine {
         if job.from > job.to {
             return Err(SyncError::Conflict("import_range"));
         }
+        let stood = if dry_run { Progress::default() } else { self.progress(portal, &job).await? };
+        let job = JobRow { progress: json!(Cursor { today: Some(today), stood, ..Cursor::default() }), ..job };
         let tx = deps.db.begin().await?;
         if !jobs::create(&tx, portal, &job, by).await? {
             return Err(SyncError::Conflict("import_running"));
@@ -247,15 +269,23 @@ impl Engine {
         Ok(())
     }
 
-    /// What stands of the job's range in the store and in the portal.
+    /// What of the job's range stands in the portal, or is to: what a mapping leaves out is neither done nor to be done.
     async fn progress(&self, portal: PortalId, job: &JobRow) -> Result<Progress, SyncError> {
         let (db, range) = (&self.0.deps.db, (job.from, job.to));
+        let lane = super::lane(Self::import_priority());
         let count = |tally: Tally| Count { done: tally.done, total: tally.total, rejected: tally.rejected };
         Ok(Progress {
-            stays: count(imports::tally_stays(db, portal, job.hotel, range).await?),
-            guests: count(imports::tally_profiles(db, portal, job.hotel, range, "guest").await?),
-            companies: count(imports::tally_profiles(db, portal, job.hotel, range, "company").await?),
+            stays: count(imports::tally_stays(db, portal, job.hotel, range, lane).await?),
+            guests: count(imports::tally_profiles(db, portal, job.hotel, range, "guest", lane).await?),
+            companies: count(imports::tally_profiles(db, portal, job.hotel, range, "company", lane).await?),
         })
+    }
+
+    /// What it brought beyond what stood there, so far as it was read: new ones.
+    pub(super) async fn brought(&self, portal: PortalId, job: &JobRow, stood: Progress) -> Result<[i64; 3], SyncError> {
+        let all = self.progress(portal, job).await?;
+        let new = |now: Count, before: Count| (now.total - before.done).max(0);
+        Ok([new(all.stays, stood.stays), new(all.guests, stood.guests), new(all.companies, stood.companies)])
     }
 
     /// All of the job's own is done or refused; what is still on its way came since.
@@ -278,13 +308,15 @@ impl Engine {
         let state = ImportState::read(&job.state);
         let until = if state == ImportState::Running { deps.clock.now_ms() } else { job.updated_at };
         let counts = [progress.stays, progress.guests, progress.companies];
-        let done: i64 = counts.iter().map(|count| count.done).sum();
+        let before = [cursor.stood.stays, cursor.stood.guests, cursor.stood.companies];
+        let sum = |counts: [Count; 3]| counts.iter().map(|count| count.done).sum::<i64>();
+        let done = (sum(counts) - sum(before)).max(0);
         let left: i64 = counts.iter().map(|count| (count.total - count.done - count.rejected).max(0)).sum();
         let float = |number: i64| f64::from(i32::try_from(number).unwrap_or(i32::MAX));
         let seconds = float((until - job.created_at).max(1_000)) / 1_000.0;
         let rate = float(done) / seconds;
         // While it is being read nobody knows how much there is.
-        let read = cursor.window >= windows(job.from, job.to, cursor.today.unwrap_or(job.from)).len();
+        let read = cursor.window >= reads(&job, &cursor).len();
         let eta = match read && state == ImportState::Running {
             true => self.forecast(portal, left).await,
             false => None,
@@ -337,10 +369,15 @@ mod tests {
     fn s1_todays_arrivals_come_first_and_history_last() {
         let today = date("2026-11-21");
         let windows = windows(date("2026-10-22"), date("2027-01-31"), today);
-        assert_eq!(windows[0], (today, date("2026-11-22")));
-        assert_eq!(windows[1], (date("2026-11-07"), date("2026-11-20")));
-        assert_eq!(windows[2].0, date("2026-11-23"));
-        assert_eq!(windows.last().copied(), Some((date("2026-10-22"), date("2026-11-06"))));
+        assert_eq!(windows[0], Read::Arrivals { from: today, to: date("2026-11-22") });
+        let past = (date("2026-10-22"), date("2026-11-20"));
+        assert_eq!(
+            windows[1],
+            Read::InHouse { from: past.0, to: past.1, on: today },
+            "whoever came a month ago is here"
+        );
+        assert_eq!(windows[2], Read::Arrivals { from: date("2026-11-23"), to: date("2026-11-29") });
+        assert_eq!(windows.last(), Some(&Read::Arrivals { from: past.0, to: past.1 }));
     }
 
     proptest! {
@@ -351,7 +388,8 @@ mod tests {
             let day = |n| base.checked_add_days(Days::new(n)).unwrap();
             let windows = windows(day(from), day(from + length), day(today));
             let mut seen = std::collections::BTreeMap::new();
-            for (a, b) in windows {
+            for read in windows {
+                let Read::Arrivals { from: a, to: b } = read else { continue };
                 let mut at = a;
                 while at <= b {
                     *seen.entry(at).or_insert(0) += 1;

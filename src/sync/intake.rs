@@ -98,36 +98,40 @@ pub(super) fn subject_of(hotel: HotelId, change: &Change) -> Subject {
     }
 }
 
-impl Intake<'_> {
-    /// The content last taken in: what waits undecided, else what was decided.
-    async fn known(&self, changes: &[Change]) -> Result<HashMap<String, String>, StoreError> {
-        let (mut stay_numbers, mut profile_numbers, mut subjects) = (Vec::new(), Vec::new(), Vec::new());
-        for change in changes {
-            match &change.entity {
-                Entity::Stay(stay) => stay_numbers.push(stay.number.to_string()),
-                Entity::Profile(profile) => profile_numbers.push(profile.number.to_string()),
-            }
-            subjects.push(subject_of(self.hotel, change).to_string());
+/// The content last taken in, by subject: what waits undecided, else what was decided.
+pub(super) async fn known(
+    db: &Db,
+    portal: PortalId,
+    hotel: HotelId,
+    changes: &[Change],
+) -> Result<HashMap<String, String>, StoreError> {
+    let (mut stay_numbers, mut profile_numbers, mut subjects) = (Vec::new(), Vec::new(), Vec::new());
+    for change in changes {
+        match &change.entity {
+            Entity::Stay(stay) => stay_numbers.push(stay.number.to_string()),
+            Entity::Profile(profile) => profile_numbers.push(profile.number.to_string()),
         }
-        let hotel = self.hotel;
-        // First: what is decided between the two looks is found by the second.
-        let undecided = inbox::undecided_hashes(self.db, self.portal, &subjects).await?;
-        let mut known: HashMap<String, String> = HashMap::new();
-        for (number, hash) in stays::hashes(self.db, self.portal, hotel, &stay_numbers).await? {
-            known.insert(format!("stay:{hotel}:{number}"), hash);
-        }
-        for (number, hash) in profiles::hashes(self.db, self.portal, hotel, &profile_numbers).await? {
-            known.insert(format!("profile:{hotel}:{number}"), hash);
-        }
-        known.extend(undecided);
-        Ok(known)
+        subjects.push(subject_of(hotel, change).to_string());
     }
+    // First: what is decided between the two looks is found by the second.
+    let undecided = inbox::undecided_hashes(db, portal, &subjects).await?;
+    let mut known: HashMap<String, String> = HashMap::new();
+    for (number, hash) in stays::hashes(db, portal, hotel, &stay_numbers).await? {
+        known.insert(format!("stay:{hotel}:{number}"), hash);
+    }
+    for (number, hash) in profiles::hashes(db, portal, hotel, &profile_numbers).await? {
+        known.insert(format!("profile:{hotel}:{number}"), hash);
+    }
+    known.extend(undecided);
+    Ok(known)
+}
 
+impl Intake<'_> {
     async fn keep(&mut self, changes: Vec<Change>, state: Option<serde_json::Value>) -> Result<(), SyncError> {
         let changes = changes.into_iter().map(|change| (self.hotel, change)).collect();
         let changes = allowed(self.db, self.portal, changes, |hotel| *hotel).await?;
         let changes: Vec<Change> = changes.into_iter().map(|(_, change)| change).collect();
-        let mut known = self.known(&changes).await?;
+        let mut known = known(self.db, self.portal, self.hotel, &changes).await?;
         let understood = self.understood(&changes).await?;
         if let Some(audit) = &mut self.audit {
             audit.meet(&changes, |change| known.contains_key(&subject_of(self.hotel, change).to_string()));

@@ -11,6 +11,8 @@ use super::error::SyncError;
 use super::imports::{AHEAD_DAYS, BACK_DAYS, Cursor, ImportState};
 use crate::domain::{CrmEntity, HotelId, PortalId, Stay};
 use crate::store::jobs::{self, JobKind, JobRow, RECONCILIATIONS};
+use crate::store::reconciled_days::{self, ByDay, Counts};
+use crate::store::reconciled_lots::Scope;
 use crate::store::reconciliations::{self, DriftRow, Nightly};
 use crate::store::{StoreError, hotels};
 
@@ -55,19 +57,14 @@ impl Default for Phase {
     }
 }
 
-/// Stays that each of the three knows of the compared days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counts {
-    pub pms: i64,
-    pub store: i64,
-    pub crm: i64,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Course {
     pub phase: Phase,
+    /// Of all days together.
     pub counts: Counts,
+    /// What of the store and the portal is compared; `None`: all.
+    pub scope: Option<Scope>,
     /// Nobody asked for it.
     pub night: bool,
     pub duty: Duty,
@@ -82,6 +79,16 @@ pub(super) struct Duty {
     pub imported: Vec<(NaiveDate, NaiveDate)>,
     /// What was booked since, polls had to bring.
     pub connected: Option<NaiveDate>,
+}
+
+impl Course {
+    /// Takes a step's counts into the sum; the days go to the store with it.
+    pub fn count(&mut self, days: &ByDay) {
+        let more = reconciled_days::sum(days);
+        self.counts.pms += more.pms;
+        self.counts.store += more.store;
+        self.counts.crm += more.crm;
+    }
 }
 
 impl Duty {
@@ -102,8 +109,11 @@ pub struct ReconciliationView {
     pub state: ImportState,
     /// It began by itself at night.
     pub night: bool,
+    /// Arrivals that were compared with the hotel.
     pub from: NaiveDate,
     pub to: NaiveDate,
+    /// What was compared with the portal; `None`: all.
+    pub scope: Option<Scope>,
     /// Milliseconds since the epoch.
     pub created_at: i64,
     pub updated_at: i64,
@@ -158,9 +168,17 @@ impl Engine {
             Some(_) => imported.iter().fold(usual, |all, range| (all.0.min(range.0), all.1.max(range.1))),
             None => usual,
         };
+        let scope = match by {
+            Some(_) => None,
+            None => {
+                let last = reconciliations::last_night(&deps.db, portal, hotel).await?;
+                let last: Option<Cursor> = last.and_then(|progress| serde_json::from_value(progress).ok());
+                Some(Scope::next(usual.0, last.and_then(|last| last.course.scope)))
+            }
+        };
         let connected = DateTime::from_timestamp_millis(row.created_at);
         let connected = connected.map(|moment| moment.with_timezone(&zone).date_naive());
-        let course = Course { night: by.is_none(), duty: Duty { imported, connected }, ..Course::default() };
+        let course = Course { night: by.is_none(), scope, duty: Duty { imported, connected }, ..Course::default() };
         let job = JobRow {
             id: uuid::Uuid::new_v4().to_string(),
             hotel,
@@ -208,6 +226,11 @@ impl Engine {
         Ok(reconciliations::found(&self.0.deps.db, portal, id, limit).await?)
     }
 
+    /// What it counted, by day of arrival: the days on which the three do not agree.
+    pub async fn uneven_days(&self, portal: PortalId, id: &str, limit: i64) -> Result<ByDay, SyncError> {
+        Ok(reconciled_days::of_job(&self.0.deps.db, portal, id, true, limit).await?)
+    }
+
     async fn reconciliation_view(&self, portal: PortalId, job: JobRow) -> Result<ReconciliationView, SyncError> {
         let cursor: Cursor = serde_json::from_value(job.progress).unwrap_or_default();
         Ok(ReconciliationView {
@@ -220,6 +243,7 @@ impl Engine {
             to: job.to,
             created_at: job.created_at,
             updated_at: job.updated_at,
+            scope: cursor.course.scope,
             counts: cursor.course.counts,
             failure: cursor.failure,
         })

@@ -1,6 +1,6 @@
 //! A reconciliation's look at the hotel: its windows of arrivals, one a step, compared with the store as they are read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -19,6 +19,7 @@ use crate::domain::{Change, Entity, Known, PortalId, ProfileNumber, StayNumber, 
 use crate::fidelio::{Read, Source};
 use crate::store::jobs::{self, JobRow};
 use crate::store::problems;
+use crate::store::reconciled_days::{self, ByDay};
 use crate::store::reconciliations::{self, Arriving, DriftRow};
 use crate::store::sources::SourceRow;
 
@@ -30,8 +31,8 @@ const TURN_MS: i64 = 2_000;
 /// What an intake notes for a reconciliation.
 pub struct Audit {
     pub job: String,
-    /// Stays met, by number.
-    pub met: BTreeSet<String>,
+    /// Stays met, by number; and when those arrive that are the store's business.
+    pub met: BTreeMap<String, Option<NaiveDate>>,
     news_since: NaiveDateTime,
     duty: Duty,
     /// Whom the stays name that are taken in.
@@ -43,15 +44,16 @@ impl Audit {
         let zone: chrono_tz::Tz = row.site.timezone.parse().unwrap_or(chrono_tz::UTC);
         let news_since = (now - NEWS).with_timezone(&zone).naive_local();
         let (job, duty) = (job.id.clone(), cursor.course.duty.clone());
-        Self { job, met: BTreeSet::new(), news_since, duty, named: BTreeSet::new() }
+        Self { job, met: BTreeMap::new(), news_since, duty, named: BTreeSet::new() }
     }
 
     /// What was read together; people may come before the stays that name them.
     pub fn meet(&mut self, changes: &[Change], known: impl Fn(&Change) -> bool) {
         for change in changes {
             let Entity::Stay(stay) = &change.entity else { continue };
-            self.met.insert(stay.number.to_string());
-            if self.takes(known(change), change) {
+            let takes = self.takes(known(change), change);
+            self.met.insert(stay.number.to_string(), stay.arrival.get().copied().filter(|_| takes));
+            if takes {
                 let partners = [&stay.company, &stay.travel_agent, &stay.source_profile];
                 let named = stay.guests().into_iter().chain(partners.into_iter().filter_map(Known::get));
                 self.named.extend(named.cloned());
@@ -92,16 +94,17 @@ impl Engine {
         key: &TenantKey,
         source: &dyn Source,
         lease: &HeldLease,
-        windows: &[(NaiveDate, NaiveDate)],
+        windows: &[Read],
     ) -> Result<(), SyncError> {
         let deps = &self.0.deps;
         let begun = deps.clock.now_ms();
-        while let Some(window) = windows.get(cursor.window).copied() {
+        while let Some(what) = windows.get(cursor.window) {
+            let Read::Arrivals { from, to } = what else { return Ok(()) };
+            let window = (*from, *to);
             let intake = Intake::new(deps, lease, key, portal, job.hotel, Priority::Reconciliation);
             let audit = Some(Audit::new(job, &cursor, row, deps.clock.now()));
             let mut intake = Intake { audit, ..intake };
-            let what = Read::Arrivals { from: window.0, to: window.1 };
-            let Some(unread) = self.compare_read(portal, job, &cursor, source, &what, &mut intake).await? else {
+            let Some(unread) = self.compare_read(portal, job, &cursor, source, what, &mut intake).await? else {
                 return Ok(());
             };
             let since = (deps.clock.now() - PURGED_AFTER).date_naive();
@@ -109,7 +112,7 @@ impl Engine {
             let met = intake.audit.as_ref().map(|audit| audit.met.clone()).unwrap_or_default();
             let absent: Vec<&Arriving> = held
                 .iter()
-                .filter(|stay| stay.of_late && !met.contains(&stay.number) && !unread.contains(&stay.number))
+                .filter(|stay| stay.of_late && !met.contains_key(&stay.number) && !unread.contains(&stay.number))
                 .collect();
             // Asked for by number: what moved to another day is there.
             let numbers: Vec<_> = absent.iter().filter_map(|stay| StayNumber::parse(&stay.number).ok()).collect();
@@ -125,9 +128,15 @@ impl Engine {
             self.step("reconcile.read")?;
             (cursor.failures, cursor.not_before) = (0, 0);
             cursor.window += 1;
-            cursor.course.counts.pms += i64::try_from(met.len()).unwrap_or_default();
-            cursor.course.counts.store += i64::try_from(held.len()).unwrap_or_default();
-            if !self.keep_window(portal, job, &cursor, key, lease, &gone).await? {
+            let mut days = ByDay::new();
+            for day in met.values().flatten() {
+                days.entry(*day).or_default().pms += 1;
+            }
+            for day in held.iter().filter_map(|stay| stay.arrival) {
+                days.entry(day).or_default().store += 1;
+            }
+            cursor.course.count(&days);
+            if !self.keep_window(portal, job, &cursor, key, lease, &gone, &days).await? {
                 break;
             }
             if intake.taken > 0 || deps.clock.now_ms() - begun >= TURN_MS || lease.lost() || self.stopping() {
@@ -162,6 +171,7 @@ impl Engine {
     }
 
     /// Records what a window came to. Reservations that the hotel does not know are told to people: nothing else is done.
+    #[expect(clippy::too_many_arguments, reason = "one window and what came of it")]
     async fn keep_window(
         &self,
         portal: PortalId,
@@ -170,6 +180,7 @@ impl Engine {
         key: &TenantKey,
         lease: &HeldLease,
         gone: &[&Arriving],
+        days: &ByDay,
     ) -> Result<bool, SyncError> {
         let (db, now) = (&self.0.deps.db, self.0.deps.clock.now_ms());
         let subject = |stay: &Arriving| {
@@ -196,6 +207,7 @@ impl Engine {
             return Err(SyncError::Elsewhere(format!("hotel:{}", job.hotel)));
         }
         reconciliations::note(&tx, portal, &job.id, &drift, now).await?;
+        reconciled_days::add(&tx, portal, &job.id, days).await?;
         problems::raise(&tx, portal, key, &problems_of(job.hotel, &news), now).await?;
         if !jobs::advance(&tx, portal, &job.id, &json!(cursor), None, now).await? {
             return Ok(false);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::{NaiveDate, NaiveTime};
 use serde_json::{Map, Value, json};
 
 use super::decide::{RANK_CONTACT, RANK_DEAL, RANK_GROUP};
@@ -20,11 +21,12 @@ use crate::bitrix::Priority;
 use crate::bitrix::crm::items;
 use crate::domain::{CrmEntity, CrmValue, PortalId, StayNumber, Subject};
 use crate::store::jobs::{self, JobRow};
-use crate::store::links::{self, Origin};
+use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent, OutboxRow};
 use crate::store::problems::{self, NewProblem};
+use crate::store::reconciled_days::{self, ByDay};
 use crate::store::reconciliations::{self, DriftRow};
-use crate::store::{Tx, crm_records, groups, inbox, stays};
+use crate::store::{Tx, crm_records, inbox, reconciled_lots, stays};
 
 /// Stays or guests compared with the portal at once.
 const LOT: i64 = 200;
@@ -52,12 +54,13 @@ impl Engine {
 #[derive(Default)]
 struct Found {
     drift: Vec<DriftRow>,
+    days: ByDay,
     intents: Vec<NewIntent>,
     problems: Vec<NewProblem>,
 }
 
 impl Found {
-    fn note(&mut self, subject: &str, cause: &str, arrival: Option<chrono::NaiveDate>, detail: Value) {
+    fn note(&mut self, subject: &str, cause: &str, arrival: Option<NaiveDate>, detail: Value) {
         self.drift.push(DriftRow { subject: subject.to_owned(), cause: cause.to_owned(), arrival, detail });
     }
 }
@@ -123,7 +126,15 @@ impl Delivery {
     ) -> Result<bool, SyncError> {
         let select = self.select(CrmEntity::Deal);
         let select: Vec<&str> = select.iter().map(String::as_str).collect();
-        let filter = Map::from_iter([("=UF_CRM_FB24_HOTEL".to_owned(), json!(code))]);
+        let mut filter = Map::from_iter([("=UF_CRM_FB24_HOTEL".to_owned(), json!(code))]);
+        // By night the list is of deals that were touched lately: what nobody knows of is among them. Those that stand for
+        // a stay of the night's turn are looked for by id.
+        let scope = cursor.course.scope;
+        if let Some(scope) = scope {
+            let form = self.moments(PRIORITY).await.map_err(|error| self.trouble(error))?;
+            let since = scope.leaving_since.and_time(NaiveTime::MIN).and_utc().timestamp_millis();
+            filter.insert(">=updatedTime".to_owned(), json!(form.since(since)));
+        }
         let listing = items(super::wire(CrmEntity::Deal), &select, filter);
         let (mut pager, mut after) = (self.client.list_all(PRIORITY, listing).after(after), after);
         let tracked = self.tracked(CrmEntity::Deal);
@@ -139,7 +150,7 @@ impl Delivery {
             loop {
                 let span = (after, upto);
                 let linked =
-                    reconciliations::linked(self.db(), self.portal, job.hotel, CrmEntity::Deal, span, READ_MOST)
+                    reconciled_lots::linked(self.db(), self.portal, job.hotel, scope, CrmEntity::Deal, span, READ_MOST)
                         .await?;
                 let Some(last) = linked.last().copied() else { break };
                 let unlisted = linked.into_iter().filter(|id| !listed.contains(id)).collect();
@@ -149,7 +160,8 @@ impl Delivery {
                 after = last;
             }
             let mut found = Found::default();
-            cursor.course.counts.crm += self.standing(job, &cursor.course.duty, &seen, &mut found).await?;
+            self.standing(job, &cursor.course.duty, &seen, &mut found).await?;
+            cursor.course.count(&found.days);
             cursor.course.phase = match rows {
                 Some(_) => Phase::Records(CrmEntity::Deal, upto),
                 None => Phase::Records(CrmEntity::Contact, 0),
@@ -162,17 +174,15 @@ impl Delivery {
         }
     }
 
-    /// Deals that stand for nobody although they bear a mark of the hotel's; answers how many stand for somebody.
-    async fn standing(&self, job: &JobRow, duty: &Duty, seen: &[Seen], found: &mut Found) -> Result<i64, SyncError> {
+    /// Deals of stays, by day of arrival, and those that stand for nobody although they bear a mark of the hotel's.
+    async fn standing(&self, job: &JobRow, duty: &Duty, seen: &[Seen], found: &mut Found) -> Result<(), SyncError> {
         let text = |record: &Seen, name: &str| match record.fields.get(name) {
             Some(CrmValue::Text(text)) => Some(text.clone()),
             _ => None,
         };
         let ids: Vec<i64> = seen.iter().map(|record| record.id).collect();
         let linked = links::of_records(self.db(), self.portal, CrmEntity::Deal, &ids).await?;
-        // Deals of groups are counted nowhere.
-        let stays = linked.iter().filter(|link| matches!(link.subject.parse(), Ok(Subject::Stay(..))));
-        let count = stays.map(|link| link.crm_id).collect::<BTreeSet<i64>>().len();
+        self.count_days(job, seen, &linked, found).await?;
         let linked: BTreeSet<i64> = linked.iter().map(|link| link.crm_id).collect();
         let marked: HashMap<String, (&Seen, StayNumber)> = seen
             .iter()
@@ -190,10 +200,7 @@ impl Delivery {
         let numbers: Vec<String> = marked.values().map(|(_, number)| number.to_string()).collect();
         let known = stays::hashes(self.db(), self.portal, job.hotel, &numbers).await?;
         for (subject, (record, number)) in marked {
-            let arrival = match record.fields.get("UF_CRM_FB24_ARRIVAL") {
-                Some(CrmValue::Date(day)) => Some(*day),
-                _ => None,
-            };
+            let arrival = said_arrival(record);
             match owners.get(&subject) {
                 // What became of a record that is gone is looked for elsewhere; a detached stay has none.
                 Some(owner)
@@ -215,7 +222,32 @@ impl Delivery {
                 None => {}
             }
         }
-        Ok(i64::try_from(count).unwrap_or_default())
+        Ok(())
+    }
+
+    /// Each deal once, on the day that it says, else on the day of its stay; those of groups nowhere.
+    async fn count_days(
+        &self,
+        job: &JobRow,
+        seen: &[Seen],
+        linked: &[LinkRow],
+        found: &mut Found,
+    ) -> Result<(), SyncError> {
+        let stay_of = |link: &LinkRow| match link.subject.parse() {
+            Ok(Subject::Stay(hotel, number)) if hotel == job.hotel => Some((link.crm_id, number.to_string())),
+            _ => None,
+        };
+        let stays: BTreeMap<i64, String> = linked.iter().filter_map(stay_of).collect();
+        let numbers: Vec<String> = stays.values().cloned().collect();
+        let arrivals = reconciled_lots::arrivals(self.db(), self.portal, job.hotel, &numbers).await?;
+        for record in seen {
+            let Some(number) = stays.get(&record.id) else { continue };
+            let day = said_arrival(record).or_else(|| arrivals.get(number).copied());
+            if let Some(day) = day.filter(|day| covers(job, Some(*day))) {
+                found.days.entry(day).or_default().crm += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Guests' or companies' records, by the ids that stand for somebody of the hotel.
@@ -226,8 +258,8 @@ impl Delivery {
         entity: CrmEntity,
         after: i64,
     ) -> Result<bool, SyncError> {
-        let ids =
-            reconciliations::linked(self.db(), self.portal, job.hotel, entity, (after, i64::MAX), READ_MOST).await?;
+        let (scope, span) = (cursor.course.scope, (after, i64::MAX));
+        let ids = reconciled_lots::linked(self.db(), self.portal, job.hotel, scope, entity, span, READ_MOST).await?;
         cursor.course.phase = match (ids.last(), entity) {
             (Some(last), _) => Phase::Records(entity, *last),
             (None, CrmEntity::Contact) => Phase::Records(CrmEntity::Company, 0),
@@ -268,15 +300,23 @@ impl Delivery {
         let ids = seen.iter().map(|record| record.id).chain(gone.iter().copied());
         let news = self.told_of(&tx, entity, ids).await?;
         let Applied { ours, deleted, .. } = self.apply_in(&tx, entity, seen, &gone, asked_at).await?;
+        let mut differing: Vec<(Subject, &str, i64)> = Vec::new();
         for (cause, records) in [(DIFFERS_IN_CRM, ours), (DELETED_IN_CRM, deleted)] {
             for (id, subjects) in records.into_iter().filter(|(id, _)| !news.contains(id)) {
-                let of_hotel = |subject: &&String| {
-                    subject.parse::<Subject>().is_ok_and(|subject| subject.hotel() == Some(job.hotel))
-                };
-                for subject in subjects.iter().filter(of_hotel) {
-                    found.note(subject, cause, None, json!({"entity": entity.word(), "id": id}));
-                }
+                let subjects = subjects.iter().filter_map(|subject| subject.parse::<Subject>().ok());
+                let of_hotel = subjects.filter(|subject| subject.hotel() == Some(job.hotel));
+                differing.extend(of_hotel.map(|subject| (subject, cause, id)));
             }
+        }
+        let stay = |subject: &Subject| match subject {
+            Subject::Stay(_, number) => Some(number.to_string()),
+            _ => None,
+        };
+        let numbers: Vec<String> = differing.iter().filter_map(|(subject, ..)| stay(subject)).collect();
+        let arrivals = reconciled_lots::arrivals(self.db(), self.portal, job.hotel, &numbers).await?;
+        for (subject, cause, id) in differing {
+            let arrival = stay(&subject).and_then(|number| arrivals.get(&number).copied());
+            found.note(&subject.to_string(), cause, arrival, json!({"entity": entity.word(), "id": id}));
         }
         self.keep(tx, job, cursor, found).await
     }
@@ -301,7 +341,8 @@ impl Delivery {
     }
 
     async fn compare_guests(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
-        let numbers = reconciliations::profiles_after(self.db(), self.portal, job.hotel, after, LOT).await?;
+        let numbers =
+            reconciled_lots::profiles_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT).await?;
         cursor.course.phase = numbers.last().map_or(Phase::Groups(String::new()), |last| Phase::Guests(last.clone()));
         let subjects: Vec<String> = numbers.iter().map(|number| format!("profile:{}:{number}", job.hotel)).collect();
         let mut plan = Plan::default();
@@ -311,7 +352,10 @@ impl Delivery {
 
     async fn compare_groups(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
         let lot = match self.ground.groups.contains_key(&job.hotel) {
-            true => groups::after(self.db(), self.portal, job.hotel, after, LOT).await?,
+            true => {
+                reconciled_lots::groups_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT)
+                    .await?
+            }
             false => Vec::new(),
         };
         cursor.course.phase = lot.last().map_or(Phase::Stays(String::new()), |last| Phase::Groups(last.to_string()));
@@ -322,9 +366,10 @@ impl Delivery {
     }
 
     async fn compare_stays(&self, job: &JobRow, cursor: &mut Cursor, after: &str) -> Result<bool, SyncError> {
-        let lot = reconciliations::stays_after(self.db(), self.portal, job.hotel, after, LOT).await?;
+        let lot =
+            reconciled_lots::stays_after(self.db(), self.portal, job.hotel, cursor.course.scope, after, LOT).await?;
         cursor.course.phase = lot.last().map_or(Phase::Over, |(last, _)| Phase::Stays(last.clone()));
-        let arrivals: HashMap<String, chrono::NaiveDate> = lot
+        let arrivals: HashMap<String, NaiveDate> = lot
             .iter()
             .filter_map(|(number, arrival)| Some((format!("stay:{}:{number}", job.hotel), (*arrival)?)))
             .collect();
@@ -341,7 +386,7 @@ impl Delivery {
         cursor: &Cursor,
         plan: Plan,
         rank: i32,
-        arrivals: &HashMap<String, chrono::NaiveDate>,
+        arrivals: &HashMap<String, NaiveDate>,
     ) -> Result<bool, SyncError> {
         let mut causes: BTreeMap<String, &str> = BTreeMap::new();
         for write in &plan.writes {
@@ -399,6 +444,7 @@ impl Delivery {
         }
         let now = self.now();
         reconciliations::note(&tx, self.portal, &job.id, &found.drift, now).await?;
+        reconciled_days::add(&tx, self.portal, &job.id, &found.days).await?;
         outbox::add(&tx, self.portal, found.intents).await?;
         problems::raise(&tx, self.portal, &self.key, &found.problems, now).await?;
         // What came on has no failures in a row.
@@ -415,8 +461,16 @@ impl Delivery {
     }
 }
 
+/// When a deal says that its stay begins.
+fn said_arrival(record: &Seen) -> Option<NaiveDate> {
+    match record.fields.get("UF_CRM_FB24_ARRIVAL") {
+        Some(CrmValue::Date(day)) => Some(*day),
+        _ => None,
+    }
+}
+
 /// Whether the hotel's own windows have covered this day of arrival.
-fn covers(job: &JobRow, arrival: Option<chrono::NaiveDate>) -> bool {
+fn covers(job: &JobRow, arrival: Option<NaiveDate>) -> bool {
     arrival.is_some_and(|day| (job.from..=job.to).contains(&day))
 }
 

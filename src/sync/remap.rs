@@ -8,7 +8,7 @@ use crate::bitrix::{COMMANDS, PAGE, Priority};
 use crate::domain::{CrmEntity, HotelId, PortalId, Subject};
 use crate::store::mapping_jobs::{self, JobRow, Phase};
 use crate::store::outbox::{self, Intent, NewIntent};
-use crate::store::{groups, mappings};
+use crate::store::{mappings, reconciled_lots};
 
 /// Records raised in one step.
 const STEP: i64 = 500;
@@ -75,7 +75,7 @@ impl Engine {
             Phase::Groups => {
                 let wanted = mappings::active(db, portal, job.hotel).await?.mapping.group.is_some();
                 let limit = if wanted { STEP } else { 0 };
-                groups::after(db, portal, job.hotel, &job.after, limit)
+                reconciled_lots::groups_after(db, portal, job.hotel, None, &job.after, limit)
                     .await?
                     .into_iter()
                     .map(|group| (Subject::Group(job.hotel, group.clone()).to_string(), group.to_string(), RANK_GROUP))

@@ -202,7 +202,7 @@ impl Delivery {
 
     /// How this portal reads a moment: told by a record whose time is known, which must be found from that moment on and
     /// not from a second later.
-    async fn moments(&self, priority: Priority) -> Result<MomentForm, Error> {
+    pub(super) async fn moments(&self, priority: Priority) -> Result<MomentForm, Error> {
         let known = self.lanes().moments.or(self.ground.terms.moments);
         if let Some(form) = known {
             return Ok(form);

@@ -10,6 +10,8 @@ use fidelio_bitrix24::alerts::Alerts;
 use fidelio_bitrix24::domain::alert::{Alert, AlertKind, AlertSettings};
 use fidelio_bitrix24::mail::Mailer;
 use fidelio_bitrix24::store::alerts::{self, AlertKey};
+use fidelio_bitrix24::store::hotels;
+use fidelio_bitrix24::store::jobs::{self, JobKind, JobRow};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -54,6 +56,32 @@ impl Scene {
             self.town.work(&mut self.crew).await;
             self.town.patiently(self.alerts.tick()).await.expect("a look");
         }
+    }
+
+    /// A job of the hotel that came to its end so.
+    async fn ended(&self, kind: JobKind, state: &str) -> String {
+        let portal = self.town.portal(self.house()).await.id;
+        let db = self.town.node.directory.db();
+        let hotel = hotels::list(db, portal).await.expect("hotels").remove(0).id;
+        let (now, day) = (self.town.now.now_ms(), self.town.now.now().date_naive());
+        let id = format!("{}-{now}", kind as u8);
+        let job = JobRow {
+            id: id.clone(),
+            hotel,
+            state: "queued".into(),
+            kind,
+            from: day,
+            to: day,
+            progress: json!({}),
+            estimate: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let tx = db.begin().await.expect("a transaction");
+        assert!(jobs::create(&tx, portal, &job, 0).await.expect("a job"));
+        tx.commit().await.expect("kept");
+        assert!(jobs::step(db, portal, &id, &["queued"], state, now).await.expect("ended"));
+        id
     }
 
     fn titles(&self) -> Vec<String> {
@@ -245,6 +273,42 @@ on_both_engines! {
         alerts::set_settings(&db.db, portal, &key, &told).await.expect("saved");
         scene.minutes(1).await;
         assert!(scene.titles()[0].starts_with("Портал закрыл нам доступ"), "{:?}", scene.titles());
+    }
+
+    s48_an_import_that_gave_up_is_told_and_that_it_goes_on_too(db) {
+        let mut scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        let job = scene.ended(JobKind::Import, "failed").await;
+        scene.minutes(2).await;
+        assert!(scene.titles()[0].starts_with("Импорт броней не завершён") && scene.titles()[0].contains("GRAND"), "{:?}", scene.titles());
+        scene.minutes(8).await;
+        assert_eq!(scene.titles().len(), 1, "once");
+        let portal = scene.town.portal(scene.house()).await.id;
+        assert!(jobs::step(&db.db, portal, &job, &["failed"], "completed", scene.town.now.now_ms()).await.unwrap());
+        scene.minutes(8).await;
+        assert!(scene.titles()[1].starts_with("Импорт броней снова идёт"), "{:?}", scene.titles());
+    }
+
+    s48_a_reconciliation_that_is_missed_or_fails_is_told_once_it_was_not_made_up_for(db) {
+        let scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        let look = async |hours: u64, minutes: u64| {
+            scene.town.pass(Duration::from_secs(hours * 3_600 + minutes * 60));
+            scene.alerts.tick().await.expect("a look");
+        };
+        // Nothing works meanwhile: a night and a half are missed.
+        look(37, 0).await;
+        let told = |begin: &str| scene.titles().iter().filter(|title| title.starts_with(begin)).count();
+        assert_eq!(told("Сверка не выполняется"), 0, "the next hours may bring it");
+        look(3, 1).await;
+        assert_eq!(told("Сверка не выполняется"), 1, "{:?}", scene.titles());
+        scene.ended(JobKind::Reconciliation, "completed").await;
+        look(0, 6).await;
+        assert_eq!(told("Сверка снова выполнена"), 1, "{:?}", scene.titles());
+        scene.ended(JobKind::Reconciliation, "failed").await;
+        look(0, 1).await;
+        look(2, 0).await;
+        assert_eq!(told("Сверка не выполняется"), 1, "it is tried again after two hours");
+        look(1, 1).await;
+        assert_eq!(told("Сверка не выполняется"), 2, "{:?}", scene.titles());
     }
 
     s48_who_is_told_works_at_the_portal_and_only_who_may_changes_it(db) {

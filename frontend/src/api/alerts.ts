@@ -1,7 +1,15 @@
 import type { Moment } from './types'
 
 export type AlertKind =
-  'link_down' | 'clock_off' | 'queue_stuck' | 'drift' | 'token_lost' | 'payment_ending' | 'events_lost'
+  | 'link_down'
+  | 'clock_off'
+  | 'queue_stuck'
+  | 'drift'
+  | 'token_lost'
+  | 'payment_ending'
+  | 'events_lost'
+  | 'import_failed'
+  | 'unreconciled'
 
 export interface OpenAlert {
   kind: AlertKind

@@ -13,6 +13,7 @@ export interface Drift {
   /** `<hotel>:<number>` */
   stay: string | null
   profile: string | null
+  group: string | null
   cause: string
   title: string
   asks_person: boolean
@@ -30,6 +31,10 @@ export interface Reconciliation {
   created_at: Moment
   ended_at: Moment | null
   counts: { pms: number; store: number; crm: number }
+  /** What was compared with the portal; by night not all. */
+  compared: { all: boolean; leaving_since: StayDate | null; history_day: number | null }
+  /** Days of arrival on which the three do not agree. */
+  days: { arrival: StayDate; pms: number; store: number; crm: number }[]
   causes: DriftCause[]
   drift: Drift[]
   failure: string | null

@@ -10,12 +10,26 @@ export interface EventsStatus {
   light: Light
 }
 
+/** How the hotels are compared with the portal. */
+export interface ReconciliationStatus {
+  light: Light
+  /** The oldest of the hotels' latest ones. */
+  at: Moment | null
+  /** Codes of hotels that were never reconciled. */
+  never: string[]
+  /** Codes of hotels whose last one failed. */
+  failed: string[]
+  /** What was found and still waits. */
+  open: number
+}
+
 export interface Status {
   version: string
   portal: PortalStatus
   hotels: HotelStatus[]
   queues: { inbox: QueueAge; outbox: QueueAge }
   events: EventsStatus
+  reconciliation: ReconciliationStatus
   last_reconciliation: Moment | null
   problems: number
   light: Light

@@ -49,7 +49,7 @@ export interface HotelStatus {
   light: Light
   sources: SourceStatus[]
   queue: QueueAge
-  last_reconciliation?: { at: Moment; drift: number } | null
+  last_reconciliation?: { at: Moment; drift: number; open: number } | null
 }
 
 export interface PortalStatus {
@@ -249,7 +249,7 @@ export type {
 } from './mapping'
 export type { AlertKind, Alerts, AlertsChange, OpenAlert } from './alerts'
 export type { Drift, DriftCause, Reconciliation } from './reconciliation'
-export type { EventsStatus, Status, Support } from './status'
+export type { EventsStatus, ReconciliationStatus, Status, Support } from './status'
 export type { FieldOrigin, StayPerson, StayStatus, StayStep, StayView } from './stay'
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'

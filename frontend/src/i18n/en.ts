@@ -332,6 +332,12 @@ export const en = {
   'overview.events.scan': 'The rest is found by looking every five minutes',
   'overview.reconciliation': 'Last reconciliation',
   'overview.reconciliation.none': 'Not run yet',
+  'overview.reconciliation.failed': 'Did not come to its end: {hotels}',
+  'overview.reconciliation.open': {
+    one: '{n} difference is not mended yet',
+    other: '{n} differences are not mended yet'
+  },
+  'overview.reconciliation.never': 'Not run yet: {hotels}',
   'overview.problems': 'Problems',
   'overview.problems.none': 'None',
   'overview.problems.look': 'See the problems',
@@ -516,6 +522,9 @@ export const en = {
   'reconcile.none': 'Nothing differs',
   'reconcile.found': { one: '{n} difference found', other: '{n} differences found' },
   'reconcile.counts': 'Stays: {pms} in Fidelio, {store} here, {crm} deals in Bitrix24',
+  'reconcile.compared':
+    'Compared with Bitrix24: stays that leave since {since}, and earlier ones that arrived on day {day} of a month; the rest has its turn in other nights',
+  'reconcile.days': 'Days of arrival on which the numbers differ',
   'reconcile.rows': 'What differs',
   'reconcile.record': 'Record',
   'reconcile.arrival': 'Arrival',
@@ -627,6 +636,8 @@ export const en = {
   'alerts.kind.drift': 'The reconciliation found differences',
   'alerts.kind.token_lost': 'The portal took our access back',
   'alerts.kind.events_lost': 'The portal does not tell of all changes',
+  'alerts.kind.import_failed': 'The import of bookings did not finish',
+  'alerts.kind.unreconciled': 'The reconciliation does not get done',
   'alerts.kind.payment_ending': 'Payment is about to end',
 
   'limits.cap': 'Longest request, seconds',

@@ -336,6 +336,14 @@ export const ru: Catalogue = {
   'overview.events.scan': 'Остальное находим сами, просматривая портал каждые пять минут',
   'overview.reconciliation': 'Последняя сверка',
   'overview.reconciliation.none': 'Ещё не выполнялась',
+  'overview.reconciliation.failed': 'Не дошла до конца: {hotels}',
+  'overview.reconciliation.open': {
+    one: '{n} расхождение ещё не исправлено',
+    few: '{n} расхождения ещё не исправлены',
+    many: '{n} расхождений ещё не исправлено',
+    other: '{n} расхождения ещё не исправлено'
+  },
+  'overview.reconciliation.never': 'Ещё не выполнялась: {hotels}',
   'overview.problems': 'Проблемы',
   'overview.problems.none': 'Нет',
   'overview.problems.look': 'Посмотреть проблемы',
@@ -544,6 +552,9 @@ export const ru: Catalogue = {
     other: 'Найдено {n} расхождения'
   },
   'reconcile.counts': 'Проживаний: в Fidelio {pms}, у нас {store}, сделок в Битрикс24 {crm}',
+  'reconcile.compared':
+    'С Битрикс24 сверены проживания с выездом с {since} и более ранние с заездом {day}-го числа; до остальных очередь дойдёт в другие ночи',
+  'reconcile.days': 'Дни заезда, по которым числа расходятся',
   'reconcile.rows': 'Расхождения',
   'reconcile.record': 'Запись',
   'reconcile.arrival': 'Заезд',
@@ -674,6 +685,8 @@ export const ru: Catalogue = {
   'alerts.kind.drift': 'Сверка нашла расхождения',
   'alerts.kind.token_lost': 'Портал закрыл нам доступ',
   'alerts.kind.events_lost': 'Портал сообщает не обо всех изменениях',
+  'alerts.kind.import_failed': 'Импорт броней не завершён',
+  'alerts.kind.unreconciled': 'Сверка не выполняется',
   'alerts.kind.payment_ending': 'Заканчивается оплата',
 
   'limits.cap': 'Предельное время запроса, секунды',

@@ -31,6 +31,7 @@ export const status: Status = {
     outbox: { waiting: 0, oldest_seconds: 0, light: 'green' }
   },
   events: { queue: true, changes: 0, missed: 0, light: 'grey' },
+  reconciliation: { light: 'grey', at: null, never: [], failed: [], open: 0 },
   last_reconciliation: null,
   problems: 0,
   light: 'green',

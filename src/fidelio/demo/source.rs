@@ -119,6 +119,12 @@ impl Source for Demo {
                     .collect();
                 report.records = self.hand_over(&booked, now, None, sink).await?;
             }
+            Read::InHouse { from, to, on } => {
+                let booked: Vec<Booking> = book::arriving(self.seed, *from, (*to).min(last_arrival(now)))
+                    .filter(|booking| booking.departure() >= *on && desk::status(booking, now).is_some())
+                    .collect();
+                report.records = self.hand_over(&booked, now, None, sink).await?;
+            }
             Read::Stays { numbers } => {
                 let mut booked = Vec::new();
                 for number in numbers {

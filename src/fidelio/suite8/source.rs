@@ -64,6 +64,7 @@ impl Source for Suite8 {
         match what {
             Read::Changes => pass.changes().await?,
             Read::Arrivals { from, to } => pass.arrivals(*from, *to).await?,
+            Read::InHouse { from, to, on } => pass.in_house(*from, *to, *on).await?,
             Read::Stays { numbers } => {
                 let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
                 pass.stays(&numbers).await?;

@@ -50,7 +50,8 @@ pub struct QuietHoursView {
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OpenAlert {
-    /// `link_down`, `clock_off`, `queue_stuck`, `drift`, `token_lost`, `payment_ending`, `events_lost`.
+    /// `link_down`, `clock_off`, `queue_stuck`, `drift`, `token_lost`, `payment_ending`, `events_lost`, `import_failed`,
+    /// `unreconciled`.
     pub kind: String,
     /// `null`: the portal as a whole.
     pub hotel: Option<String>,

@@ -22,6 +22,7 @@ mod page;
 mod persons;
 mod problem_causes;
 mod problems;
+mod reconciliation_light;
 mod reconciliations;
 mod refuse;
 mod replays;

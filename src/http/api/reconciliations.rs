@@ -22,6 +22,7 @@ use crate::http::lang::Lang;
 use crate::http::problem::Problem;
 use crate::http::texts;
 use crate::store::hotels::HotelRow;
+use crate::store::reconciled_days::ByDay;
 use crate::store::reconciliations::DriftRow;
 use crate::sync::imports::ImportState;
 use crate::sync::reconcile::{ReconciliationView, asks_person};
@@ -46,6 +47,11 @@ pub struct Reconciliation {
     /// `null` while it is under way.
     pub ended_at: Option<DateTime<Utc>>,
     pub counts: SideCounts,
+    /// What was compared with the portal.
+    pub compared: Compared,
+    /// Days of arrival on which the three do not agree, at most 1000; empty in a list of reconciliations. By night only
+    /// deals of the stays that were compared are counted.
+    pub days: Vec<DayCounts>,
     /// How much was found, by cause.
     pub causes: Vec<CauseCount>,
     /// By day of arrival; at most 1000, all of it is in the CSV. Empty in a list of reconciliations.
@@ -56,9 +62,28 @@ pub struct Reconciliation {
     pub detail: Option<String>,
 }
 
-/// Stays that each side knows: the hotel and the store of the compared days, the portal of all.
+/// Stays that each side knows of the days that were compared.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct SideCounts {
+    pub pms: i64,
+    pub store: i64,
+    pub crm: i64,
+}
+
+/// By night what may still change, and a part of the history in its turn: all of it within a month of nights.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Compared {
+    /// All that was ever taken in; then the rest is `null`.
+    pub all: bool,
+    /// Stays that leave on this day or later …
+    pub leaving_since: Option<NaiveDate>,
+    /// … and those that arrived on this day of any month.
+    pub history_day: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct DayCounts {
+    pub arrival: NaiveDate,
     pub pms: i64,
     pub store: i64,
     pub crm: i64,
@@ -83,6 +108,8 @@ pub struct Drift {
     pub stay: Option<String>,
     /// The same of a guest or a company.
     pub profile: Option<String>,
+    /// The same of a group.
+    pub group: Option<String>,
     pub cause: String,
     pub title: String,
     pub asks_person: bool,
@@ -99,14 +126,17 @@ pub struct ReconciliationStarted {
 
 impl Drift {
     fn of(row: DriftRow, code: &HotelCode, lang: Lang) -> Self {
-        let (stay, profile) = match row.subject.parse() {
-            Ok(Subject::Stay(_, number)) => (Some(format!("{code}:{number}")), None),
-            Ok(Subject::Profile(_, number)) => (None, Some(format!("{code}:{number}"))),
-            _ => (None, None),
-        };
+        let (mut stay, mut profile, mut group) = (None, None, None);
+        match row.subject.parse() {
+            Ok(Subject::Stay(_, number)) => stay = Some(format!("{code}:{number}")),
+            Ok(Subject::Profile(_, number)) => profile = Some(format!("{code}:{number}")),
+            Ok(Subject::Group(_, number)) => group = Some(format!("{code}:{number}")),
+            _ => {}
+        }
         Self {
             stay,
             profile,
+            group,
             title: texts::drift(lang, &row.cause).title.to_owned(),
             asks_person: asks_person(&row.cause),
             cause: row.cause,
@@ -125,6 +155,7 @@ impl Drift {
         let cells = [
             self.stay.as_deref().unwrap_or_default(),
             self.profile.as_deref().unwrap_or_default(),
+            self.group.as_deref().unwrap_or_default(),
             &self.arrival.map(|day| day.to_string()).unwrap_or_default(),
             &self.cause,
             &self.title,
@@ -147,7 +178,7 @@ fn cell(text: &str) -> String {
 }
 
 impl Reconciliation {
-    fn of(view: ReconciliationView, drift: Vec<DriftRow>, code: &HotelCode, lang: Lang) -> Self {
+    fn of(view: ReconciliationView, drift: Vec<DriftRow>, days: ByDay, code: &HotelCode, lang: Lang) -> Self {
         let causes = view.causes.into_iter().map(|(cause, count)| {
             let advice = texts::drift(lang, &cause);
             CauseCount {
@@ -169,6 +200,15 @@ impl Reconciliation {
             created_at: at(view.created_at),
             ended_at: (!under_way).then(|| at(view.updated_at)),
             counts: SideCounts { pms: view.counts.pms, store: view.counts.store, crm: view.counts.crm },
+            compared: Compared {
+                all: view.scope.is_none(),
+                leaving_since: view.scope.map(|scope| scope.leaving_since),
+                history_day: view.scope.map(|scope| scope.history_day),
+            },
+            days: days
+                .into_iter()
+                .map(|(arrival, n)| DayCounts { arrival, pms: n.pms, store: n.store, crm: n.crm })
+                .collect(),
             causes: causes.collect(),
             drift: drift.into_iter().map(|row| Drift::of(row, code, lang)).collect(),
             detail: Some(view.failure.as_str()).filter(|code| !code.is_empty()).map(|code| texts::health(lang, code)),
@@ -185,7 +225,7 @@ pub async fn of_hotel(state: Data<HttpState>, who: Principal, code: Path<String>
     require(&who, Right::Read)?;
     let hotel = hotels::find(&state, &who, &code).await?;
     let views = state.engine.reconciliations(who.portal, hotel.id).await?;
-    let items = views.into_iter().map(|view| Reconciliation::of(view, Vec::new(), &hotel.code, who.lang));
+    let items = views.into_iter().map(|view| Reconciliation::of(view, Vec::new(), ByDay::new(), &hotel.code, who.lang));
     Ok(HttpResponse::Ok().json(Page::whole(items.collect())))
 }
 
@@ -237,7 +277,8 @@ pub async fn get(
         return table(&state, &who, &hotel, view).await;
     }
     let drift = state.engine.drift(who.portal, &view.id, SHOWN).await?;
-    Ok(HttpResponse::Ok().json(Reconciliation::of(view, drift, &hotel.code, who.lang)))
+    let days = state.engine.uneven_days(who.portal, &view.id, SHOWN).await?;
+    Ok(HttpResponse::Ok().json(Reconciliation::of(view, drift, days, &hotel.code, who.lang)))
 }
 
 async fn table(
@@ -247,7 +288,7 @@ async fn table(
     view: ReconciliationView,
 ) -> Result<HttpResponse, Problem> {
     // Without the mark a spreadsheet takes UTF-8 for its own old encoding.
-    let mut text = String::from("\u{feff}stay,profile,arrival,cause,title,asks_person,entity,crm_id\r\n");
+    let mut text = String::from("\u{feff}stay,profile,group,arrival,cause,title,asks_person,entity,crm_id\r\n");
     for row in state.engine.drift(who.portal, &view.id, TABLE).await? {
         text.push_str(&Drift::of(row, &hotel.code, who.lang).line());
     }
@@ -276,7 +317,7 @@ mod tests {
         };
         let code = HotelCode::parse("GRAND").expect("a code");
         let line = Drift::of(row, &code, Lang::En).line();
-        assert!(line.starts_with("GRAND:50117,,2026-11-22,duplicate_mark,"), "{line}");
+        assert!(line.starts_with("GRAND:50117,,,2026-11-22,duplicate_mark,"), "{line}");
         assert!(line.ends_with(",yes,deal,5 9\r\n"), "{line}");
     }
 }

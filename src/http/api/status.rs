@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::event_light::EventsLight;
+use super::reconciliation_light::ReconciliationLight;
 use super::time::at;
 use crate::domain::HotelId;
 use crate::http::HttpState;
@@ -16,7 +17,7 @@ use crate::http::problem::Problem;
 use crate::http::texts;
 use crate::portal::{Portal, PortalStatus};
 use crate::store::hotels::{self, HotelRow};
-use crate::store::reconciliations::{self, Last};
+use crate::store::reconciliations::{self, Compared};
 use crate::store::sources::{self, SourceRow};
 use crate::sync::views::{QueueView, StatusView};
 
@@ -39,7 +40,8 @@ pub struct Status {
     pub hotels: Vec<HotelLight>,
     pub queues: Queues,
     pub events: EventsLight,
-    /// When the latest reconciliation of any hotel ended.
+    pub reconciliation: ReconciliationLight,
+    /// Each hotel's latest whole reconciliation; of these the oldest.
     pub last_reconciliation: Option<DateTime<Utc>>,
     /// Open problems.
     pub problems: i64,
@@ -82,6 +84,8 @@ pub struct LastReconciliation {
     pub at: DateTime<Utc>,
     /// What was found to differ.
     pub drift: i64,
+    /// What of it still waits: to be sent, or for a person.
+    pub open: i64,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -199,7 +203,7 @@ impl SourceLight {
 }
 
 impl HotelLight {
-    fn of(hotel: &HotelRow, sources: &[SourceRow], queues: &StatusView, compared: &[Last], lang: Lang) -> Self {
+    fn of(hotel: &HotelRow, sources: &[SourceRow], queues: &StatusView, compared: &[Compared], lang: Lang) -> Self {
         let sources: Vec<_> = sources
             .iter()
             .filter(|source| source.hotel == hotel.id)
@@ -210,13 +214,10 @@ impl HotelLight {
         // A green queue says nothing about a link that was never tried.
         let light = if queue.light > Light::Green { link.max(queue.light) } else { link };
         let last = compared.iter().find(|last| last.hotel == hotel.id);
-        let last_reconciliation = last.map(|last| LastReconciliation { at: at(last.at), drift: last.drift });
+        let last_reconciliation =
+            last.and_then(|last| Some(LastReconciliation { at: at(last.at?), drift: last.drift, open: last.open }));
         Self { code: hotel.code.to_string(), name: hotel.name.clone(), light, sources, queue, last_reconciliation }
     }
-}
-
-fn last_of(hotels: &[HotelLight]) -> Option<DateTime<Utc>> {
-    hotels.iter().filter_map(|hotel| hotel.last_reconciliation).map(|last| last.at).max()
 }
 
 fn queue_of(hotel: HotelId, queues: &StatusView) -> QueueView {
@@ -232,19 +233,18 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
     let key = state.directory.key(who.portal).await?;
     let sources = sources::of_portal(&state.db, who.portal, &key).await?;
     let queues = state.engine.queues(who.portal).await?;
-    let compared = reconciliations::last(&state.db, who.portal).await?;
-    let hotels: Vec<_> = hotels::list(&state.db, who.portal)
-        .await?
-        .iter()
-        .filter(|hotel| who.sees_hotel(&hotel.code))
-        .map(|hotel| HotelLight::of(hotel, &sources, &queues, &compared, who.lang))
-        .collect();
+    let compared = reconciliations::compared(&state.db, who.portal).await?;
+    let mut seen = hotels::list(&state.db, who.portal).await?;
+    seen.retain(|hotel| who.sees_hotel(&hotel.code));
+    let reconciliation = ReconciliationLight::of(seen.iter(), &compared, state.clock.now_ms());
+    let hotels: Vec<_> =
+        seen.iter().map(|hotel| HotelLight::of(hotel, &sources, &queues, &compared, who.lang)).collect();
     let inbox_outbox = Queues { inbox: QueueLight::of(queues.inbox), outbox: QueueLight::of(queues.outbox) };
     let events = EventsLight::of(&state.db, who.portal, state.clock.now_ms()).await?;
     let light = hotels
         .iter()
         .map(|hotel| hotel.light)
-        .chain([portal.light, inbox_outbox.inbox.light, inbox_outbox.outbox.light, events.light])
+        .chain([portal.light, inbox_outbox.inbox.light, inbox_outbox.outbox.light, events.light, reconciliation.light])
         .chain((queues.open_problems > 0).then_some(Light::Yellow))
         .max()
         .unwrap_or(Light::Grey);
@@ -254,7 +254,8 @@ pub async fn get(state: Data<HttpState>, who: Principal) -> Result<HttpResponse,
         portal,
         queues: inbox_outbox,
         events,
-        last_reconciliation: last_of(&hotels),
+        last_reconciliation: reconciliation.at,
+        reconciliation,
         hotels,
         problems: queues.open_problems,
         support: SupportContact::of(&state.config.support),

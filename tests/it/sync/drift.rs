@@ -192,6 +192,49 @@ on_both_engines! {
         assert_eq!((world.deals().len(), world.contacts().len()), (2, 2));
     }
 
+    s1_counts_are_of_the_days_of_arrival_that_were_compared(db) {
+        let world = filled(db, 6).await;
+        let copy = deal(&world, 3).int("id");
+        world.portal.edit_as(2, Kind::Deal, copy, &json!({"UF_CRM_FB24_ARRIVAL": "2026-12-24"})).unwrap();
+        world.hotel.truth.lock().unwrap().stays.remove("2").unwrap();
+        let (report, drift) = reconcile(&world).await;
+        assert_eq!((report.counts.pms, report.counts.store, report.counts.crm), (5, 6, 6), "{report:?}");
+        let days = world.engine().uneven_days(world.id, &report.id, 100).await.unwrap();
+        let days: Vec<_> = days.into_iter().map(|(day, n)| (day.to_string(), n.pms, n.store, n.crm)).collect();
+        let uneven = [("2026-11-24", 0, 1, 1), ("2026-11-25", 1, 1, 0), ("2026-12-24", 0, 0, 1)];
+        assert_eq!(days, uneven.map(|(day, pms, store, crm)| (day.to_owned(), pms, store, crm)));
+        let row = drift.iter().find(|row| row.subject.ends_with(":3")).expect("told");
+        assert_eq!((row.cause.as_str(), row.arrival), ("differs_in_crm", "2026-11-25".parse().ok()), "with its day");
+    }
+
+    s1_a_night_compares_what_may_change_and_a_part_of_the_history(db) {
+        let world = filled(db, 12).await;
+        // All of them left long ago, and nobody knows which deals are theirs.
+        world.pass(Duration::from_secs(70 * 86_400));
+        let subjects: Vec<String> = (1..=12).map(|number| format!("stay:{}:{number}", world.hotel_id)).collect();
+        let tx = world.db.begin().await.unwrap();
+        links::end(&tx, world.id, &subjects).await.unwrap();
+        tx.commit().await.unwrap();
+        let engine = world.engine();
+        let (mut told_in, mut last) = (Vec::new(), 0);
+        for _ in 0..31 {
+            world.pass(Duration::from_secs(86_400));
+            let id = engine.create_reconciliation(world.id, world.hotel_id, None).await.unwrap();
+            let (report, drift) = finished(&world, &id).await;
+            let scope = report.scope.expect("a night has its bounds");
+            assert!(told_in.is_empty() || scope.history_day == last % 31 + 1, "in turns: {scope:?}");
+            last = scope.history_day;
+            let own: BTreeSet<String> = told(&world, &drift);
+            for stay in &own {
+                let number: u64 = stay.split(' ').nth(1).unwrap().parse().unwrap();
+                assert_eq!(u64::from(last), (22 + number - 1) % 30 + 1, "{stay} on its day");
+            }
+            told_in.push(own.len());
+        }
+        assert_eq!(told_in.iter().sum::<usize>(), 12, "each once: {told_in:?}");
+        assert!(told_in.iter().all(|count| *count <= 1), "{told_in:?}");
+    }
+
     s1_neither_a_person_s_reconciliation_nor_a_failed_one_uses_up_the_night(db) {
         let world = filled(db, 1).await;
         let engine = world.engine();

@@ -73,6 +73,10 @@ impl Source for Hotel {
                 .values()
                 .filter(|stay| match what {
                     Read::Arrivals { from, to } => stay.arrival.get().is_some_and(|day| (from..=to).contains(&day)),
+                    Read::InHouse { from, to, on } => {
+                        stay.arrival.get().is_some_and(|day| (from..=to).contains(&day))
+                            && stay.departure.get().is_some_and(|day| day >= on)
+                    }
                     Read::Stays { numbers } => numbers.contains(&stay.number),
                     Read::Profiles { .. } => false,
                     Read::Changes => true,

@@ -238,6 +238,58 @@ on_both_engines! {
         assert!(world.deals().is_empty());
     }
 
+    s1_who_is_in_house_is_read_before_the_future_however_long_ago_he_came(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 3);
+        {
+            let mut truth = world.hotel.truth.lock().unwrap();
+            let stay = truth.stays.get_mut("2").unwrap();
+            stay.arrival = Known::Is("2026-10-25".parse().unwrap());
+            stay.departure = Known::Is("2026-11-30".parse().unwrap());
+        }
+        started(&world).await;
+        for _ in 0..2 {
+            step(&world).await;
+        }
+        let mut numbers: Vec<String> = world.deals().iter().map(|deal| deal.text("UF_CRM_FB24_RESERVATION")).collect();
+        numbers.sort();
+        assert_eq!(numbers, ["0", "2"], "today's, then the guest of a month");
+    }
+
+    s1_an_estimate_and_the_figures_count_what_is_written_and_nothing_else(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 4);
+        let engine = world.engine();
+        let mut picky = fidelio_bitrix24::domain::Mapping::standard();
+        picky.filters.conditions = serde_json::from_value(json!([{"fact": "number", "is": ["0", "1", "9"]}])).unwrap();
+        let version = crate::sync::mappings::save(&world, &picky).await;
+        crate::sync::mappings::activate(&world, version).await;
+        let estimate = async || {
+            let id = engine.create_import(world.id, world.hotel_id, None, None, true, 1).await.unwrap();
+            for _ in 0..20 {
+                engine.import_step(world.id).await.unwrap();
+            }
+            let counted = view(&world, &id).await.estimate.expect("counted");
+            (counted.stays, counted.guests)
+        };
+        assert_eq!(estimate().await, (2, 2), "those that the mapping leaves out cost nothing");
+        let id = started(&world).await;
+        for _ in 0..20 {
+            step(&world).await;
+        }
+        let done = view(&world, &id).await;
+        let stays = done.progress.stays;
+        assert_eq!((done.state, stays.done, stays.total), (ImportState::Completed, 2, 2));
+        assert!(done.rate_per_second > 0.0);
+        assert_eq!(estimate().await, (0, 0), "what stands there costs nothing");
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        assert_eq!(estimate().await, (1, 0), "a change is written");
+        let again = started(&world).await;
+        engine.import_step(world.id).await.unwrap();
+        let again = view(&world, &again).await;
+        assert!(again.rate_per_second < f64::EPSILON, "what stood there before is none of its work: {again:?}");
+    }
+
     s1_windows_without_arrivals_cost_no_step_of_their_own(db) {
         let world = World::new(db, PortalOptions::default()).await;
         booked(&world, 1);

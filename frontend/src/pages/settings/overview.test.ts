@@ -22,3 +22,17 @@ describe('what the portal tells of', () => {
     expect(await shown({ queue: true, changes: 0, missed: 0, light: 'grey' })).toContain('Nothing changed')
   })
 })
+
+describe('how the hotels are compared', () => {
+  test('s1_a_hotel_that_is_badly_compared_is_named', async () => {
+    const at = '2026-11-20T00:00:00Z'
+    const reconciliation = { light: 'red' as const, at, never: ['SEA'], failed: ['GRAND'], open: 2 }
+    const { wrapper } = await mountPage(OverviewPage, { status: { ...status, reconciliation } })
+    for (const said of ['Did not come to its end: GRAND', 'Not run yet: SEA', '2 differences are not mended yet']) {
+      expect(wrapper.text()).toContain(said)
+    }
+    const none = await mountPage(OverviewPage, { status })
+    expect(none.wrapper.text()).toContain('Not run yet')
+    expect(none.wrapper.text()).not.toContain('Not run yet:')
+  })
+})

@@ -18,12 +18,31 @@ const run: Reconciliation = {
   created_at: '2026-11-21T00:10:00Z',
   ended_at: '2026-11-21T00:11:00Z',
   counts: { pms: 130, store: 130, crm: 129 },
+  compared: { all: false, leaving_since: '2026-10-22', history_day: 7 },
+  days: [{ arrival: '2026-11-23', pms: 4, store: 4, crm: 3 }],
   causes: [
     { cause: 'deleted_in_crm', title: 'Deleted', hint: 'A person decides.', asks_person: true, count: 1 },
     { cause: 'differs_in_crm', title: 'Differs', hint: 'Put back.', asks_person: false, count: 2 }
   ],
   drift: [
-    { stay: 'GRAND:7', profile: null, cause: 'deleted_in_crm', title: 'Deleted', asks_person: true, arrival: null }
+    {
+      stay: 'GRAND:7',
+      profile: null,
+      group: null,
+      cause: 'deleted_in_crm',
+      title: 'Deleted',
+      asks_person: true,
+      arrival: null
+    },
+    {
+      stay: null,
+      profile: null,
+      group: 'GRAND:G5',
+      cause: 'differs_in_crm',
+      title: 'Differs',
+      asks_person: false,
+      arrival: null
+    }
   ],
   failure: null,
   detail: null
@@ -38,6 +57,9 @@ describe('reconciliation', () => {
     expect(wrapper.text()).toContain('3 differences')
     expect(wrapper.text()).toContain('A person decides.')
     expect(wrapper.text()).toContain('GRAND:7')
+    expect(wrapper.text()).toContain('GRAND:G5')
+    expect(wrapper.text()).toContain('arrived on day 7 of a month')
+    expect(wrapper.text()).toContain('4 in Fidelio, 4 here, 3 deals')
     expect(wrapper.text()).toContain('Download as a table')
   })
 

@@ -49,6 +49,20 @@ impl Pass<'_> {
         self.save().await
     }
 
+    /// Reads whoever came within the range and has not left before `on`.
+    pub async fn in_house(&mut self, from: NaiveDate, to: NaiveDate, on: NaiveDate) -> Result<(), SourceError> {
+        let day = |field, op, day| Cond::is(field, op, write_day(day));
+        let came = day("GuestArrival", Op::Ge, from).and(day("GuestArrival", Op::Le, to));
+        let there = came.and(day("GuestDeparture", Op::Ge, on));
+        match self.rows_of(&there, None, Repeats::Keep, &mut HashSet::new()).await {
+            Ok(stays) => self.leave(stays.1, false).await?,
+            // Too many for one answer: they come with their arrivals.
+            Err(error) if error.is_too_much() => {}
+            Err(error) => return Err(error.at(RESERVATION.req_type)),
+        }
+        self.save().await
+    }
+
     /// Arrivals of the next days and everybody in house, every half hour: notes, companions and shares need not touch a
     /// reservation's stamp (facts §6).
     pub(super) async fn near(&mut self) -> Result<(), SourceError> {
