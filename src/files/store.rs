@@ -44,7 +44,7 @@ pub struct Settings<'a> {
 
 pub enum Store {
     Folder(Folder),
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
 }
 
 /// An object on its way in. Dropped before [`Writing::finish`], it never was.
@@ -59,7 +59,7 @@ impl Store {
             return Ok(Self::Folder(Folder::new(path)));
         }
         match settings.url.strip_prefix("s3://") {
-            Some(place) => Ok(Self::Bucket(Bucket::open(place, settings)?)),
+            Some(place) => Ok(Self::Bucket(Box::new(Bucket::open(place, settings)?))),
             None => Err(FileError::Settings("must start with file:// or s3://")),
         }
     }

@@ -123,7 +123,7 @@ impl Engine {
             if job.state == "queued" && !jobs::step(&deps.db, portal, &job.id, &["queued"], "running", now).await? {
                 continue;
             }
-            match self.import_window(portal, &job, cursor).await {
+            match Box::pin(self.import_window(portal, &job, cursor)).await {
                 // What is read and waits to be sent keeps no other hotel from being read.
                 Err(SyncError::Elsewhere(_)) | Ok(false) => {}
                 // Neither does one hotel's trouble; it is told all the same.
