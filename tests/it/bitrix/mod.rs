@@ -6,4 +6,6 @@ mod portal;
 mod redirect;
 pub mod scripted;
 mod store;
+mod talk;
+mod tasks;
 pub mod tls;

@@ -47,10 +47,10 @@ impl TokenSource for Pair {
     }
 }
 
-struct Stand {
-    portal: Portal,
-    client: PortalClient,
-    log: Arc<Log>,
+pub struct Stand {
+    pub portal: Portal,
+    pub client: PortalClient,
+    pub log: Arc<Log>,
     _db: TestDb,
 }
 
@@ -83,7 +83,7 @@ async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) 
     Stand { portal, client, log, _db: db }
 }
 
-async fn stand(options: PortalOptions) -> Stand {
+pub async fn stand(options: PortalOptions) -> Stand {
     stand_at(options, Clock::system(), 480).await
 }
 
