@@ -9,6 +9,7 @@ pub mod crm_index;
 pub mod crm_records;
 pub mod crm_schemas;
 mod db;
+pub mod desk;
 pub mod erasures;
 pub mod event_feed;
 pub mod found_changes;
