@@ -1,4 +1,4 @@
-//! The mark that each message of ours in a task ends with (S-42): its request, and its place in the request's history. By it
+//! The mark that each message of ours in a task ends with (S-42): its request, and its place among what left it. By it
 //! a message is found that was sent and not answered, and known as ours when it comes back.
 
 use std::fmt;

@@ -1,0 +1,4 @@
+//! The support desk at work.
+
+pub mod deliver;
+pub mod outgoing;
