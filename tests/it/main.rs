@@ -43,3 +43,4 @@ mod suite8;
 mod support;
 mod sync;
 mod takeover;
+mod task_delivery;

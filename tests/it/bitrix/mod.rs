@@ -2,7 +2,7 @@
 
 mod client;
 mod listing;
-mod portal;
+pub mod portal;
 mod redirect;
 pub mod scripted;
 mod store;

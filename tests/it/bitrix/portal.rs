@@ -54,10 +54,13 @@ pub struct Stand {
     _db: TestDb,
 }
 
-async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) -> Stand {
-    let portal = Portal::start(options);
-    portal.set_installed();
-    let db = db::sqlite().await;
+/// A client of the portal with its admin's pair, on this database's allowance.
+pub fn client_of(
+    portal: &Portal,
+    db: &fidelio_bitrix24::store::Db,
+    clock: Clock,
+    operating_seconds: u32,
+) -> (PortalClient, Arc<Log>) {
     let hosts = OAuthHosts::new(
         vec![portal.oauth_url().parse().expect("a URL")],
         portal.client_id(),
@@ -77,9 +80,17 @@ async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) 
     };
     let pair =
         Pair { hosts: hosts.clone(), pair: tokio::sync::Mutex::new((tokens.access.into(), tokens.refresh.into())) };
-    let allowance = PortalAllowance { db: db.db.clone(), portal: PortalId(1) };
+    let allowance = PortalAllowance { db: db.clone(), portal: PortalId(1) };
     let log = Arc::new(Log::default());
     let client = Client::new(guard, hosts).portal(address, Arc::new(pair), Arc::new(allowance), log.clone(), clock);
+    (client, log)
+}
+
+async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) -> Stand {
+    let portal = Portal::start(options);
+    portal.set_installed();
+    let db = db::sqlite().await;
+    let (client, log) = client_of(&portal, &db.db, clock, operating_seconds);
     Stand { portal, client, log, _db: db }
 }
 
