@@ -2,6 +2,8 @@
 //! answered is held until it cannot be carried out any more, then looked up; it is never sent again unseen (product §2.1).
 
 mod lease;
+mod places;
+mod run;
 mod send;
 mod settle;
 mod words;
@@ -21,7 +23,10 @@ use crate::domain::{Lang, PortalId};
 use crate::store::desk::outbox::{self, Channel, OutboxRow, Outcome};
 use crate::store::desk::remotes::{self, Remote};
 use crate::store::{Db, StoreError};
+use crate::telemetry::Pulse;
 use lease::Held;
+
+pub use places::Places;
 
 /// Rows looked at together.
 const LOOK: i64 = 50;
@@ -29,6 +34,8 @@ const LOOK: i64 = 50;
 const HOLD_MS: i64 = 5_000;
 /// The published schedule of tries after a failure that may pass, in seconds; then the row waits for somebody.
 const RETRY_SECONDS: [i64; 6] = [10, 60, 300, 1_800, 7_200, 21_600];
+/// It looks every second; a database that answers slowly stretches that.
+const STANDS_STILL: Duration = Duration::from_secs(60);
 /// What a task is known by in [`remotes`].
 pub const TASK: &str = "task";
 
@@ -93,6 +100,7 @@ struct Inner {
     node: String,
     /// What a task of this process works on: its lease would let another one in.
     busy: Mutex<HashSet<(Channel, PortalId)>>,
+    pulse: Pulse,
 }
 
 /// One delivery to one portal.
@@ -107,7 +115,8 @@ struct Round {
 
 impl TaskDelivery {
     pub fn new(deps: Deps) -> Self {
-        Self(Arc::new(Inner { deps, node: uuid::Uuid::new_v4().to_string(), busy: Mutex::default() }))
+        let pulse = Pulse::new("tasks", STANDS_STILL, deps.clock.clone());
+        Self(Arc::new(Inner { deps, node: uuid::Uuid::new_v4().to_string(), busy: Mutex::default(), pulse }))
     }
 
     /// Sends what is due to a portal's tasks, and settles what was held; answers how many rows came to their end.
