@@ -18,10 +18,12 @@ use fidelio_bitrix24::store::desk::outbox::{self, Channel};
 use fidelio_bitrix24::store::desk::requests::{self, Hashes, RequestRow};
 use fidelio_bitrix24::support::deliver::{DeliverError, Deps, StepObserver, TaskDelivery, TaskPlace, TaskPortals};
 use fidelio_bitrix24::support::outgoing::{Outgoing, Side, Task};
+use tokio_util::sync::CancellationToken;
 
 use crate::bitrix::portal::client_of;
 use crate::on_both_engines;
 use crate::support::db::TestDb;
+use crate::support::world::until;
 
 const DESK: PortalId = PortalId(1);
 const CHANNEL: Channel = Channel::Task;
@@ -299,6 +301,22 @@ on_both_engines! {
         tx.commit().await.expect("committed");
         bench.until_quiet(request).await;
         assert_eq!((bench.portal.tasks().len(), bench.said(2)), (2, vec!["one".to_owned()]));
+    }
+
+    s39_the_worker_sends_by_itself_what_is_due_and_ends_when_told(db) {
+        let bench = Bench::at(db, Edition::Cloud);
+        let request = bench.request(1, &[opened(1), word("one")]).await;
+        let (node, stop) = (bench.node(None), CancellationToken::new());
+        let token = stop.clone();
+        let work = tokio::spawn(async move { node.run(token).await });
+        until("the request is in its task", 30, async || {
+            let done = bench.states(request).await.iter().all(|state| *state == outbox::DONE);
+            done.then_some(())
+        })
+        .await;
+        stop.cancel();
+        work.await.expect("it ends");
+        assert_eq!((bench.portal.tasks().len(), bench.said(1)), (1, vec!["one".to_owned()]));
     }
 
     s39_a_task_that_people_deleted_is_not_made_again(db) {

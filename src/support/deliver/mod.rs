@@ -103,6 +103,25 @@ struct Inner {
     pulse: Pulse,
 }
 
+/// A portal that a task of this process delivers to, for as long as it lives, however it ends.
+struct Busy<'a> {
+    delivery: &'a TaskDelivery,
+    job: (Channel, PortalId),
+}
+
+impl<'a> Busy<'a> {
+    /// `None`: another task is at it.
+    fn begin(delivery: &'a TaskDelivery, job: (Channel, PortalId)) -> Option<Self> {
+        delivery.busy().insert(job).then_some(Self { delivery, job })
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.delivery.busy().remove(&self.job);
+    }
+}
+
 /// One delivery to one portal.
 struct Round {
     delivery: TaskDelivery,
@@ -121,11 +140,8 @@ impl TaskDelivery {
 
     /// Sends what is due to a portal's tasks, and settles what was held; answers how many rows came to their end.
     pub async fn deliver(&self, channel: Channel, target: PortalId) -> Result<usize, DeliverError> {
-        if !self.busy().insert((channel, target)) {
-            return Err(DeliverError::Elsewhere(target));
-        }
+        let _busy = Busy::begin(self, (channel, target)).ok_or(DeliverError::Elsewhere(target))?;
         let result = self.under_lease(channel, target).await;
-        self.busy().remove(&(channel, target));
         if let Err(DeliverError::Portal { error, .. }) = &result
             && !matches!(error.class, bitrix::Class::Retry { .. } | bitrix::Class::Permanent)
         {
