@@ -309,7 +309,7 @@ on_both_engines! {
         let (node, stop) = (bench.node(None), CancellationToken::new());
         let token = stop.clone();
         let work = tokio::spawn(async move { node.run(token).await });
-        until("the request is in its task", 30, async || {
+        until("the request is in its task", 30, || async {
             let done = bench.states(request).await.iter().all(|state| *state == outbox::DONE);
             done.then_some(())
         })
