@@ -129,12 +129,12 @@ pub fn options(body: &mut Object) -> Option<Deed> {
         let small = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
         return Some(Deed::Choose { offer: small(offer?), option: small(option?) });
     }
-    let text = body.optional("text", prose(LONG)).filter(|text| !text.is_empty());
+    let words = body.optional("text", prose(LONG)).filter(|text| !text.is_empty());
     let options = body.required("options", |value| {
         let options = list(10, text(500))(value)?;
         if options.len() < 2 { Err(Bad::from("two_options")) } else { Ok(options) }
     });
-    Some(Deed::Offer { options: options?, text })
+    Some(Deed::Offer { options: options?, text: words })
 }
 
 fn reason(body: &mut Object) -> Option<Reason> {

@@ -12,7 +12,7 @@ use fidelio_bitrix24::support::Evidence;
 use fidelio_bitrix24::support::outgoing::Outgoing;
 use serde_json::json;
 
-use super::report;
+use super::{actor, report};
 use crate::on_both_engines;
 use crate::support::api::Api;
 
@@ -37,7 +37,7 @@ on_both_engines! {
         let two = desk.register(portal, report(portal, 5)).await.unwrap().row;
         for row in [&one, &two] {
             use fidelio_bitrix24::support::act::Deed;
-            desk.act(&super::actor(&[fidelio_bitrix24::domain::support::Role::Operator], 9), row, &Deed::Note("x".into()))
+            desk.act(&actor(&[fidelio_bitrix24::domain::support::Role::Operator], 9), row, &Deed::Note("x".into()))
                 .await.unwrap();
         }
         let due = async |at: i64| outbox::due(db, Channel::Task, portal, at, 10).await.unwrap();
@@ -127,7 +127,7 @@ on_both_engines! {
             let refused = keys::obtain_for(&api.db, &api.keyring, portal, keys::REQUESTS, now).await;
             assert!(refused.is_err(), "no new key takes its place");
             if portal == customer {
-                let role = super::actor(&[fidelio_bitrix24::domain::support::Role::Operator], 9);
+                let role = actor(&[fidelio_bitrix24::domain::support::Role::Operator], 9);
                 let whole = api.desk.whole(&role, &row).await.unwrap();
                 assert!(whole.content.is_none() && whole.history.iter().all(|told| told.content.is_none()));
                 assert!(outbox::of_request(&api.db, desk, row.id).await.unwrap().is_empty(), "nothing of it leaves any more");
