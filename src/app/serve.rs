@@ -23,6 +23,7 @@ use crate::net::{Authorities, Guard};
 use crate::portal::{Directory, Lifecycle, Parts};
 use crate::store::{Db, Schema, StoreError, keys};
 use crate::support::deliver::{self, Places, TaskDelivery};
+use crate::support::{Desk, Watch};
 use crate::sync::{Deps, Engine, EventIntake, StepObserver};
 use crate::telemetry;
 
@@ -42,6 +43,7 @@ pub struct App {
     lifecycle: Lifecycle,
     alerts: Alerts,
     tasks: TaskDelivery,
+    watch: Watch,
     stopping: CancellationToken,
     server: actix_web::dev::Server,
     ops: actix_web::dev::Server,
@@ -147,7 +149,10 @@ impl App {
             lease: Duration::from_secs(config.sync.lease_seconds.into()),
             observer: None,
         });
+        let desk = Desk::new(db.clone(), Arc::clone(&config), Arc::clone(&keyring), clock.clone(), directory.clone());
+        let watch = Watch::new(desk.clone());
         let state = HttpState {
+            desk,
             config: Arc::clone(&config),
             directory: directory.clone(),
             db: db.clone(),
@@ -161,11 +166,11 @@ impl App {
         let (server, addr) = listen("http.listen", config.http.listen, move |cfg| http::configure(cfg, state.clone()))?;
         let lifecycle = Lifecycle::new(directory.clone());
         let stopping = CancellationToken::new();
-        let workers = vec![engine.pulse(), lifecycle.pulse(), alerts.pulse(), tasks.pulse()];
+        let workers = vec![engine.pulse(), lifecycle.pulse(), alerts.pulse(), tasks.pulse(), watch.pulse()];
         let ops_state = http::ops::OpsState::new(db.clone(), workers, stopping.clone());
         let (ops, ops_addr) =
             listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
-        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, alerts, tasks, stopping, server, ops })
+        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, alerts, tasks, watch, stopping, server, ops })
     }
 
     /// Runs until `stop` is cancelled: running work is finished first, requests are answered to the end. A database
@@ -197,6 +202,12 @@ impl App {
             async move { tasks.run(token).await }
         });
         let tasks_task = work.spawn(tasks_task).abort_handle();
+        let (watch, token) = (self.watch, stop.clone());
+        let watch_task = kept_at_work("support", stop.clone(), move || {
+            let (watch, token) = (watch.clone(), token.clone());
+            async move { watch.run(token).await }
+        });
+        let watch_task = work.spawn(watch_task).abort_handle();
         work.close();
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
@@ -208,6 +219,7 @@ impl App {
             lifecycle_task.abort();
             alerts_task.abort();
             tasks_task.abort();
+            watch_task.abort();
             work.wait().await;
         }
         // A step that was cut short has left its lease behind.

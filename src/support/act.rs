@@ -231,16 +231,10 @@ impl Step {
         terms: &Terms,
         now: i64,
     ) -> Result<(), DeskError> {
-        for fact in life::click(self.row.state, action, &who.roles, at(now))? {
+        let facts = life::click(self.row.state, action, &who.roles, at(now))?;
+        for (nth, fact) in facts.into_iter().enumerate() {
             // The second of two facts is the closing by the same click.
-            let closing = Action::Close;
-            let action = if fact.transition.from == self.row.state && fact.transition.resolution.is_none() {
-                action
-            } else if *action == Action::Confirm {
-                &closing
-            } else {
-                action
-            };
+            let action = if nth == 0 { action } else { &Action::Close };
             self.take(who, action, &fact, text, terms, now);
         }
         Ok(())

@@ -27,6 +27,7 @@ mod api_views;
 mod assets;
 mod bitrix;
 mod chaos;
+mod desk;
 mod echo;
 mod end_to_end;
 mod final_state;
