@@ -14,5 +14,6 @@ pub mod mail;
 pub mod net;
 pub mod portal;
 pub mod store;
+pub mod support;
 pub mod sync;
 pub mod telemetry;

@@ -22,6 +22,8 @@ use crate::mail::{MailError, Mailer};
 use crate::net::{Authorities, Guard};
 use crate::portal::{Directory, Lifecycle, Parts};
 use crate::store::{Db, Schema, StoreError, keys};
+use crate::support::deliver::{self, Places, TaskDelivery};
+use crate::support::{Desk, Watch};
 use crate::sync::{Deps, Engine, EventIntake, StepObserver};
 use crate::telemetry;
 
@@ -40,6 +42,8 @@ pub struct App {
     pub db: Db,
     lifecycle: Lifecycle,
     alerts: Alerts,
+    tasks: TaskDelivery,
+    watch: Watch,
     stopping: CancellationToken,
     server: actix_web::dev::Server,
     ops: actix_web::dev::Server,
@@ -133,7 +137,22 @@ impl App {
         });
         let mailer = mailer(&config.mail)?;
         let alerts = Alerts::new(directory.clone(), mailer, clock.clone());
+        let tasks = TaskDelivery::new(deliver::Deps {
+            db: db.clone(),
+            clock: clock.clone(),
+            portals: Arc::new(Places {
+                directory: directory.clone(),
+                keyring: Arc::clone(&keyring),
+                clock: clock.clone(),
+                request_cap_seconds: config.bitrix.request_cap_seconds,
+            }),
+            lease: Duration::from_secs(config.sync.lease_seconds.into()),
+            observer: None,
+        });
+        let desk = Desk::new(db.clone(), Arc::clone(&config), Arc::clone(&keyring), clock.clone(), directory.clone());
+        let watch = Watch::new(desk.clone());
         let state = HttpState {
+            desk,
             config: Arc::clone(&config),
             directory: directory.clone(),
             db: db.clone(),
@@ -147,11 +166,11 @@ impl App {
         let (server, addr) = listen("http.listen", config.http.listen, move |cfg| http::configure(cfg, state.clone()))?;
         let lifecycle = Lifecycle::new(directory.clone());
         let stopping = CancellationToken::new();
-        let workers = vec![engine.pulse(), lifecycle.pulse(), alerts.pulse()];
+        let workers = vec![engine.pulse(), lifecycle.pulse(), alerts.pulse(), tasks.pulse(), watch.pulse()];
         let ops_state = http::ops::OpsState::new(db.clone(), workers, stopping.clone());
         let (ops, ops_addr) =
             listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
-        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, alerts, stopping, server, ops })
+        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, alerts, tasks, watch, stopping, server, ops })
     }
 
     /// Runs until `stop` is cancelled: running work is finished first, requests are answered to the end. A database
@@ -177,6 +196,18 @@ impl App {
             async move { alerts.run(token).await }
         });
         let alerts_task = work.spawn(alerts_task).abort_handle();
+        let (tasks, token) = (self.tasks, stop.clone());
+        let tasks_task = kept_at_work("tasks", stop.clone(), move || {
+            let (tasks, token) = (tasks.clone(), token.clone());
+            async move { tasks.run(token).await }
+        });
+        let tasks_task = work.spawn(tasks_task).abort_handle();
+        let (watch, token) = (self.watch, stop.clone());
+        let watch_task = kept_at_work("support", stop.clone(), move || {
+            let (watch, token) = (watch.clone(), token.clone());
+            async move { watch.run(token).await }
+        });
+        let watch_task = work.spawn(watch_task).abort_handle();
         work.close();
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
@@ -187,6 +218,8 @@ impl App {
             engine_task.abort();
             lifecycle_task.abort();
             alerts_task.abort();
+            tasks_task.abort();
+            watch_task.abort();
             work.wait().await;
         }
         // A step that was cut short has left its lease behind.

@@ -26,6 +26,7 @@ pub mod ports;
 pub mod queue;
 mod send;
 pub mod setup;
+pub mod tasks;
 mod window;
 mod wire;
 

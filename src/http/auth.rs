@@ -71,10 +71,14 @@ pub enum Right {
     WriteBack,
     /// One person's data out, or erased.
     Persons,
+    /// To work support requests, where the desk is.
+    WorkRequests,
+    /// How the desk works.
+    ManageDesk,
 }
 
 impl Right {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Known,
         Self::Read,
         Self::SeeProblems,
@@ -94,12 +98,14 @@ impl Right {
         Self::SeeFolio,
         Self::WriteBack,
         Self::Persons,
+        Self::WorkRequests,
+        Self::ManageDesk,
     ];
 
     /// The table. An admin may everything but what is a grant of its own; a grant needs a role that may look.
     fn allows(self, admin: bool, roles: &BTreeSet<Role>, grants: &BTreeSet<Grant>) -> bool {
         let any = |allowed: &[Role]| admin || allowed.iter().any(|role| roles.contains(role));
-        use Role::{FrontDesk, Installer, Viewer};
+        use Role::{FrontDesk, Installer, SupportManager, SupportOperator, Viewer};
         match self {
             Self::Known => true,
             Self::Read => any(&[Installer, FrontDesk, Viewer]),
@@ -118,6 +124,8 @@ impl Right {
             Self::SeeFolio => admin || grants.contains(&Grant::Folio),
             Self::WriteBack => admin || grants.contains(&Grant::WriteBack),
             Self::Persons => admin || grants.contains(&Grant::Persons),
+            Self::WorkRequests => any(&[SupportManager, SupportOperator]),
+            Self::ManageDesk => any(&[SupportManager]),
         }
     }
 }

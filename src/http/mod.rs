@@ -26,6 +26,7 @@ use crate::crypto::Keyring;
 use crate::net::Guard;
 use crate::portal::Directory;
 use crate::store::Db;
+use crate::support::Desk;
 use crate::sync::{Engine, EventIntake, SourceFactory};
 
 pub use auth::{Principal, PrincipalKind, Right, require};
@@ -42,6 +43,7 @@ pub struct HttpState {
     pub clock: Clock,
     pub events: EventIntake,
     pub engine: Engine,
+    pub desk: Desk,
     /// Makes a way into a hotel, for the connection check.
     pub sources: SourceFactory,
     /// What `pms.allow_private` lets through.
@@ -56,6 +58,7 @@ pub fn configure(cfg: &mut ServiceConfig, state: HttpState) {
         .route("/bitrix/robots/{code}", web::post().to(no_robot))
         .route("/app/{path:.*}", web::get().to(assets::serve))
         .route("/app/{path:.*}", web::head().to(assets::serve))
+        .service(api::public_routes())
         .service(api::routes());
 }
 

@@ -6,10 +6,25 @@ use crate::domain::PortalId;
 
 /// What a tenant's ordinary data is sealed under.
 pub const DATA: &str = "data";
+/// What was said in and of the tenant's support requests.
+pub const REQUESTS: &str = "requests";
+/// Evidence of consent: kept to its term, whatever becomes of the installation (product §9).
+pub const CONSENT: &str = "consent";
 
 /// The tenant's key, made at first use. [`StoreError::KeyDestroyed`] once it was destroyed.
 pub async fn obtain(db: &Db, ring: &Keyring, portal: PortalId, now: i64) -> Result<TenantKey, StoreError> {
-    if let Some(key) = find(db, ring, portal).await? {
+    obtain_for(db, ring, portal, DATA, now).await
+}
+
+/// The tenant's key for this purpose, made at first use.
+pub async fn obtain_for(
+    db: &Db,
+    ring: &Keyring,
+    portal: PortalId,
+    purpose: &'static str,
+    now: i64,
+) -> Result<TenantKey, StoreError> {
+    if let Some(key) = find_for(db, ring, portal, purpose).await? {
         return Ok(key);
     }
     let wrapped = TenantKey::generate().wrap(ring)?;
@@ -18,44 +33,44 @@ pub async fn obtain(db: &Db, ring: &Keyring, portal: PortalId, now: i64) -> Resu
          SELECT $1, $2, $3, $4, $5
          WHERE NOT EXISTS (SELECT 1 FROM destroyed_key WHERE portal_id = $1 AND purpose = $2)
          ON CONFLICT (portal_id, purpose) DO NOTHING",
-        args![portal.0, DATA, ring.current_id(), wrapped, now],
+        args![portal.0, purpose, ring.current_id(), wrapped, now],
     )
     .await?;
     // Another node may have made it first: what is stored is the key.
-    find(db, ring, portal).await?.ok_or(StoreError::KeyDestroyed)
+    find_for(db, ring, portal, purpose).await?.ok_or(StoreError::KeyDestroyed)
 }
 
-/// The tenant's key if it was made.
-pub async fn find(db: &Db, ring: &Keyring, portal: PortalId) -> Result<Option<TenantKey>, StoreError> {
-    let rows =
-        db.rows("SELECT wrapped FROM tenant_key WHERE portal_id = $1 AND purpose = $2", args![portal.0, DATA]).await?;
+async fn find_for(
+    db: &Db,
+    ring: &Keyring,
+    portal: PortalId,
+    purpose: &'static str,
+) -> Result<Option<TenantKey>, StoreError> {
+    let rows = db
+        .rows("SELECT wrapped FROM tenant_key WHERE portal_id = $1 AND purpose = $2", args![portal.0, purpose])
+        .await?;
     if let Some(row) = rows.first() {
         let wrapped: Vec<u8> = row.get("wrapped")?;
         return Ok(Some(TenantKey::open_wrapped(ring, &wrapped)?));
     }
     let destroyed = db
-        .rows("SELECT 1 AS one FROM destroyed_key WHERE portal_id = $1 AND purpose = $2", args![portal.0, DATA])
+        .rows("SELECT 1 AS one FROM destroyed_key WHERE portal_id = $1 AND purpose = $2", args![portal.0, purpose])
         .await?;
     if destroyed.is_empty() { Ok(None) } else { Err(StoreError::KeyDestroyed) }
 }
 
-/// Destroys every key of the tenant and notes that it was done, in the caller's transaction.
+/// Destroys the tenant's keys, but not that of consents, and notes that it was done, in the caller's transaction.
 pub async fn destroy(tx: &Tx, portal: PortalId, now: i64) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO destroyed_key (portal_id, purpose, destroyed_at)
-         SELECT portal_id, purpose, $2 FROM tenant_key WHERE portal_id = $1
-         ON CONFLICT (portal_id, purpose) DO NOTHING",
-        args![portal.0, now],
-    )
-    .await?;
     // Also where no key was made yet: a worker that asks later must not make one.
-    tx.execute(
-        "INSERT INTO destroyed_key (portal_id, purpose, destroyed_at) VALUES ($1, $2, $3)
-         ON CONFLICT (portal_id, purpose) DO NOTHING",
-        args![portal.0, DATA, now],
-    )
-    .await?;
-    tx.execute("DELETE FROM tenant_key WHERE portal_id = $1", args![portal.0]).await?;
+    for purpose in [DATA, REQUESTS] {
+        tx.execute(
+            "INSERT INTO destroyed_key (portal_id, purpose, destroyed_at) VALUES ($1, $2, $3)
+             ON CONFLICT (portal_id, purpose) DO NOTHING",
+            args![portal.0, purpose, now],
+        )
+        .await?;
+    }
+    tx.execute("DELETE FROM tenant_key WHERE portal_id = $1 AND purpose <> $2", args![portal.0, CONSENT]).await?;
     Ok(())
 }
 

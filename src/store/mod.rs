@@ -9,6 +9,7 @@ pub mod crm_index;
 pub mod crm_records;
 pub mod crm_schemas;
 mod db;
+pub mod desk;
 pub mod erasures;
 pub mod event_feed;
 pub mod found_changes;
@@ -59,7 +60,7 @@ pub(crate) use sql::{Row, args};
 
 /// For test harnesses: databases that live as long as a test.
 pub mod testing {
-    use super::{Db, StoreError, args};
+    use super::{Db, Engine, StoreError, args};
     use crate::domain::PortalId;
 
     /// Creates an empty PostgreSQL database on the server of `url`.
@@ -93,11 +94,11 @@ pub mod testing {
     /// Everything that is kept of a tenant: every text as it is and every sealed value, each under `table.column`.
     pub async fn held(db: &Db, portal: PortalId) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let columns = match db.engine() {
-            super::Engine::Sqlite => {
+            Engine::Sqlite => {
                 "SELECT m.name AS t, c.name AS c, UPPER(c.type) AS ty FROM sqlite_master m JOIN pragma_table_info(m.name) c
                  WHERE m.type = 'table'"
             }
-            super::Engine::Postgres => {
+            Engine::Postgres => {
                 "SELECT CAST(table_name AS TEXT) AS t, CAST(column_name AS TEXT) AS c, CAST(UPPER(data_type) AS TEXT) AS ty
                  FROM information_schema.columns WHERE table_schema = current_schema()"
             }
@@ -133,8 +134,8 @@ pub mod testing {
     /// Every row of every table as text, in order: for the test that something changes nothing.
     pub async fn dump(db: &Db) -> Result<Vec<(String, Vec<String>)>, StoreError> {
         let tables = match db.engine() {
-            super::Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
-            super::Engine::Postgres => {
+            Engine::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+            Engine::Postgres => {
                 "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.tables
                  WHERE table_schema = current_schema() ORDER BY table_name"
             }
@@ -143,8 +144,8 @@ pub mod testing {
         for table in db.rows(tables, vec![]).await? {
             let table: String = table.get("name")?;
             let line = match db.engine() {
-                super::Engine::Postgres => "CAST(t AS TEXT)".to_owned(),
-                super::Engine::Sqlite => {
+                Engine::Postgres => "CAST(t AS TEXT)".to_owned(),
+                Engine::Sqlite => {
                     let columns = db.rows(&format!("SELECT name FROM pragma_table_info('{table}')"), vec![]).await?;
                     let quoted = columns.iter().map(|column| Ok(format!("quote({})", column.get::<String>("name")?)));
                     quoted.collect::<Result<Vec<_>, StoreError>>()?.join(" || ',' || ")
@@ -166,10 +167,33 @@ pub mod testing {
         Ok(())
     }
 
+    /// How the database would read a list of requests, as it says itself.
+    pub async fn request_list_plan(
+        db: &Db,
+        whose: super::desk::search::Whose,
+        filter: &super::desk::search::Filter,
+    ) -> Result<String, StoreError> {
+        let (sql, values) = super::desk::search::statement(whose, filter, 50);
+        let tx = db.begin().await?;
+        let rows = match db.engine() {
+            Engine::Sqlite => tx.rows(&format!("EXPLAIN QUERY PLAN {sql}"), values).await?,
+            Engine::Postgres => {
+                // A table of three rows is read whole, whatever its indexes.
+                tx.execute("SET LOCAL enable_seqscan = off", vec![]).await?;
+                tx.execute("SET LOCAL enable_sort = off", vec![]).await?;
+                tx.rows(&format!("EXPLAIN {sql}"), values).await?
+            }
+        };
+        let column = if db.engine() == Engine::Sqlite { "detail" } else { "QUERY PLAN" };
+        let lines = rows.iter().map(|row| row.get(column)).collect::<Result<Vec<String>, StoreError>>()?;
+        tx.rollback().await?;
+        Ok(lines.join("\n"))
+    }
+
     /// Nobody else writes (SQLite: at all, PostgreSQL: to that table) until the transaction ends.
     pub async fn hold_writes(db: &Db, table: &str) -> Result<super::Tx, StoreError> {
         let tx = db.begin().await?;
-        if db.engine() == super::Engine::Postgres {
+        if db.engine() == Engine::Postgres {
             tx.execute(&format!("LOCK TABLE {table} IN SHARE MODE"), vec![]).await?;
         }
         Ok(tx)

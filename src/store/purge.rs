@@ -48,15 +48,25 @@ pub const PURGED: &[&str] = &[
     "job",
     "source",
     "hotel",
+    "desk_outbox",
+    "desk_remote",
+    "desk_offer",
+    "desk_link",
+    "desk_history",
+    "desk_request",
+    "desk_turn",
+    "desk_settings",
 ];
 
-/// Tenants' tables that a purge leaves: the log lives to its own expiry (product §9), the list of destroyed keys for ever.
-pub const KEPT: &[&str] = &["request_log", "tenant_key", "destroyed_key"];
+/// Tenants' tables that a purge leaves: the log and evidence of consent live to their own terms (product §9), the list of
+/// destroyed keys for ever.
+pub const KEPT: &[&str] = &["request_log", "tenant_key", "destroyed_key", "desk_consent"];
 
 /// Inbox, outbox and leases go in the same step as the key (product §9).
 pub async fn work_of(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM inbox WHERE portal_id = $1", args![portal.0]).await?;
     tx.execute("DELETE FROM outbox WHERE portal_id = $1", args![portal.0]).await?;
+    super::desk::customer_gone(tx, portal).await?;
     for row in tx.rows("SELECT id FROM hotel WHERE portal_id = $1", args![portal.0]).await? {
         let hotel: i64 = row.get("id")?;
         tx.execute("DELETE FROM lease WHERE name = $1", args![format!("hotel:{hotel}")]).await?;

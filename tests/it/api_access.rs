@@ -71,6 +71,26 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/mapping/application", "ai"),
     ("POST", "/api/v1/mapping/application", "ai"),
     ("GET", "/api/v1/status", "aifv"),
+    // What somebody is to a request is asked of the request: of one that is not there nobody is told more than that.
+    ("GET", "/api/v1/requests", "aifvn"),
+    ("POST", "/api/v1/requests", "aifvn"),
+    ("GET", "/api/v1/requests/{number}", "aifvn"),
+    ("GET", "/api/v1/requests/{number}/history", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/comments", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/options", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/take", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/resume", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/assign", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/deadline", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/confirm", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/dispute", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/withdraw", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/close", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/split", "aifvn"),
+    ("POST", "/api/v1/requests/{number}/links", "aifvn"),
+    ("DELETE", "/api/v1/requests/{number}/links", "aifvn"),
+    ("GET", "/api/v1/support/settings", "a"),
+    ("PUT", "/api/v1/support/settings", "a"),
     ("GET", "/api/v1/keys", "a"),
     ("POST", "/api/v1/keys", "a"),
     ("DELETE", "/api/v1/keys/{id}", "a"),
@@ -93,6 +113,7 @@ fn fill(path: &str) -> String {
         .replace("{person}", "GRAND:1")
         .replace("{cause}", "crm.failed")
         .replace("{field}", "title")
+        .replace("{number}", "FB-2026-000001")
 }
 
 #[test]

@@ -52,6 +52,28 @@ fn s49_every_cause_lack_and_conflict_in_use_has_its_sentence() {
     let conflicts: BTreeSet<String> =
         conflicts.iter().flat_map(|file| codes(file, &["SyncError::Conflict("])).collect();
     assert!(conflicts.len() >= 3, "{conflicts:?}");
+    let mut conflicts = conflicts;
+    conflicts.extend(codes("support", &["DeskError::Conflict("]));
+    // `(Refusal::…) => "code"` of a request's life.
+    let refusals = codes(
+        "http/api/refuse.rs",
+        &[
+            "NotForThisRole =>",
+            "Closed =>",
+            "NotTakenYet =>",
+            "AlreadyTaken =>",
+            "NothingWasAsked =>",
+            "AlreadyAsked =>",
+            "NotAnsweredYet =>",
+            "AlreadyAnswered =>",
+            "NotConfirmedYet =>",
+            "AlreadyConfirmed =>",
+            "NotTheCustomersTurn =>",
+            "NoReason =>",
+        ],
+    );
+    assert_eq!(refusals.len(), 12, "{refusals:?}");
+    conflicts.extend(refusals);
     for lang in [Lang::Ru, Lang::En] {
         for code in &causes {
             assert_ne!(texts::cause(lang, code), texts::cause(lang, "no.such.code"), "{code}");

@@ -10,7 +10,7 @@ const LEVELS: &[&[&str]] = &[
     &["config", "telemetry", "bitrix", "fidelio", "files", "mail"],
     &["store"],
     &["portal"],
-    &["sync", "alerts"],
+    &["sync", "alerts", "support"],
     &["http"],
     &["app"],
 ];

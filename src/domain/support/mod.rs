@@ -10,12 +10,15 @@ pub mod history;
 pub mod holidays;
 pub mod kind;
 pub mod life;
+pub mod mark;
 pub mod number;
 pub mod priority;
 pub mod queue;
 pub mod silence;
 pub mod sla;
 pub mod split;
+pub mod task_moves;
+pub mod to_customer;
 
 #[cfg(test)]
 mod calendar_tests;
@@ -30,6 +33,7 @@ pub use clocks::Clocks;
 pub use holidays::Holidays;
 pub use kind::{Kind, Scope};
 pub use life::{Action, Role, State};
+pub use mark::Mark;
 pub use number::RequestNumber;
 pub use priority::{Priority, PriorityMatrix};
 pub use sla::Sla;

@@ -7,6 +7,7 @@ mod attach;
 pub(super) mod body;
 mod contacts;
 mod deals;
+mod desk_settings;
 mod event_light;
 mod hints;
 mod hotels;
@@ -22,10 +23,13 @@ mod page;
 mod persons;
 mod problem_causes;
 mod problems;
+mod public;
 mod reconciliation_light;
 mod reconciliations;
 mod refuse;
 mod replays;
+mod request_acts;
+mod requests;
 mod roles;
 mod settings;
 mod status;
@@ -42,6 +46,7 @@ use actix_web::{HttpResponse, Resource, Route, web};
 use super::problem::{Kind, Problem, localise};
 
 pub use openapi::document;
+pub use public::routes as public_routes;
 
 /// A path with its methods; any other method is refused, naming these.
 fn path(path: &str, methods: Vec<(Method, Route)>) -> impl HttpServiceFactory + 'static {
@@ -138,6 +143,22 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/merge-hints", vec![get!(hints::list)]))
         .service(path("/v1/merge-hints/{id}/dismiss", vec![post!(hints::dismiss)]))
         .service(path("/v1/keys", vec![get!(keys::list_all), post!(keys::create)]))
+        .service(path("/v1/requests", vec![get!(requests::list), post!(requests::create)]))
+        .service(path("/v1/requests/{number}", vec![get!(requests::get)]))
+        .service(path("/v1/requests/{number}/history", vec![get!(requests::history)]))
+        .service(path("/v1/requests/{number}/comments", vec![post!(request_acts::comments)]))
+        .service(path("/v1/requests/{number}/options", vec![post!(request_acts::offer_or_choose)]))
+        .service(path("/v1/requests/{number}/take", vec![post!(request_acts::take)]))
+        .service(path("/v1/requests/{number}/resume", vec![post!(request_acts::resume)]))
+        .service(path("/v1/requests/{number}/assign", vec![post!(request_acts::assign)]))
+        .service(path("/v1/requests/{number}/deadline", vec![post!(request_acts::deadline)]))
+        .service(path("/v1/requests/{number}/confirm", vec![post!(request_acts::confirm)]))
+        .service(path("/v1/requests/{number}/dispute", vec![post!(request_acts::disputed)]))
+        .service(path("/v1/requests/{number}/withdraw", vec![post!(request_acts::withdrawn)]))
+        .service(path("/v1/requests/{number}/close", vec![post!(request_acts::close)]))
+        .service(path("/v1/requests/{number}/split", vec![post!(request_acts::split)]))
+        .service(path("/v1/requests/{number}/links", vec![post!(request_acts::link), delete!(request_acts::revoke)]))
+        .service(path("/v1/support/settings", vec![get!(desk_settings::get), put!(desk_settings::put)]))
         .service(path("/v1/keys/{id}", vec![delete!(keys::delete)]))
         .default_service(web::to(no_such_path))
 }

@@ -11,8 +11,9 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    alerts, attach, contacts, deals, hints, hotels, imports, installation, keys, log, mapping, persons, problem_causes,
-    problems, reconciliations, replays, roles, settings, status, stays, undo, users,
+    alerts, attach, contacts, deals, desk_settings, hints, hotels, imports, installation, keys, log, mapping, persons,
+    problem_causes, problems, reconciliations, replays, request_acts, requests, roles, settings, status, stays, undo,
+    users,
 };
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
@@ -114,6 +115,11 @@ struct BootUser {
         mapping::fields::list, mapping::fields::look, mapping::versions, mapping::activate,
         mapping::preview::preview, mapping::apply::get, mapping::apply::begin, renew_session,
         keys::list_all, keys::create, keys::delete,
+        requests::list, requests::create, requests::get, requests::history,
+        request_acts::comments, request_acts::offer_or_choose, request_acts::take, request_acts::resume,
+        request_acts::assign, request_acts::deadline, request_acts::confirm, request_acts::disputed,
+        request_acts::withdrawn, request_acts::close, request_acts::split, request_acts::link, request_acts::revoke,
+        desk_settings::get, desk_settings::put,
     ),
     components(schemas(ProblemBody, FieldProblem, ProblemType)),
     modifiers(&Finish),

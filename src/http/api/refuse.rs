@@ -1,9 +1,11 @@
 //! The refusals of the API that are not another room's.
 
 use super::input::{At, Invalid};
+use crate::domain::support::life::Refusal;
 use crate::http::lang::Lang;
 use crate::http::problem::{FieldError, Kind, Problem, Sentence};
 use crate::http::texts;
+use crate::support::DeskError;
 use crate::sync::SyncError;
 
 /// Another tenant's thing, a removed one and one that never was: told alike.
@@ -76,5 +78,45 @@ impl From<SyncError> for Problem {
             SyncError::Conflict(code) => conflict(code),
             error @ SyncError::Stopped(_) => internal(&error),
         }
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Store(error) => error.into(),
+            DeskError::Portal(error) => error.into(),
+            DeskError::NotFound => not_found(),
+            DeskError::Forbidden => Kind::Forbidden.into(),
+            DeskError::Refused(refusal) => conflict(refused(refusal)),
+            DeskError::Conflict(code) => conflict(code),
+            DeskError::Invalid(pointer, code) => invalid(pointer, code),
+            DeskError::TooMany(seconds) => Self::from(Kind::TooMany).retry_after(seconds),
+            DeskError::Closed => {
+                let advice = |lang| texts::conflict(lang, "support_closed");
+                Self::from(Kind::Unavailable)
+                    .with_code("support_closed")
+                    .with_detail(advice(Lang::Ru), advice(Lang::En))
+                    .retry_after(3600)
+            }
+        }
+    }
+}
+
+/// The stable word of what a request's life refuses.
+fn refused(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotForThisRole => "request_role",
+        Refusal::Closed => "request_closed",
+        Refusal::NotTakenYet => "request_not_taken",
+        Refusal::AlreadyTaken => "request_taken",
+        Refusal::NothingWasAsked => "request_nothing_asked",
+        Refusal::AlreadyAsked => "request_asked",
+        Refusal::NotAnsweredYet => "request_not_answered",
+        Refusal::AlreadyAnswered => "request_answered",
+        Refusal::NotConfirmedYet => "request_not_confirmed",
+        Refusal::AlreadyConfirmed => "request_confirmed",
+        Refusal::NotTheCustomersTurn => "request_not_customers_turn",
+        Refusal::NoReason => "request_reason",
     }
 }

@@ -2,8 +2,10 @@
 
 mod client;
 mod listing;
-mod portal;
+pub mod portal;
 mod redirect;
 pub mod scripted;
 mod store;
+mod talk;
+mod tasks;
 pub mod tls;

@@ -47,17 +47,20 @@ impl TokenSource for Pair {
     }
 }
 
-struct Stand {
-    portal: Portal,
-    client: PortalClient,
-    log: Arc<Log>,
+pub struct Stand {
+    pub portal: Portal,
+    pub client: PortalClient,
+    pub log: Arc<Log>,
     _db: TestDb,
 }
 
-async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) -> Stand {
-    let portal = Portal::start(options);
-    portal.set_installed();
-    let db = db::sqlite().await;
+/// A client of the portal with its admin's pair, on this database's allowance.
+pub fn client_of(
+    portal: &Portal,
+    db: &fidelio_bitrix24::store::Db,
+    clock: Clock,
+    operating_seconds: u32,
+) -> (PortalClient, Arc<Log>) {
     let hosts = OAuthHosts::new(
         vec![portal.oauth_url().parse().expect("a URL")],
         portal.client_id(),
@@ -77,13 +80,21 @@ async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) 
     };
     let pair =
         Pair { hosts: hosts.clone(), pair: tokio::sync::Mutex::new((tokens.access.into(), tokens.refresh.into())) };
-    let allowance = PortalAllowance { db: db.db.clone(), portal: PortalId(1) };
+    let allowance = PortalAllowance { db: db.clone(), portal: PortalId(1) };
     let log = Arc::new(Log::default());
     let client = Client::new(guard, hosts).portal(address, Arc::new(pair), Arc::new(allowance), log.clone(), clock);
+    (client, log)
+}
+
+async fn stand_at(options: PortalOptions, clock: Clock, operating_seconds: u32) -> Stand {
+    let portal = Portal::start(options);
+    portal.set_installed();
+    let db = db::sqlite().await;
+    let (client, log) = client_of(&portal, &db.db, clock, operating_seconds);
     Stand { portal, client, log, _db: db }
 }
 
-async fn stand(options: PortalOptions) -> Stand {
+pub async fn stand(options: PortalOptions) -> Stand {
     stand_at(options, Clock::system(), 480).await
 }
 

@@ -20,6 +20,7 @@ use fidelio_bitrix24::net::{Authorities, Guard};
 use fidelio_bitrix24::portal::{Directory, Parts};
 use fidelio_bitrix24::store::portals::{self, Identity};
 use fidelio_bitrix24::store::{Db, StoreError};
+use fidelio_bitrix24::support::Desk;
 use fidelio_bitrix24::sync::{Deps, Engine, EventIntake, PortalTerms, Portals, SyncError};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -40,6 +41,7 @@ pub struct Api {
     pub now: Clock,
     pub keyring: Arc<Keyring>,
     pub directory: Directory,
+    pub desk: Desk,
     pub checks: Arc<Checks>,
     pub client: reqwest::Client,
     _db: TestDb,
@@ -82,8 +84,15 @@ fn bitrix_client(config: &Config) -> bitrix::Client {
 
 impl Api {
     pub async fn start(db: TestDb) -> Self {
+        Self::with(db, |_| {}).await
+    }
+
+    /// With other settings.
+    pub async fn with(db: TestDb, change: impl FnOnce(&mut Config)) -> Self {
         fidelio_bitrix24::net::install_crypto();
-        let config = Arc::new(settings());
+        let mut config = settings();
+        change(&mut config);
+        let config = Arc::new(config);
         use secrecy::ExposeSecret;
         let keyring = Arc::new(Keyring::parse(config.secrets.master_key.expose_secret(), &[]).expect("key"));
         let (now, clock) = Clock::manual(start_time());
@@ -116,7 +125,9 @@ impl Api {
             poll: std::time::Duration::from_secs(15),
             observer: None,
         });
+        let desk = Desk::new(db.db.clone(), config.clone(), keyring.clone(), now.clone(), directory.clone());
         let state = HttpState {
+            desk: desk.clone(),
             config,
             directory: directory.clone(),
             db: db.db.clone(),
@@ -137,7 +148,7 @@ impl Api {
         let server = running.handle();
         tokio::spawn(running);
         let client = reqwest::Client::builder().no_proxy().build().expect("client");
-        Self { url, db: db.db.clone(), clock, now, keyring, directory, checks, client, _db: db, server }
+        Self { url, db: db.db.clone(), clock, now, keyring, directory, desk, checks, client, _db: db, server }
     }
 
     /// A portal that is installed and set up.

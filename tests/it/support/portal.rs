@@ -110,7 +110,15 @@ pub fn node_of(
         poll: Duration::from_secs(15),
         observer: None,
     });
+    let desk = fidelio_bitrix24::support::Desk::new(
+        db.clone(),
+        shared.clone(),
+        keyring.clone(),
+        clock.clone(),
+        directory.clone(),
+    );
     let state = HttpState {
+        desk,
         config: shared,
         directory: directory.clone(),
         db: db.clone(),

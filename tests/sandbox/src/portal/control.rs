@@ -4,11 +4,12 @@
 //! |---|---|
 //! | `GET state` | who and what is there |
 //! | `GET categories`, `records/…` | CRM, see [`super::control_crm`] |
+//! | `GET tasks`, `tasks/…` | tasks, see [`super::control_tasks`] |
 //! | `POST user` `{id}` | whom the pages show |
 //! | `POST app/{install,finish,uninstall,update,payment}` | life of the installation |
 //! | `GET requests?limit=`, `GET events`, `GET limits`, `GET notices`, `GET app/options` | what was seen |
 //! | `GET/POST/DELETE faults` | `{method, when: before\|after_commit\|commit_later, seconds?, answer: drop\|html\|error\|slow\|…, status?, code?, times?, skip?, bearing?}` |
-//! | `POST options` | `{edition?, multifields?, import_right?, import_dates_refused?, token_seconds?, currencies?, lang?, scope?, string_ids?, latency_ms?}` |
+//! | `POST options` | `{edition?, multifields?, import_right?, import_dates_refused?, token_seconds?, currencies?, lang?, scope?, string_ids?, task_card?, latency_ms?}` |
 //! | `POST clock` | `{advance_seconds}` |
 //! | `POST delivering` | `{paused?, duplicates?, shuffled?, tokenless?, lost?, records_lost?}` |
 //! | `POST tokens` | `{action: expire\|revoke}` |
@@ -24,7 +25,7 @@ use super::crm::Entity;
 use super::error::RestError;
 use super::faults::{Fault, FaultAnswer, FaultWhen};
 use super::lifecycle;
-use super::options::{Edition, MultifieldMode};
+use super::options::{Edition, MultifieldMode, TaskCard};
 use super::php::{self, Params};
 use super::rest::late;
 use super::server::Server;
@@ -36,6 +37,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
     config.service(
         web::scope("/_sandbox/portal")
             .configure(super::control_crm::configure)
+            .configure(super::control_tasks::configure)
             .configure(super::frame::control)
             .route("/state", web::get().to(state))
             .route("/user", web::post().to(user))
@@ -235,6 +237,9 @@ async fn options(portal: Portal, body: web::Bytes) -> HttpResponse {
     }
     if params.get("import_dates_refused").is_some() {
         state.options.import_dates_refused = params.flag("import_dates_refused");
+    }
+    if let Some(card) = params.text("task_card") {
+        state.options.task_card = Some(if card == "comments" { TaskCard::Comments } else { TaskCard::Chat });
     }
     if params.get("string_ids").is_some() {
         state.options.string_ids = params.flag("string_ids");

@@ -18,6 +18,15 @@ pub enum Edition {
     Free,
 }
 
+/// How people talk about a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskCard {
+    /// Comments; no REST 3.0 (modules before `tasks 25.700`).
+    Comments,
+    /// A chat.
+    Chat,
+}
+
 /// The two ways `crm.item.update` is said to treat keyed multifields (facts §7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum MultifieldMode {
@@ -118,6 +127,8 @@ pub struct PortalOptions {
     pub max_categories: usize,
     /// Where the app lives, for the buttons of the portal's pages.
     pub app_url: Option<String>,
+    /// The task card; `None`: comments in a box, a chat elsewhere.
+    pub task_card: Option<TaskCard>,
     /// Numeric ids of `crm.item.*` answers become strings, as some portals have it.
     pub string_ids: bool,
 }
@@ -148,6 +159,15 @@ impl Default for PortalOptions {
             max_categories: 50,
             app_url: None,
             string_ids: false,
+            task_card: None,
         }
+    }
+}
+
+impl PortalOptions {
+    /// The task card as it is.
+    pub fn task_card(&self) -> TaskCard {
+        let own = if self.edition == Edition::Box { TaskCard::Comments } else { TaskCard::Chat };
+        self.task_card.unwrap_or(own)
     }
 }

@@ -142,7 +142,7 @@ impl State {
             crm.tables.of_mut(entity).start_ids(options.first_id);
         }
         let missing = if options.edition == Edition::Box {
-            ["crm.item.batchimport", "crm.item.import", "tasks.task.chat.message.send"].map(String::from).to_vec()
+            ["crm.item.batchimport", "crm.item.import"].map(String::from).to_vec()
         } else {
             Vec::new()
         };

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::clock;
 use super::error::{RestError, RestResult};
-use super::options::Edition;
+use super::options::{Edition, TaskCard};
 use super::php;
 use super::rest::call::{Answer, Call};
 use super::rest::methods as table;
@@ -142,7 +142,7 @@ pub fn scope(call: &mut Call<'_>) -> RestResult<Answer> {
     }
     let mut scopes: Vec<Value> = call.state.app.scope.split(',').map(|scope| Value::from(scope.trim())).collect();
     // Boxes older than tasks 25.700 know no REST 3.0 scope.
-    if call.state.options.edition == Edition::Box {
+    if call.state.options.task_card() == TaskCard::Comments {
         scopes.retain(|scope| scope != "tasks");
     }
     Ok(Answer::new(scopes))

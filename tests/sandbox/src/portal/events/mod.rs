@@ -191,7 +191,8 @@ impl Events {
     /// Queues one call, whatever the state of the installation.
     pub fn queue_for(state: &mut State, url: &str, binding: Option<i64>, fact: &Fact, user: i64, tokens: Tokens) {
         let delivering = state.events.delivering;
-        if delivering.lost || delivering.records_lost && fact.name.starts_with("ONCRM") {
+        let of_record = fact.name.starts_with("ONCRM") || fact.name.starts_with("ONTASK");
+        if delivering.lost || delivering.records_lost && of_record {
             return;
         }
         let pairs = body(state, binding, fact, user, tokens);

@@ -4,6 +4,7 @@ mod knobs;
 mod life;
 mod records;
 mod seen;
+mod tasks;
 
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -144,11 +144,6 @@ impl Portal {
     pub fn notices(&self) -> Vec<Notice> {
         self.shared.lock().notices.clone()
     }
-
-    /// Tasks by id, upper-case fields.
-    pub fn tasks(&self) -> Vec<(i64, Map<String, Value>)> {
-        self.shared.lock().tasks.items.iter().map(|(id, fields)| (*id, fields.clone())).collect()
-    }
 }
 
 const OWN: Dialect = Dialect { names: Names::Original, import: false };

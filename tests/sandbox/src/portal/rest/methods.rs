@@ -5,7 +5,8 @@ use crate::portal::crm::{categories, import, item, legacy, statuses, userfields}
 use crate::portal::error::{RestError, RestResult};
 use crate::portal::events::{offline_rpc as offline, rpc as events};
 use crate::portal::state::State;
-use crate::portal::{placements, system, tasks};
+use crate::portal::tasks::{disk, rpc as tasks, talk};
+use crate::portal::{placements, system};
 
 type Method = fn(&mut Call<'_>) -> RestResult<Answer>;
 
@@ -91,7 +92,21 @@ const METHODS: &[(&str, Method)] = &[
     ("tasks.task.list", tasks::list),
     ("tasks.task.update", tasks::update),
     ("tasks.task.delete", tasks::delete),
-    ("task.commentitem.add", tasks::comment),
+    ("tasks.task.start", tasks::step),
+    ("tasks.task.pause", tasks::step),
+    ("tasks.task.defer", tasks::step),
+    ("tasks.task.complete", tasks::step),
+    ("tasks.task.renew", tasks::step),
+    ("tasks.task.approve", tasks::step),
+    ("tasks.task.disapprove", tasks::step),
+    ("tasks.task.delegate", tasks::delegate),
+    ("tasks.task.files.attach", disk::attach),
+    ("task.commentitem.add", talk::add),
+    ("task.commentitem.getlist", talk::list),
+    ("im.dialog.messages.get", talk::messages),
+    ("disk.storage.getforapp", disk::storage),
+    ("disk.storage.uploadfile", disk::upload),
+    ("disk.folder.uploadfile", disk::upload),
 ];
 
 /// Names of all methods this portal has.

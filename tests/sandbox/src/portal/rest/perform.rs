@@ -129,7 +129,9 @@ async fn handle(shared: &Arc<Shared>, incoming: &Incoming, started: Instant) -> 
         {
             let mut state = shared.lock();
             let due = state.clock.now_ms().saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
-            Late::plan(&mut state, due, caller, incoming.clone());
+            if !incoming.v3 || !v3::is_kept(&state, &caller, incoming) {
+                Late::plan(&mut state, due, caller, incoming.clone());
+            }
         }
         return spoil(fault, None).await;
     }
@@ -334,7 +336,7 @@ async fn run_batch(shared: &Arc<Shared>, caller: &Caller, incoming: &Incoming, s
 /// The work of a request without waiting, for late commits.
 pub fn all_at_once(state: &mut State, caller: &Caller, incoming: &Incoming) {
     if incoming.v3 {
-        v3::run(state, caller, incoming);
+        v3::run_beside(state, caller, incoming);
     } else if incoming.method == "batch" {
         let mut run = new_run(incoming);
         for (at, (key, command)) in listed_commands(incoming).iter().enumerate() {

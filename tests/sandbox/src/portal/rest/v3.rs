@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::auth;
 use super::call::Caller;
 use super::incoming::Incoming;
+use crate::portal::crm::save::Actor;
 use crate::portal::error::RestError;
-use crate::portal::options::Edition;
 use crate::portal::php::Params;
 use crate::portal::state::State;
-use crate::portal::tasks;
+use crate::portal::tasks::{self, v3};
 
 /// Status, body, extra headers.
 pub type Reply = (u16, Value, Vec<(&'static str, String)>);
@@ -36,7 +36,7 @@ pub fn refuse(status: u16, code: &str, message: &str) -> Reply {
 
 /// Runs a v3 request.
 pub fn run(state: &mut State, caller: &Caller, incoming: &Incoming) -> Reply {
-    if state.options.edition == Edition::Box {
+    if !tasks::has_chat(state) {
         return refuse(404, "METHODNOTFOUNDEXCEPTION", "Method not found");
     }
     if let Err(error) = auth::may_call(state, caller, &incoming.method, true) {
@@ -54,7 +54,7 @@ pub fn run(state: &mut State, caller: &Caller, incoming: &Incoming) -> Reply {
     }
     let now = state.clock.now();
     state.tasks.keys.retain(|_, kept| kept.until > now);
-    let name = format!("{}:{}:{key}", caller.user, incoming.method);
+    let name = name(caller, incoming, key);
     let body = Value::Object(incoming.params.0.clone()).to_string();
     if let Some(kept) = state.tasks.keys.get(&name) {
         if kept.body != body {
@@ -67,6 +67,29 @@ pub fn run(state: &mut State, caller: &Caller, incoming: &Incoming) -> Reply {
         state.tasks.keys.insert(name, Remembered { body, answer: reply.1.clone(), until: now + DAY });
     }
     reply
+}
+
+/// Whether the key's answer is kept already.
+pub fn is_kept(state: &State, caller: &Caller, incoming: &Incoming) -> bool {
+    let now = state.clock.now();
+    let key = incoming.idempotency_key.as_deref().unwrap_or_default();
+    state.tasks.keys.get(&name(caller, incoming, key)).is_some_and(|kept| kept.until > now)
+}
+
+/// The work of a request that began before its twin was answered: both run (facts §3.5).
+pub fn run_beside(state: &mut State, caller: &Caller, incoming: &Incoming) {
+    let alone = Incoming { idempotency_key: None, ..incoming.clone() };
+    let reply = run(state, caller, &alone);
+    if let (200, Some(key)) = (reply.0, &incoming.idempotency_key) {
+        let until = state.clock.now() + DAY;
+        let body = Value::Object(incoming.params.0.clone()).to_string();
+        let kept = Remembered { body, answer: reply.1, until };
+        state.tasks.keys.entry(name(caller, incoming, key)).or_insert(kept);
+    }
+}
+
+fn name(caller: &Caller, incoming: &Incoming, key: &str) -> String {
+    format!("{}:{}:{key}", caller.user, incoming.method)
 }
 
 /// A root array of `{method, query}`; the first error ends it.
@@ -93,14 +116,14 @@ fn batch(state: &mut State, caller: &Caller, incoming: &Incoming) -> Reply {
 }
 
 fn one(state: &mut State, caller: &Caller, method: &str, params: &Params) -> Reply {
+    let actor = Actor { app: caller.app, hops: caller.hops, ..Actor::person(caller.user) };
     let outcome = match method {
-        "tasks.task.add" => tasks::add_v3(state, caller.user, params),
-        "tasks.task.get" => tasks::get_v3(state, params),
-        "tasks.task.update" => tasks::update_v3(state, params),
-        "tasks.task.delete" => tasks::delete_v3(state, params),
-        "tasks.task.chat.message.send" if !state.missing.iter().any(|name| name == method) => {
-            tasks::send_v3(state, caller.user, params)
-        }
+        "tasks.task.add" => v3::add(state, &actor, params),
+        "tasks.task.get" => v3::get(state, caller.user, params),
+        "tasks.task.update" => v3::update(state, &actor, params),
+        "tasks.task.delete" => v3::delete(state, &actor, params),
+        "tasks.task.file.attach" => v3::attach(state, &actor, params),
+        "tasks.task.chat.message.send" => v3::send(state, &actor, params),
         "rest.scope.list" => {
             let scopes: Vec<Value> = state.app.scope.split(',').map(Value::from).collect();
             Ok(json!({ "items": scopes }))

@@ -3,6 +3,7 @@
 mod crm;
 mod life;
 mod rest;
+mod tasks;
 mod volume;
 
 use serde_json::{Value, json};

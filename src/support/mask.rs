@@ -1,0 +1,147 @@
+//! What must not travel in a report of a problem (S-36, product §5): secrets wherever they stand, and people's phones and
+//! e-mails in what is filled in by itself.
+
+/// Names behind which a secret follows.
+const NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "пароль",
+    "secret",
+    "token",
+    "access_token",
+    "refresh_token",
+    "auth_id",
+    "refresh_id",
+    "api_key",
+    "apikey",
+    "authorization",
+    "bearer",
+    "client_secret",
+    "application_token",
+];
+
+const MASKED: &str = "***";
+
+/// Nobody writes so long a word of letters and digits mixed: it is a token.
+const OPAQUE: usize = 24;
+
+/// A text with its secrets masked.
+pub fn secrets(text: &str) -> String {
+    words(text, |word, behind| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        behind || bare.starts_with("fb24_") || is_opaque(bare)
+    })
+}
+
+/// The same, and e-mail addresses and phone numbers besides.
+pub fn technical(text: &str) -> String {
+    words(&secrets(text), |word, _| {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        let phone = digits >= 10 && word.chars().all(|c| c.is_ascii_digit() || "+()-.,;".contains(c)) && !is_date(word);
+        phone || is_email(word)
+    })
+}
+
+/// Every word by itself, white space as it is; `hide` is also told whether a secret's name stands before it.
+fn words(text: &str, hide: impl Fn(&str, bool) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut behind = false;
+    while !rest.is_empty() {
+        let space = rest.len() - rest.trim_start().len();
+        let (blank, after) = rest.split_at_checked(space).unwrap_or((rest, ""));
+        out.push_str(blank);
+        let end = after.find(char::is_whitespace).unwrap_or(after.len());
+        let (word, next) = after.split_at_checked(end).unwrap_or((after, ""));
+        rest = next;
+        if word.is_empty() {
+            continue;
+        }
+        // `name=value` and `name:value` in parts, as in an address's query.
+        let mut parts = Vec::new();
+        for part in word.split_inclusive(['&', '?', ',', ';', '"', '\'', '{', '}']) {
+            match part.find(['=', ':']).filter(|at| is_name(part.get(..*at).unwrap_or_default())) {
+                Some(at) => {
+                    let (name, value) = part.split_at_checked(at + 1).unwrap_or((part, ""));
+                    parts.push(name.to_owned());
+                    behind = value.is_empty();
+                    if !behind {
+                        let tail = value.trim_end_matches(|c: char| c.is_alphanumeric() || "-_.~+/%*".contains(c));
+                        let kept = value.chars().last().filter(|_| tail.len() == value.len());
+                        parts.push(MASKED.to_owned());
+                        parts.extend(kept.map(String::from));
+                    }
+                }
+                None if is_name(part) => {
+                    parts.push(part.to_owned());
+                    behind = true;
+                }
+                // What only parts a name from its value.
+                None if behind && part.chars().all(|c| !c.is_alphanumeric()) => parts.push(part.to_owned()),
+                None => {
+                    parts.push(if hide(part, behind) { MASKED.to_owned() } else { part.to_owned() });
+                    behind = false;
+                }
+            }
+        }
+        out.push_str(&parts.concat());
+    }
+    out
+}
+
+fn is_name(text: &str) -> bool {
+    let bare = text.trim_matches(|c: char| !c.is_alphanumeric() && c != '_').to_lowercase();
+    NAMES.contains(&bare.as_str())
+}
+
+fn is_opaque(word: &str) -> bool {
+    word.len() >= OPAQUE
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_+/=.".contains(c))
+        && word.chars().any(|c| c.is_ascii_digit())
+        && word.chars().any(|c| c.is_ascii_alphabetic())
+        && !word.contains("//")
+        && uuid::Uuid::try_parse(word).is_err()
+        && word.matches('.').count() < 3
+        && word.matches('/').count() < 2
+}
+
+fn is_email(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    bare.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+}
+
+fn is_date(word: &str) -> bool {
+    word.len() >= 10 && word.get(..10).is_some_and(|day| chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s34_s36_secrets_are_masked_wherever_they_stand() {
+        for (text, masked) in [
+            ("Не приходят брони с 10:30 на https://hotel.bitrix24.ru/crm/deal/7/", None),
+            ("пароль: qwerty", Some("пароль: ***")),
+            ("password=qwerty, дальше", Some("password=***, дальше")),
+            ("Authorization: Bearer abc", Some("Authorization: Bearer ***")),
+            ("GET /x?auth_id=abc&id=7", Some("GET /x?auth_id=***&id=7")),
+            ("ключ fb24_0123_4567", Some("ключ ***")),
+            ("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", Some("***")),
+            ("операция 7b1c2a3e-0b43-4b6e-9d5e-1f2a3b4c5d6e", None),
+            ("{\"token\":\"abc\"}", Some("{\"token\":\"***\"}")),
+        ] {
+            assert_eq!(secrets(text), masked.unwrap_or(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn s34_s36_guests_are_masked_in_what_fills_itself_in() {
+        assert_eq!(
+            technical("guest anna@example.com, +79161234567 at 2026-11-23T10:00:00Z"),
+            "guest *** *** at 2026-11-23T10:00:00Z"
+        );
+        assert_eq!(secrets("мой номер +79161234567"), "мой номер +79161234567", "a person's own words are his");
+    }
+}
