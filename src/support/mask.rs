@@ -26,6 +26,9 @@ const MASKED: &str = "***";
 /// Nobody writes so long a word of letters and digits mixed: it is a token.
 const OPAQUE: usize = 24;
 
+/// What ends a value within a word, and stays.
+const ENDS: [char; 8] = ['&', '?', ',', ';', '"', '\'', '{', '}'];
+
 /// A text with its secrets masked.
 pub fn secrets(text: &str) -> String {
     words(text, |word, behind| {
@@ -60,7 +63,7 @@ fn words(text: &str, hide: impl Fn(&str, bool) -> bool) -> String {
         }
         // `name=value` and `name:value` in parts, as in an address's query.
         let mut parts = Vec::new();
-        for part in word.split_inclusive(['&', '?', ',', ';', '"', '\'', '{', '}']) {
+        for part in word.split_inclusive(ENDS) {
             match part.find(['=', ':']).filter(|at| is_name(part.get(..*at).unwrap_or_default())) {
                 Some(at) => {
                     let (name, value) = part.split_at_checked(at + 1).unwrap_or((part, ""));
@@ -79,8 +82,13 @@ fn words(text: &str, hide: impl Fn(&str, bool) -> bool) -> String {
                 }
                 // What only parts a name from its value.
                 None if behind && part.chars().all(|c| !c.is_alphanumeric()) => parts.push(part.to_owned()),
+                None if hide(part, behind) => {
+                    parts.push(MASKED.to_owned());
+                    parts.extend(part.chars().last().filter(|last| ENDS.contains(last)).map(String::from));
+                    behind = false;
+                }
                 None => {
-                    parts.push(if hide(part, behind) { MASKED.to_owned() } else { part.to_owned() });
+                    parts.push(part.to_owned());
                     behind = false;
                 }
             }
@@ -140,7 +148,7 @@ mod tests {
     fn s34_s36_guests_are_masked_in_what_fills_itself_in() {
         assert_eq!(
             technical("guest anna@example.com, +79161234567 at 2026-11-23T10:00:00Z"),
-            "guest *** *** at 2026-11-23T10:00:00Z"
+            "guest ***, *** at 2026-11-23T10:00:00Z"
         );
         assert_eq!(secrets("мой номер +79161234567"), "мой номер +79161234567", "a person's own words are his");
     }
