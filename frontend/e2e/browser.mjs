@@ -40,6 +40,18 @@ export async function openBrowser() {
       })
       return { page, context, troubles, close: () => context.close() }
     },
+    /** What the people of a failed check see, as pictures and in words. */
+    async witnessed(name) {
+      const pages = browser.contexts().flatMap((context) => context.pages())
+      const told = pages.map(async (page, index) => {
+        await shot(page, `failed-${name}-${index}`)
+        const frame = page.frames().at(-1)
+        const words = await frame.evaluate(() => `${location.hash} ${document.body.innerText.replace(/\s+/g, ' ')}`)
+        return `${new URL(page.url()).pathname}: ${words.slice(0, 400)}`
+      })
+      const answers = await Promise.allSettled(told)
+      return answers.map((one) => one.value ?? `a page that answers nothing: ${one.reason.message}`)
+    },
     /** What a failed check left open. */
     closePeople: () => Promise.all(browser.contexts().map((context) => context.close())),
     close: () => browser.close()

@@ -28,12 +28,11 @@ try {
       console.log(`ok    ${name} (${Date.now() - began} ms)`)
     } catch (error) {
       failed += 1
-      console.log(
-        `FAIL  ${name}\n      ${String(error?.message ?? error)
-          .split('\n')
-          .slice(0, 12)
-          .join('\n      ')}`
-      )
+      const reason = String(error?.message ?? error)
+        .split('\n')
+        .slice(0, 12)
+      const seen = (await browser.witnessed(name)).map((words) => `on the screen, ${words}`)
+      console.log([`FAIL  ${name}`, ...reason, ...seen].join('\n      '))
       await browser.closePeople()
     }
   }

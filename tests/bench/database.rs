@@ -21,7 +21,7 @@ pub async fn postgres() -> Option<Fresh> {
     let server = std::env::var("TEST_DATABASE_URL").ok()?;
     let name = format!("fb24_bench_{}", uuid::Uuid::new_v4().simple());
     let (base, _) = server.rsplit_once('/').expect("a database in the URL");
-    fidelio_bitrix24::store::testing::create_database(&server, &name).await.expect("a fresh database");
+    fidelio_bitrix24::store::testing::create_database(&server, &name, None).await.expect("a fresh database");
     let url = format!("{base}/{name}");
     let db = Db::connect(&url).await.expect("postgres opens");
     db.migrate().await.expect("migrations run");

@@ -58,7 +58,7 @@ impl Drop for Server {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s1_s48_a_postgresql_that_crashes_and_comes_back_under_load_costs_nothing() {
     let Some(server) = Server::start() else { return };
-    testing::create_database(&server.url("postgres"), "restarted").await.expect("a database");
+    testing::create_database(&server.url("postgres"), "restarted", None).await.expect("a database");
     Db::connect(&server.url("restarted")).await.expect("it opens").migrate().await.expect("migrations run");
     let portal = Portal::start(PortalOptions::default());
     let hotel = Hotel::start(HotelOptions { reservations: 200, ..HotelOptions::default() });

@@ -31,9 +31,11 @@ async fn get(api: &Api, path: &str) -> Got {
 async fn solved(api: &Api) -> String {
     let puzzle = get(api, "/support/captcha").await.body;
     let (salt, challenge) = (puzzle["salt"].as_str().unwrap(), puzzle["challenge"].as_str().unwrap());
-    let hash =
-        |number: u64| Sha256::digest(format!("{salt}{number}")).iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let number = (0..=puzzle["maxnumber"].as_u64().unwrap()).find(|n| hash(*n) == challenge).expect("a solution");
+    let wanted: Vec<u8> =
+        (0..32).map(|at| u8::from_str_radix(&challenge[2 * at..2 * at + 2], 16).expect("a hash in hex")).collect();
+    let salted = Sha256::new_with_prefix(salt);
+    let hash = |number: u64| salted.clone().chain_update(number.to_string()).finalize();
+    let number = (0..=puzzle["maxnumber"].as_u64().unwrap()).find(|n| hash(*n)[..] == wanted).expect("a solution");
     let solution = json!({"algorithm": "SHA-256", "challenge": challenge, "number": number, "salt": salt, "signature": puzzle["signature"]});
     STANDARD.encode(solution.to_string())
 }

@@ -1,6 +1,8 @@
-//! A fresh, migrated database per test, on each engine.
+//! A fresh, migrated database per test, on each engine: migrated once, copied for each.
 
+use fidelio_bitrix24::store::testing::create_database;
 use fidelio_bitrix24::store::{Db, Engine};
+use tokio::sync::OnceCell;
 
 /// A database that is gone after the test (SQLite) or left in the throw-away server (PostgreSQL).
 pub struct TestDb {
@@ -20,10 +22,23 @@ impl TestDb {
 }
 
 pub async fn sqlite() -> TestDb {
+    static MIGRATED: OnceCell<Vec<u8>> = OnceCell::const_new();
+    let migrated = MIGRATED
+        .get_or_init(|| async {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let file = folder.path().join("migrated.db");
+            let db = Db::connect(&format!("sqlite://{}", file.display())).await.expect("sqlite opens");
+            db.migrate().await.expect("migrations run");
+            // The last connection to go leaves everything in the one file.
+            db.close().await;
+            std::fs::read(file).expect("the database's file")
+        })
+        .await;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let file = folder.path().join("test.db");
+    std::fs::write(&file, migrated).expect("a copy");
+    let url = format!("sqlite://{}", file.display());
     let db = Db::connect(&url).await.expect("sqlite opens");
-    db.migrate().await.expect("migrations run");
     TestDb { db, url, _folder: Some(folder) }
 }
 
@@ -34,12 +49,23 @@ pub async fn postgres() -> Option<TestDb> {
         println!("skipped on PostgreSQL: TEST_DATABASE_URL is not set (see scripts/postgres)");
         return None;
     };
-    let name = format!("fb24_{}", uuid::Uuid::new_v4().simple());
     let (base, _) = server.rsplit_once('/').expect("a database in the URL");
-    fidelio_bitrix24::store::testing::create_database(&server, &name).await.expect("a fresh database");
+    let fresh = || format!("fb24_{}", uuid::Uuid::new_v4().simple());
+    static MIGRATED: OnceCell<String> = OnceCell::const_new();
+    let migrated = MIGRATED
+        .get_or_init(|| async {
+            let name = fresh();
+            create_database(&server, &name, None).await.expect("a database to copy");
+            let db = Db::connect(&format!("{base}/{name}")).await.expect("postgres opens");
+            db.migrate().await.expect("migrations run");
+            db.close().await;
+            name
+        })
+        .await;
+    let name = fresh();
+    create_database(&server, &name, Some(migrated)).await.expect("a fresh database");
     let url = format!("{base}/{name}");
     let db = Db::connect(&url).await.expect("postgres opens");
-    db.migrate().await.expect("migrations run");
     Some(TestDb { db, url, _folder: None })
 }
 
