@@ -16,12 +16,14 @@ export const until = async (what, look, seconds = 60) => {
 export async function open({ stand, browser }, { hash, ...who } = {}) {
   const person = await browser.person(who)
   await person.page.goto(new URL('/marketplace/app/', stand.links.portal).href)
-  await inside(person.page).locator('#app h1').first().waitFor()
   if (hash) await goTo(person, hash)
+  else await inside(person.page).locator('#app h1').first().waitFor()
   return person
 }
 
 export async function goTo(person, hash) {
+  // A frame that is still on its way would lose the place with its first document.
+  await inside(person.page).locator('#app h1').first().waitFor()
   const frame = await frameOf(person.page)
   await frame.evaluate((to) => (location.hash = to), hash)
   await frame.locator('main h1').waitFor()
