@@ -180,6 +180,9 @@ impl Engine {
         if row.health.state == "stopped" {
             return self.fail_import(portal, job, cursor, &row.health.detail).await;
         }
+        if job.kind == JobKind::Import && row.last_ok_at.is_none() {
+            return self.follow_first(portal, job, cursor, row.id, key, lease).await;
+        }
         let source = match (deps.sources)(&row) {
             Ok(source) => source,
             Err(error) => return self.put_off(portal, job, cursor, error).await,
@@ -213,6 +216,27 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The first look at what changes sets the position that later ones go on from. It comes before the first window:
+    /// what is booked between the two would be in neither.
+    async fn follow_first(
+        &self,
+        portal: PortalId,
+        job: &JobRow,
+        cursor: Cursor,
+        source: i64,
+        key: TenantKey,
+        lease: &HeldLease,
+    ) -> Result<(), SyncError> {
+        Box::pin(self.poll_under(portal, source, key.clone(), lease)).await?;
+        match sources::by_id(&self.0.deps.db, portal, &key, source).await? {
+            Some(row) if row.last_ok_at.is_none() && row.health.state != "stopped" => {
+                let reason = format!("its changes: {}", row.health.detail);
+                self.put_off(portal, job, cursor, SourceError::Unreachable(reason)).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A read failed: tried again later, or given up with its reason.

@@ -39,7 +39,7 @@ impl Engine {
         result
     }
 
-    async fn poll_under(
+    pub(super) async fn poll_under(
         &self,
         portal: PortalId,
         source: i64,

@@ -11,7 +11,7 @@ use fidelio_bitrix24::sync::StepObserver;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use super::world::World;
+use super::world::{World, followed};
 use crate::on_both_engines;
 use crate::support::db::TestDb;
 
@@ -30,6 +30,7 @@ async fn second_hotel(world: &World) -> i64 {
     };
     let source = sources::add(&tx, world.id, &world.key, hotel, "suite8_xml", "direct", Some(&config)).await.unwrap();
     tx.commit().await.unwrap();
+    followed(&world.db, world.id, source).await;
     source
 }
 

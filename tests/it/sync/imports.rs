@@ -11,7 +11,7 @@ use fidelio_bitrix24::sync::SyncError;
 use fidelio_bitrix24::sync::imports::{ImportState, ImportView};
 use serde_json::json;
 
-use super::world::{World, new_profile, new_stay};
+use super::world::{World, followed, new_profile, new_stay};
 use crate::on_both_engines;
 
 /// So many bookings, thirty days apart from each other, each in a window of its own.
@@ -59,8 +59,9 @@ pub async fn another_hotel(world: &World) -> HotelId {
     let tx = world.db.begin().await.unwrap();
     let code = HotelCode::parse("SEA").unwrap();
     let hotel = hotels::create(&tx, world.id, &code, &facts, 0).await.unwrap().unwrap();
-    sources::add(&tx, world.id, &world.key, hotel, "suite8_xml", "direct", Some(&config)).await.unwrap();
+    let source = sources::add(&tx, world.id, &world.key, hotel, "suite8_xml", "direct", Some(&config)).await.unwrap();
     tx.commit().await.unwrap();
+    followed(&world.db, world.id, source).await;
     hotel
 }
 

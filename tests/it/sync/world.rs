@@ -22,6 +22,7 @@ use fidelio_bitrix24::net::Guard;
 use fidelio_bitrix24::portal::allowance::PortalAllowance;
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
 use fidelio_bitrix24::store::portals::{self, Identity};
+use fidelio_bitrix24::store::source_reading::{self, Health, Looked, Notes};
 use fidelio_bitrix24::store::sources::{self, Dialect, SourceConfig};
 use fidelio_bitrix24::store::{Db, StoreError};
 use fidelio_bitrix24::sync::views::{ProblemFilter, ProblemView};
@@ -96,6 +97,21 @@ impl Portals for Node {
     async fn failed(&self, _: PortalId, _: &bitrix::Error) {
         self.failures.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+/// The hotel's changes are followed already: an import need not begin with that.
+pub async fn followed(db: &Db, portal: PortalId, source: i64) {
+    let looked = Looked {
+        health: Health { state: "new".into(), detail: String::new() },
+        at: start_time().timestamp_millis(),
+        ok: true,
+        records: false,
+        active: false,
+        notes: Notes::default(),
+        next_poll_at: 0,
+        failures: 0,
+    };
+    source_reading::looked(db, portal, source, 1, &looked).await.unwrap();
 }
 
 pub struct World {
@@ -264,6 +280,7 @@ impl World {
         };
         let source = sources::add(&tx, id, &key, hotel_id, "suite8_xml", "direct", Some(&config)).await.unwrap();
         tx.commit().await.unwrap();
+        followed(&db.db, id, source).await;
         let hotel = Hotel::new(clock.clone());
         Self { portal, db: db.db.clone(), clock, time, hotel, id, hotel_id, source, key, terms: terms(), _db: db }
     }
