@@ -250,9 +250,11 @@ export const settings = [
       // The first record of a booking is its guest's contact.
       await refuse()
       const { today } = await stand.hotel('state')
-      const stay = { arrival: today, departure: today.replace(/\d\d$/, '28'), adults: 1 }
       const later = new Date(Date.parse(`${today}T12:00:00Z`) + 86_400_000).toISOString().slice(0, 10)
-      await stand.hotel('stays', { ...stay, departure: later })
+      // Somebody whom the portal does not know by his phone: a known one would need no contact.
+      const book = (first_name, phone) =>
+        stand.hotel('stays', { arrival: today, departure: later, adults: 1, last_name: 'Отказов', first_name, phone })
+      await book('Пётр', '+7 900 555-01-01')
       const person = await open({ stand, browser }, { hash: '#/problems' })
       const app = inside(person.page)
       /** The page is opened afresh once the server knows of a problem. */
@@ -277,7 +279,7 @@ export const settings = [
       await look(person, 'problems-dismissed')
 
       await refuse()
-      const { number } = await stand.hotel('stays', { ...stay, departure: later })
+      const { number } = await book('Павел', '+7 900 555-01-02')
       await listed()
       await group.getByRole('button', { name: 'Повторить все' }).click()
       await group.waitFor({ state: 'detached' })

@@ -1,6 +1,6 @@
 //! Days of a living hotel and a living portal, an engine of two processes between them, and everything that goes wrong
 //! in such days; at the end both sides are one. Time is virtual: days pass in seconds. The same seed plays the same days:
-//! `FB24_SOAK_SEED=… cargo test --test it -- soak`.
+//! `FB24_SOAK_SEED=… cargo test --test it -- soak`; `FB24_SOAK_DAYS=…` plays more than one.
 
 mod life;
 mod trouble;
@@ -24,11 +24,9 @@ use crate::support::town::{Crew, House, Town};
 use crate::support::truth::compare;
 
 const CODE: &str = "GRAND";
-const DAYS: u64 = 2;
 
-fn seed() -> u64 {
-    let given = std::env::var("FB24_SOAK_SEED").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0))
+fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
 /// Says which days were played when they end badly.
@@ -95,7 +93,8 @@ async fn soak(db: TestDb) {
     if std::env::var("RUST_LOG").is_ok() {
         fidelio_bitrix24::telemetry::init(fidelio_bitrix24::telemetry::Format::Text);
     }
-    let seed = seed();
+    let days = given("FB24_SOAK_DAYS").unwrap_or(1);
+    let seed = given("FB24_SOAK_SEED").unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
     let _played = Played(seed);
     let mut dice = Dice::new(seed);
     let house = House::build(
@@ -117,7 +116,7 @@ async fn soak(db: TestDb) {
 
     let loud = std::env::var("FB24_TEST_LOG").is_ok();
     let (mut life, mut trouble) = (Life::default(), Trouble::default());
-    let end = town.now.now_ms() + i64::try_from(DAYS * 86_400_000).expect("days");
+    let end = town.now.now_ms() + i64::try_from(days * 86_400_000).expect("days");
     let (mut steps, began) = (0_u64, std::time::Instant::now());
     while town.now.now_ms() < end {
         trouble.brew(house, &town.now, &mut dice);
@@ -180,7 +179,7 @@ async fn soak(db: TestDb) {
         "no request may be rejected by a limit"
     );
     // A scan every five minutes, a look at the portal every hour, a few requests for each thing that happened.
-    let bound = DAYS * (288 + 24 * 20) + 8 * (life.acts + trouble.count) + 100;
+    let bound = days * (288 + 24 * 20) + 8 * (life.acts + trouble.count) + 100;
     assert!(limits.admitted < bound, "{} requests, bound {bound}", limits.admitted);
 
     // And nothing is written while nothing happens.
