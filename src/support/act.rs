@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::content::Content;
@@ -22,6 +22,8 @@ use crate::store::{StoreError, Tx};
 
 /// Tries to act on a request that somebody else acts on.
 const TRIES: usize = 8;
+/// A day that is agreed on lies at most so far ahead: every reading of the clock counts the working days until then.
+const AGREED_WITHIN: TimeDelta = TimeDelta::days(731);
 
 /// What somebody does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +135,8 @@ impl Desk {
             }
             Deed::Offer { options, text } => {
                 desk_only(who)?;
+                // Whoever represents the customer too offers as the desk.
+                let who = &who.at_the_desk();
                 let said = json!({"action": "offer", "user": who.user, "text": text, "options": options});
                 step.ledger.write(EntryKind::Action, false, &said);
                 let action = if row.state == State::InProgress { Action::Ask } else { Action::Say };
@@ -172,6 +176,9 @@ impl Desk {
                 open(row)?;
                 if on.timestamp_millis() <= now {
                     return Err(DeskError::Invalid("/deadline".into(), "past"));
+                }
+                if *on > at(now) + AGREED_WITHIN {
+                    return Err(DeskError::Invalid("/deadline".into(), "too_far"));
                 }
                 step.row.clocks.agree(*on, at(now));
                 step.ledger.write(EntryKind::Action, false, &json!({"action": "agree", "user": who.user, "on": on}));

@@ -68,11 +68,14 @@ impl Desk {
         Ok(revoked)
     }
 
-    /// The request behind a link; unknown, run out and revoked are told alike.
+    /// The request behind a link; unknown, run out, revoked and of a desk that is closed are told alike.
     pub async fn open_link(&self, secret: &str) -> Result<Opened, DeskError> {
         let right = secret.len() == SECRET * 2 && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
         let link = if right { links::find(self.db(), &hash(secret), self.now()).await? } else { None };
         let link = link.ok_or(DeskError::NotFound)?;
+        if !self.0.directory.get(link.desk).await?.status.open() {
+            return Err(DeskError::NotFound);
+        }
         let row = requests::by_id(self.db(), link.desk, link.request).await?.ok_or(DeskError::NotFound)?;
         Ok(Opened { row, actor: Actor { roles: [link.role].into(), user: None, via: None } })
     }

@@ -31,7 +31,7 @@ const ENDS: [char; 8] = ['&', '?', ',', ';', '"', '\'', '{', '}'];
 
 /// A text with its secrets masked.
 pub fn secrets(text: &str) -> String {
-    words(text, |word, behind| {
+    words(&addresses(text), |word, behind| {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         behind || bare.starts_with("fb24_") || is_opaque(bare)
     })
@@ -39,11 +39,76 @@ pub fn secrets(text: &str) -> String {
 
 /// The same, and e-mail addresses and phone numbers besides.
 pub fn technical(text: &str) -> String {
-    words(&secrets(text), |word, _| {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        let phone = digits >= 10 && word.chars().all(|c| c.is_ascii_digit() || "+()-.,;".contains(c)) && !is_date(word);
-        phone || is_email(word)
-    })
+    words(&phones(&secrets(text)), |word, _| is_email(word))
+}
+
+/// Addresses without who signs in by them and without the key of a portal's incoming webhook (`/rest/<user>/<key>/`).
+fn addresses(text: &str) -> String {
+    let masked = |word: &str| -> Option<String> {
+        let (scheme, rest) = word.split_once("://")?;
+        let (host, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
+        let host = match host.rsplit_once('@') {
+            Some((_, host)) => format!("{MASKED}@{host}"),
+            None => host.to_owned(),
+        };
+        let mut parts: Vec<&str> = path.split('/').collect();
+        if let Some(at) = parts.iter().position(|part| *part == "rest")
+            && parts.get(at + 1).is_some_and(|user| !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit()))
+            && let Some(key) = parts.get_mut(at + 2).filter(|key| !key.is_empty() && !key.contains('.'))
+        {
+            *key = MASKED;
+        }
+        Some(format!("{scheme}://{host}{}", parts.join("/")))
+    };
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let bare = word.trim_end();
+            masked(bare)
+                .map_or_else(|| word.to_owned(), |safe| format!("{safe}{}", word.get(bare.len()..).unwrap_or_default()))
+        })
+        .collect()
+}
+
+/// Runs of digits with what people write between them, ten digits and more: `8 (916) 123-45-67`. A moment is none.
+fn phones(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut run = String::new();
+    let mut word_before = false;
+    let flush = |out: &mut String, run: &mut String, glued: bool| {
+        let bare = run.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let digits = bare.chars().filter(char::is_ascii_digit).count();
+        if digits >= 10 && !glued && !dated(bare) {
+            out.push_str(MASKED);
+            out.push_str(run.get(bare.len()..).unwrap_or_default());
+        } else {
+            out.push_str(run);
+        }
+        run.clear();
+    };
+    for c in text.chars() {
+        let part = c.is_ascii_digit() || (!run.is_empty() && "() -.\u{a0}\u{2011}".contains(c));
+        let begins = run.is_empty() && "+(".contains(c);
+        if part || begins {
+            run.push(c);
+            continue;
+        }
+        // Digits of a longer word are a number of something.
+        flush(&mut out, &mut run, word_before || c.is_alphabetic() || "_:/=".contains(c));
+        word_before = c.is_alphanumeric() || "_:/=#".contains(c);
+        out.push(c);
+    }
+    flush(&mut out, &mut run, word_before);
+    out
+}
+
+/// A day stands in it, `2026-11-23` or `23.11.2026`.
+fn dated(run: &str) -> bool {
+    let pieces = || run.split(|c: char| !c.is_ascii_digit() && c != '-' && c != '.').filter(|piece| piece.len() >= 10);
+    let is_day = |piece: &str, form: &str| {
+        let day = piece.get(..10).unwrap_or_default();
+        chrono::NaiveDate::parse_from_str(day, form).is_ok()
+    };
+    pieces().any(|piece| is_day(piece, "%Y-%m-%d") || is_day(piece, "%d.%m.%Y"))
 }
 
 /// Every word by itself, white space as it is; `hide` is also told whether a secret's name stands before it.
@@ -119,10 +184,6 @@ fn is_email(word: &str) -> bool {
     bare.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
 }
 
-fn is_date(word: &str) -> bool {
-    word.len() >= 10 && word.get(..10).is_some_and(|day| chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +202,37 @@ mod tests {
             ("{\"token\":\"abc\"}", Some("{\"token\":\"***\"}")),
         ] {
             assert_eq!(secrets(text), masked.unwrap_or(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn s34_s36_addresses_keep_neither_who_signs_in_nor_a_webhooks_key() {
+        for (text, masked) in [
+            ("https://user:pass@host.example/x y", "https://***@host.example/x y"),
+            (
+                "см. https://hotel.bitrix24.ru/rest/1/abcdefgh12345678/crm.deal.list",
+                "см. https://hotel.bitrix24.ru/rest/1/***/crm.deal.list",
+            ),
+            ("https://hotel.bitrix24.ru/rest/crm.deal.list", "https://hotel.bitrix24.ru/rest/crm.deal.list"),
+        ] {
+            assert_eq!(secrets(text), masked, "{text}");
+        }
+    }
+
+    #[test]
+    fn s34_s36_phones_are_masked_however_they_are_written() {
+        for (text, masked) in [
+            ("звонил +7 916 123-45-67 утром", "звонил *** утром"),
+            ("8 (916) 123-45-67, просил", "***, просил"),
+            ("+7(916)1234567", "***"),
+            ("бронь 50042, профиль 70034", "бронь 50042, профиль 70034"),
+            ("2026-11-23 10:00:05 и 23.11.2026 10:00", "2026-11-23 10:00:05 и 23.11.2026 10:00"),
+            (
+                "op 7b1c2a3e-0b43-4b6e-9d5e-1f2a3b4c5d6e id=1234567890123",
+                "op 7b1c2a3e-0b43-4b6e-9d5e-1f2a3b4c5d6e id=1234567890123",
+            ),
+        ] {
+            assert_eq!(technical(text), masked, "{text}");
         }
     }
 

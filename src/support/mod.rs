@@ -28,7 +28,7 @@ use crate::crypto::{Keyring, TenantKey};
 use crate::domain::PortalId;
 use crate::domain::support::life::Refusal;
 use crate::domain::support::{Holidays, RequestNumber, Role};
-use crate::portal::{Directory, PortalError};
+use crate::portal::{Directory, Portal, PortalError};
 use crate::store::desk::outbox::Channel;
 use crate::store::desk::requests::{self, RequestRow};
 use crate::store::{Db, StoreError, keys};
@@ -83,6 +83,12 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The same person as the desk alone, whatever else he is.
+    pub fn at_the_desk(&self) -> Self {
+        let roles = self.roles.iter().copied().filter(|role| role.is_desk()).collect();
+        Self { roles, ..self.clone() }
+    }
+
     pub fn is_desk(&self) -> bool {
         self.roles.contains(&Role::Operator) || self.roles.contains(&Role::Manager)
     }
@@ -135,24 +141,33 @@ impl Desk {
         at(self.now())
     }
 
-    /// The desk of the settings, if its portal is installed.
-    pub async fn support_portal(&self) -> Result<Option<PortalId>, DeskError> {
+    /// The portal of the settings, whatever its state: what is meant for it waits for it.
+    async fn named_portal(&self) -> Result<Option<Portal>, DeskError> {
         let member = self.0.config.support.portal.trim();
         if member.is_empty() {
             return Ok(None);
         }
-        let portal = self.0.directory.by_member(member).await?;
-        Ok(portal.filter(|portal| portal.status.open()).map(|portal| portal.id))
+        self.0.directory.by_member(member).await?.map(Some).ok_or(DeskError::Closed)
+    }
+
+    /// The desk of the settings, if its portal is installed and open: public channels need it now.
+    pub async fn support_portal(&self) -> Result<Option<PortalId>, DeskError> {
+        Ok(self.named_portal().await?.filter(|portal| portal.status.open()).map(|portal| portal.id))
     }
 
     /// Where requests about this portal become tasks (decision 6): the support portal, else the portal itself.
+    /// [`DeskError::Closed`] where one is named that never installed the application.
     pub async fn desk_of(&self, customer: PortalId) -> Result<PortalId, DeskError> {
-        Ok(self.support_portal().await?.unwrap_or(customer))
+        Ok(self.named_portal().await?.map_or(customer, |portal| portal.id))
     }
 
-    /// Whether this portal's people work requests: those of the support portal, or everybody's own where there is none.
+    /// Whether this portal's people work requests: those of the support portal, or everybody's own where none is named.
     pub async fn is_desk(&self, portal: PortalId) -> Result<bool, DeskError> {
-        Ok(self.desk_of(portal).await? == portal)
+        match self.desk_of(portal).await {
+            Ok(desk) => Ok(desk == portal),
+            Err(DeskError::Closed) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The request key of a portal, made at first use.

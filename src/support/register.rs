@@ -225,6 +225,8 @@ fn mask_own(content: &mut Content) {
     content.subject = mask::secrets(&content.subject);
     content.description = mask::secrets(&content.description);
     content.conditions = mask::technical(&content.conditions);
+    content.portal = mask::secrets(&content.portal);
+    content.login = mask::secrets(&content.login);
 }
 
 fn task(

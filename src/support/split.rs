@@ -69,7 +69,7 @@ impl Desk {
                 Lang::Ru => format!("Часть этого обращения выделена в отдельное: {}", made.row.number),
                 Lang::En => format!("A part of this request became a request of its own: {}", made.row.number),
             };
-            self.act(who, row, &Deed::Step { action: Action::Say, text: Some(text) }).await?;
+            self.act(&who.at_the_desk(), row, &Deed::Step { action: Action::Say, text: Some(text) }).await?;
         }
         Ok(made)
     }

@@ -9,10 +9,10 @@ use super::ledger::Ledger;
 use super::outgoing::{News, Outgoing, Tell};
 use super::terms::named;
 use super::{Desk, DeskError, at};
-use crate::domain::Lang;
 use crate::domain::support::State;
 use crate::domain::support::clock::Standing;
 use crate::domain::support::history::EntryKind;
+use crate::domain::{Lang, PortalId};
 use crate::store::desk::outbox::{self, Channel, Of};
 use crate::store::desk::requests::{self, RequestRow};
 use crate::store::desk::{history, limits};
@@ -23,6 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 const STANDS_STILL: Duration = Duration::from_secs(600);
 /// Requests looked at in one go.
 const STEP: i64 = 200;
+/// A request whose clocks cannot be looked at is left alone for so long.
+const AGAIN_MS: i64 = 15 * 60_000;
 /// What was delivered is forgotten after this.
 const DELIVERED_MS: i64 = 30 * 86_400_000;
 
@@ -60,8 +62,13 @@ impl Watch {
         let (desk, now) = (&self.desk, self.desk.now());
         let mut told = 0;
         for (portal, id) in requests::to_look(desk.db(), now, STEP).await? {
-            if let Some(row) = requests::by_id(desk.db(), portal, id).await? {
-                told += desk.look(row, now).await?;
+            match desk.look_at(portal, id, now).await {
+                Ok(lines) => told += lines,
+                // Whatever ails this one: the others' clocks go on, and it is looked at again later.
+                Err(error) => {
+                    tracing::error!(%portal, request = id, %error, "a request's clocks could not be looked at");
+                    requests::look_again(desk.db(), portal, id, now.saturating_add(AGAIN_MS)).await?;
+                }
             }
         }
         limits::purge(desk.db(), now, STEP).await?;
@@ -77,6 +84,13 @@ impl Watch {
 }
 
 impl Desk {
+    async fn look_at(&self, portal: PortalId, id: i64, now: i64) -> Result<usize, DeskError> {
+        match requests::by_id(self.db(), portal, id).await? {
+            Some(row) => self.look(row, now).await,
+            None => Ok(0),
+        }
+    }
+
     async fn look(&self, mut row: RequestRow, now: i64) -> Result<usize, DeskError> {
         // A destroyed key leaves nobody to tell of anything.
         let Some(key) = self.key_if_any(row.key_portal).await? else {

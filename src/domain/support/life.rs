@@ -57,7 +57,7 @@ impl Role {
         matches!(self, Self::Submitter | Self::Representative)
     }
 
-    fn is_desk(self) -> bool {
+    pub fn is_desk(self) -> bool {
         matches!(self, Self::Operator | Self::Manager)
     }
 }

@@ -160,8 +160,7 @@ fn speaker(actor: Actor, deed: &Deed) -> Actor {
     if !says || !actor.is_desk() || own {
         return actor;
     }
-    let roles = actor.roles.iter().copied().filter(|role| matches!(role, Role::Operator | Role::Manager));
-    Actor { roles: roles.collect(), ..actor }
+    actor.at_the_desk()
 }
 
 async fn act(

@@ -18,6 +18,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("date_span", "The period is longer than {max} days: split it."),
         ("time", "A time must follow RFC 3339, such as 2026-11-21T10:00:00+03:00."),
         ("past", "This time has passed already."),
+        ("too_far", "At most two years ahead."),
         ("one_year", "A key lives one year at most."),
         ("hotel_code", "A hotel code is 1 to 16 of A-Z, 0-9 and -."),
         ("hotel_unknown", "There is no such hotel."),

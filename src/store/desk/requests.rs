@@ -234,6 +234,12 @@ pub async fn to_look(db: &Db, now: i64, limit: i64) -> Result<Vec<(PortalId, i64
     rows.iter().map(|row| Ok((PortalId(row.get("portal_id")?), row.get("id")?))).collect()
 }
 
+/// Its clocks are not looked at before this moment.
+pub async fn look_again(db: &Db, desk: PortalId, id: i64, at: i64) -> Result<(), StoreError> {
+    db.execute("UPDATE desk_request SET look_at = $3 WHERE portal_id = $1 AND id = $2", args![desk.0, id, at]).await?;
+    Ok(())
+}
+
 /// How many requests of all desks stand in each state.
 pub async fn by_state(db: &Db) -> Result<Vec<(String, i64)>, StoreError> {
     let rows = db.rows("SELECT state, COUNT(*) AS n FROM desk_request GROUP BY state", vec![]).await?;

@@ -133,6 +133,30 @@ on_both_engines! {
         assert_eq!(said(&post(&user, &n, "options", json!({"offer": 1, "option": 0})).await), (409, "option_chosen"));
     }
 
+    s40_s43_who_works_requests_and_represents_the_customer_offers_as_the_desk(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        // No support portal and nobody named: the admin is the desk and the customer's representative.
+        let (user, admin) = (api.nobody(portal).await, api.admin(portal).await);
+        let n = user.post("/api/v1/requests", &body()).await.body["number"].as_str().unwrap().to_owned();
+        post(&admin, &n, "take", json!({})).await;
+        for text in ["Когда?", "А если так?"] {
+            let offered = post(&admin, &n, "options", json!({"options": ["Сегодня", "Завтра"], "text": text})).await;
+            assert_eq!(said(&offered), (200, "waiting_for_customer"), "still the customer's turn: {offered:?}");
+        }
+    }
+
+    s19_s41_a_day_that_is_agreed_on_lies_within_two_years(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let row = api.desk.register(portal, report(portal, 5)).await.unwrap().row;
+        let manager = actor(&[Role::Manager], 9);
+        let agree = async |day: &str| api.desk.act(&manager, &row, &Deed::Agree(day.parse().unwrap())).await;
+        let far = agree("9999-12-31T00:00:00Z").await;
+        assert!(matches!(far, Err(DeskError::Invalid(_, "too_far"))), "{far:?}");
+        agree("2028-11-20T10:00:00Z").await.expect("two years");
+    }
+
     s30_s31_e17_an_operator_makes_a_second_problem_a_request_of_its_own(db) {
         let api = Api::start(db).await;
         let portal = api.portal("m1").await;

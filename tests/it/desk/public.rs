@@ -5,9 +5,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fidelio_bitrix24::http::auth::Role as Given;
+use fidelio_bitrix24::store::portals;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::report;
 use crate::on_both_engines;
 use crate::support::api::{Api, Got, send};
 use crate::support::db::TestDb;
@@ -107,6 +109,21 @@ on_both_engines! {
         assert_eq!(read().await.body["roles"], json!(["representative"]));
         api.clock.advance(Duration::from_secs(90 * 86_400));
         assert_eq!(read().await.status, 401, "90 days");
+    }
+
+    s23_s37_while_the_support_portal_is_away_requests_wait_for_it_and_links_open_nothing(db) {
+        let (api, desk) = started(db).await;
+        let customer = api.portal("m2").await;
+        let made = send(posted(&api, &form(&solved(&api).await), "198.51.100.1")).await;
+        let (_, secret) = made.body["link"].as_str().unwrap().split_once('#').expect("a secret in the fragment");
+        let read = async || send(api.client.get(format!("{}/support/link", api.url)).bearer_auth(secret)).await.status;
+        assert_eq!(read().await, 200);
+        let tx = api.db.begin().await.unwrap();
+        portals::set_status(&tx, desk, "uninstalling", "", None, 0).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(read().await, 401);
+        let row = api.desk.register(api.desk.desk_of(customer).await.unwrap(), report(customer, 5)).await.unwrap().row;
+        assert_eq!(row.desk, desk, "never the customer's own: nobody there would look");
     }
 
     s23_s25_s27_robots_and_forms_without_consent_create_nothing(db) {
