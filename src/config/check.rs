@@ -24,6 +24,13 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// A site as browsers name it: scheme, host, port, and nothing behind them.
+fn is_origin(site: &str) -> bool {
+    Url::parse(site).is_ok_and(|url| {
+        matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == site.trim_end_matches('/')
+    })
+}
+
 impl Config {
     /// Whether both addresses stay on this machine, so that unsafe settings are harmless.
     pub fn is_local(&self) -> bool {
@@ -71,6 +78,9 @@ impl Config {
         }
         if !["file://", "s3://"].iter().any(|scheme| self.storage.url.starts_with(scheme)) {
             say("storage.url", "must start with file:// or s3://");
+        }
+        if let Some(site) = self.support.allowed_sites.iter().find(|site| !is_origin(site)) {
+            say("support.allowed_sites", &format!("`{site}` is no site: write it like https://www.example.com"));
         }
         if let Some(text) = self.mail_finding() {
             say("mail.smtp_url", &text);
