@@ -38,8 +38,12 @@ export default defineConfig({
         consent: local('./consent.html'),
         embed: local('./src/public/embed/main.ts')
       },
-      // What other sites name may not change its name.
-      output: { entryFileNames: ({ name }) => (name === 'embed' ? 'callback.js' : 'assets/[name]-[hash].js') }
+      output: {
+        // What other sites name may not change its name; and as an ordinary script it must leave none of its own with them.
+        entryFileNames: ({ name }) => (name === 'embed' ? 'callback.js' : 'assets/[name]-[hash].js'),
+        postBanner: ({ name }) => (name === 'embed' ? '(()=>{' : ''),
+        postFooter: ({ name }) => (name === 'embed' ? '})();' : '')
+      }
     }
   }
 })

@@ -5,6 +5,7 @@ import { cannot } from './checks/cannot.mjs'
 import { deals } from './checks/deals.mjs'
 import { guests } from './checks/guests.mjs'
 import { pages } from './checks/pages.mjs'
+import { publicPages } from './checks/public.mjs'
 import { returning } from './checks/returning.mjs'
 import { settings } from './checks/settings.mjs'
 import { troubles } from './checks/troubles.mjs'
@@ -19,7 +20,7 @@ const stand = await startStand()
 const browser = await openBrowser()
 try {
   // In this order: each group finds the portal as the one before left it.
-  for (const [name, check] of [way, pages, deals, guests, settings, troubles, cannot, returning, box].flat()) {
+  for (const [name, check] of [way, pages, deals, guests, settings, publicPages, troubles, cannot, returning, box].flat()) {
     if (only && !new RegExp(only).test(name) && !/^s3_(install|the_wizard)/.test(name)) continue
     const began = Date.now()
     try {

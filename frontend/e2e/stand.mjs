@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const START_MS = 60_000
+export const SITE = 'http://vendor.example'
 
 function binary(name) {
   const built = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target')
@@ -19,7 +20,9 @@ export async function startStand({ reservations = 60, edition = 'cloud' } = {}) 
   const product = binary('fidelio-bitrix24')
   const given = ['--product', product, '--run-dir', folder, '--port', '0', '--pace', '0']
   const wanted = ['--reservations', String(reservations), '--edition', edition]
-  const child = spawn(binary('fb24-sandbox'), [...given, ...wanted], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // The vendor's own site, which may embed the call-back form; the browser checks answer for it.
+  const env = { ...process.env, FB24__SUPPORT__ALLOWED_SITES: SITE }
+  const child = spawn(binary('fb24-sandbox'), [...given, ...wanted], { stdio: ['ignore', 'pipe', 'pipe'], env })
   let said = ''
   const ready = new Promise((done, failed) => {
     const timer = setTimeout(() => failed(new Error(`the sandbox did not start:\n${said}`)), START_MS)
