@@ -20,7 +20,18 @@ const stand = await startStand()
 const browser = await openBrowser()
 try {
   // In this order: each group finds the portal as the one before left it.
-  for (const [name, check] of [way, pages, deals, guests, settings, publicPages, troubles, cannot, returning, box].flat()) {
+  for (const [name, check] of [
+    way,
+    pages,
+    deals,
+    guests,
+    settings,
+    publicPages,
+    troubles,
+    cannot,
+    returning,
+    box
+  ].flat()) {
     if (only && !new RegExp(only).test(name) && !/^s3_(install|the_wizard)/.test(name)) continue
     const began = Date.now()
     try {

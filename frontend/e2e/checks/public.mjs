@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { axe, inside, overflow, shot } from '../browser.mjs'
 import { api, open, until } from '../acts.mjs'
-import { SITE } from '../stand.mjs'
 
 const words = {
   ru: {
@@ -304,15 +303,14 @@ export const publicPages = [
     `s28_the_form_stands_in_the_vendor_s_site_at_${width}`,
     async (world) => {
       const script = new URL('/support/callback.js', world.stand.links.app).href
-      const site = (lang) =>
-        `<!doctype html><html lang="${lang}"><head><title>Vendor</title><meta name="viewport" content="width=device-width">` +
-        `<style>* { color: red !important; font-size: 30px } body { margin: 20px; max-width: 900px }</style></head>` +
-        `<body><main><h1>Vendor</h1><script async src="${script}"></script></main></body></html>`
-      const visitor = await world.browser.person({ width, height: 1200 })
-      await visitor.page.route(`${SITE}/**`, (route) =>
-        route.fulfill({ contentType: 'text/html; charset=utf-8', body: site('ru') })
+      const { site } = world.stand
+      site.shows(
+        `<!doctype html><html lang="ru"><head><title>Vendor</title><meta name="viewport" content="width=device-width">` +
+          `<style>* { color: red !important; font-size: 30px } body { margin: 20px; max-width: 900px }</style></head>` +
+          `<body><main><h1>Vendor</h1><script async src="${script}"></script></main></body></html>`
       )
-      await visitor.page.goto(`${SITE}/`)
+      const visitor = await world.browser.person({ width, height: 1200 })
+      await visitor.page.goto(site.named)
       const frame = inside(visitor.page)
       await frame.getByRole('heading', { name: words.ru.form }).waitFor()
       await frame.getByLabel('Телефон').waitFor()
@@ -331,10 +329,7 @@ export const publicPages = [
       await visitor.close()
 
       const stranger = await world.browser.person({ width })
-      await stranger.page.route('http://other.example/**', (route) =>
-        route.fulfill({ contentType: 'text/html; charset=utf-8', body: site('ru') })
-      )
-      await stranger.page.goto('http://other.example/')
+      await stranger.page.goto(site.stranger)
       const blocked = stranger.page.frameLocator('iframe').getByLabel('Телефон')
       await assert.rejects(blocked.waitFor({ timeout: 2_000 }), 'a site that is not named gets no form')
       await stranger.close()
