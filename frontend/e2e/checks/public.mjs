@@ -105,9 +105,8 @@ export const publicPages = [
         const secret = link.split('#')[1]
         assert.ok(secret.length === 64 && asked.every((url) => !url.includes(secret)), 'the secret is in no address')
         assert.equal(await page.evaluate(() => location.hash), '', 'nor in the address bar')
-        // The links of a form speak the browser's language; a person may choose.
-        await page.getByRole('button', { name: lang === 'ru' ? 'Русский' : 'English' }).click()
         await page.getByRole('heading', { name: number, level: 1 }).waitFor()
+        assert.equal(await page.evaluate(() => document.documentElement.lang), lang, 'as the form was')
         await look(holder, `public-request-registered-${lang}-${width}`)
 
         await work('take')()

@@ -81,7 +81,9 @@ export function useRequest() {
 
   async function refuse(error: unknown) {
     if (!(error instanceof Refusal)) throw error
-    if (error.status === 0 || error.status >= 500) {
+    // Also while the same words are still being done: they keep their key.
+    const unsettled = error.status >= 500 || (error.status === 409 && error.retryAfter > 0)
+    if (error.status === 0 || unsettled) {
       refused.value = t(error.status === 0 ? 'offline' : 'failed')
       return
     }
