@@ -117,3 +117,19 @@ impl Config {
         Keyring::parse(self.secrets.master_key.expose_secret(), &previous)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s28_a_site_is_named_as_browsers_name_it() {
+        for site in ["https://www.example.com", "https://www.example.com/", "http://127.0.0.1:8080", "https://[::1]"] {
+            assert!(is_origin(site), "{site}");
+        }
+        for other in ["", "*", "www.example.com", "https://example.com/form", "https://a@b.example", "data:x", "'none'"]
+        {
+            assert!(!is_origin(other), "{other}");
+        }
+    }
+}

@@ -323,7 +323,9 @@ export const publicPages = [
       await frame.getByRole('button', { name: 'Отправить' }).click()
       await frame.getByRole('heading', { name: words.ru.done }).waitFor()
       await shot(visitor.page, `public-embedded-done-${width}`, { fullPage: true })
-      const globals = await visitor.page.evaluate(() => Object.keys(window).filter((name) => name.length === 1))
+      const globals = await visitor.page.evaluate(() =>
+        Object.keys(window).filter((name) => /^\w$/.test(name) && isNaN(name))
+      )
       assert.deepEqual(globals, [], 'the script leaves no names behind')
       await visitor.close()
 
