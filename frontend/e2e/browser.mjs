@@ -83,4 +83,4 @@ export async function overflow(page) {
 }
 
 // Not the "full page": for that the browser grows the window, and the portal would grow the frame with it.
-export const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`) })
+export const shot = (page, name, how = {}) => page.screenshot({ path: join(shots, `${name}.png`), ...how })

@@ -5,6 +5,7 @@ import { cannot } from './checks/cannot.mjs'
 import { deals } from './checks/deals.mjs'
 import { guests } from './checks/guests.mjs'
 import { pages } from './checks/pages.mjs'
+import { publicPages } from './checks/public.mjs'
 import { returning } from './checks/returning.mjs'
 import { settings } from './checks/settings.mjs'
 import { troubles } from './checks/troubles.mjs'
@@ -15,7 +16,7 @@ const only = process.argv[2]
 // Each walks with people of its own in front of a portal of its own, in this order: a group finds the portal as the one
 // before left it, and every portal begins with the way in.
 const walks = [
-  [way, pages, deals, guests],
+  [way, pages, deals, guests, publicPages],
   [way, settings, troubles, cannot, returning, box]
 ]
 let passed = 0

@@ -2,10 +2,26 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const START_MS = 60_000
+
+/** The vendor's own site: whatever page a check wants of it. */
+async function startSite() {
+  let page = ''
+  const server = createServer((_, answer) => answer.setHeader('Content-Type', 'text/html; charset=utf-8').end(page))
+  await new Promise((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address()
+  return {
+    /** Named in the settings; the other name of the same machine is not. */
+    named: `http://127.0.0.1:${port}`,
+    stranger: `http://localhost:${port}`,
+    shows: (html) => (page = html),
+    stop: () => server.closeAllConnections() || server.close()
+  }
+}
 
 function binary(name) {
   const built = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target')
@@ -19,7 +35,9 @@ export async function startStand({ reservations = 60, edition = 'cloud' } = {}) 
   const product = binary('fidelio-bitrix24')
   const given = ['--product', product, '--run-dir', folder, '--port', '0', '--pace', '0']
   const wanted = ['--reservations', String(reservations), '--edition', edition]
-  const child = spawn(binary('fb24-sandbox'), [...given, ...wanted], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const site = await startSite()
+  const env = { ...process.env, FB24__SUPPORT__ALLOWED_SITES: site.named }
+  const child = spawn(binary('fb24-sandbox'), [...given, ...wanted], { stdio: ['ignore', 'pipe', 'pipe'], env })
   let said = ''
   const ready = new Promise((done, failed) => {
     const timer = setTimeout(() => failed(new Error(`the sandbox did not start:\n${said}`)), START_MS)
@@ -38,12 +56,14 @@ export async function startStand({ reservations = 60, edition = 'cloud' } = {}) 
   const stop = async () => {
     child.kill('SIGINT')
     await ended
+    site.stop()
     await rm(folder, { recursive: true, force: true })
   }
   try {
     await ready
   } catch (error) {
     child.kill('SIGKILL')
+    site.stop()
     throw error
   }
   const links = JSON.parse(await readFile(join(folder, 'sandbox.json'), 'utf8'))
@@ -56,6 +76,7 @@ export async function startStand({ reservations = 60, edition = 'cloud' } = {}) 
   }
   return {
     links,
+    site,
     stop,
     portal: control(new URL('/_sandbox/portal/', links.portal)),
     hotel: control(new URL('/_sandbox/hotel/', links.hotel)),

@@ -9,7 +9,16 @@ const files = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf
 describe('rules of the house', () => {
   test('s49_nothing_is_kept_in_the_browser', () => {
     const keeping = /localStorage|sessionStorage|indexedDB|document\.cookie|caches\.open/
-    expect(files.filter((file) => keeping.test(file.text)).map((file) => file.name)).toEqual([])
+    // One thing, on a page of its own window: a link's secret, for as long as the tab lives.
+    const link = join('public', 'request', 'secret.ts')
+    expect(files.filter((file) => keeping.test(file.text)).map((file) => file.name)).toEqual([link])
+  })
+
+  test('s49_the_public_pages_take_nothing_of_the_portal_s', () => {
+    const foreign = /from '(@\/|@bitrix24|\.\.\/\.\.\/)/
+    const own = files.filter((file) => file.name.startsWith('public'))
+    expect(own.length).toBeGreaterThan(10)
+    expect(own.filter((file) => foreign.test(file.text)).map((file) => file.name)).toEqual([])
   })
 
   test('s49_the_sdk_gives_commands_to_the_frame_and_nothing_else', () => {

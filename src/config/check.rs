@@ -24,6 +24,13 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// A site as browsers name it: scheme, host, port, and nothing behind them.
+fn is_origin(site: &str) -> bool {
+    Url::parse(site).is_ok_and(|url| {
+        matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == site.trim_end_matches('/')
+    })
+}
+
 impl Config {
     /// Whether both addresses stay on this machine, so that unsafe settings are harmless.
     pub fn is_local(&self) -> bool {
@@ -72,6 +79,9 @@ impl Config {
         if !["file://", "s3://"].iter().any(|scheme| self.storage.url.starts_with(scheme)) {
             say("storage.url", "must start with file:// or s3://");
         }
+        if let Some(site) = self.support.allowed_sites.iter().find(|site| !is_origin(site)) {
+            say("support.allowed_sites", &format!("`{site}` is no site: write it like https://www.example.com"));
+        }
         if let Some(text) = self.mail_finding() {
             say("mail.smtp_url", &text);
         }
@@ -105,5 +115,21 @@ impl Config {
         let previous: Vec<String> =
             self.secrets.previous_keys.iter().map(|key| key.expose_secret().to_owned()).collect();
         Keyring::parse(self.secrets.master_key.expose_secret(), &previous)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s28_a_site_is_named_as_browsers_name_it() {
+        for site in ["https://www.example.com", "https://www.example.com/", "http://127.0.0.1:8080", "https://[::1]"] {
+            assert!(is_origin(site), "{site}");
+        }
+        for other in ["", "*", "www.example.com", "https://example.com/form", "https://a@b.example", "data:x", "'none'"]
+        {
+            assert!(!is_origin(other), "{other}");
+        }
     }
 }

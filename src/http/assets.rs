@@ -14,9 +14,9 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[allow_missing = true]
 struct Dist;
 
-/// The page every frame gets, before its boot block is put in.
-pub fn index() -> Option<String> {
-    match Dist::get("index.html")?.data {
+/// A page as it was built, before its boot block is put in.
+pub fn page(name: &str) -> Option<String> {
+    match Dist::get(name)?.data {
         Cow::Borrowed(bytes) => String::from_utf8(bytes.to_vec()).ok(),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok(),
     }
@@ -68,14 +68,18 @@ fn find(path: &str, accepted: &str) -> Option<(EmbeddedFile, Option<&'static str
 
 /// `GET` and `HEAD /app/…`
 pub async fn serve(req: HttpRequest, path: web::Path<String>) -> HttpResponse {
-    // The page itself comes with a boot block only; the compressed copies are answers, not files.
-    let path = path.into_inner();
-    let hidden = path == "index.html" || path.ends_with(".br") || path.ends_with(".gz");
-    if hidden || !is_plain(&path) {
+    answer(&req, &path)
+}
+
+/// A file of the build, in the form this browser takes.
+pub fn answer(req: &HttpRequest, path: &str) -> HttpResponse {
+    // Pages come with a boot block only; the compressed copies are answers, not files.
+    let hidden = [".html", ".br", ".gz"].iter().any(|ending| path.ends_with(ending));
+    if hidden || !is_plain(path) {
         return HttpResponse::NotFound().finish();
     }
     let accepted = req.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Some((file, coding)) = find(&path, accepted) else { return HttpResponse::NotFound().finish() };
+    let Some((file, coding)) = find(path, accepted) else { return HttpResponse::NotFound().finish() };
     let hash = file.metadata.sha256_hash();
     let tag: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{tag}\"");
@@ -90,9 +94,9 @@ pub async fn serve(req: HttpRequest, path: web::Path<String>) -> HttpResponse {
         .insert_header(("X-Content-Type-Options", "nosniff"))
         .insert_header((
             CACHE_CONTROL,
-            if is_immutable(&path) { "public, max-age=31536000, immutable" } else { "no-cache" },
+            if is_immutable(path) { "public, max-age=31536000, immutable" } else { "no-cache" },
         ))
-        .insert_header((CONTENT_TYPE, media_type(&path)));
+        .insert_header((CONTENT_TYPE, media_type(path)));
     if let Some(coding) = coding {
         response.insert_header((CONTENT_ENCODING, coding));
     }

@@ -175,10 +175,15 @@ fn embedded(block: &Value) -> String {
     block.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
-fn document(block: &Value, lang: Lang, sentence: &str) -> String {
-    let page = assets::index().unwrap_or_else(|| BARE.to_owned());
+/// A page of the frontend with its block.
+pub fn page(name: &str, block: &Value, lang: Lang) -> String {
+    let page = assets::page(name).unwrap_or_else(|| BARE.to_owned());
     let page = page.replacen("lang=\"en\"", &format!("lang=\"{}\"", lang.word()), 1);
-    let page = put_block(&page, &embedded(block));
+    put_block(&page, &embedded(block))
+}
+
+fn document(block: &Value, lang: Lang, sentence: &str) -> String {
+    let page = page("index.html", block, lang);
     if sentence.is_empty() {
         return page;
     }

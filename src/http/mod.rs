@@ -13,6 +13,7 @@ pub mod ops;
 mod peer;
 pub mod problem;
 pub mod session;
+mod support_pages;
 pub mod texts;
 
 use std::sync::Arc;

@@ -118,6 +118,9 @@ async fn s49_nothing_beside_the_frontend_s_files_is_served() {
         "/app/assets/no-such-file.js",
         // The page comes with a boot block only, packed copies are forms of an answer.
         "/app/index.html",
+        "/app/request.html",
+        "/app/callback.html",
+        "/app/consent.html",
         "/app/index.html.br",
         "/app/.vite/manifest.json",
         "/app/../Cargo.toml",
@@ -136,6 +139,7 @@ async fn s49_nothing_beside_the_frontend_s_files_is_served() {
         let answer = ask(&api, "GET", path, &[("Accept-Encoding", "br, gzip")]).await;
         assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.head);
         let text = String::from_utf8_lossy(&answer.body);
+        assert!(!text.contains("fb24-boot"), "{path}: a page without its block");
         assert!(!text.contains("[package]") && !text.contains("root:") && !text.contains("<div id"), "{path}: {text}");
     }
     if let Some((path, _)) = script() {
@@ -143,5 +147,31 @@ async fn s49_nothing_beside_the_frontend_s_files_is_served() {
             assert_eq!(ask(&api, "GET", &packed, &[]).await.status, 404, "{packed}");
         }
         assert_eq!(ask(&api, "POST", &path, &[("Content-Length", "0")]).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn s28_the_script_for_other_sites_has_a_name_that_stays_and_is_asked_about_again() {
+    let api = Api::start(db::sqlite().await).await;
+    if script().is_none() {
+        return;
+    }
+    let path = "/support/callback.js";
+    let answer = ask(&api, "GET", path, &[("Accept-Encoding", "br"), ("Origin", "https://vendor.example")]).await;
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, "br"));
+    assert_eq!(answer.header("content-type"), "text/javascript; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-cache");
+    let tag = answer.header("etag").to_owned();
+    assert_eq!(ask(&api, "GET", path, &[("Accept-Encoding", "br"), ("If-None-Match", &tag)]).await.status, 304);
+    let plain = String::from_utf8(ask(&api, "GET", path, &[]).await.body).expect("text");
+    // An ordinary script: it names nothing in the site it stands in, and imports nothing.
+    assert!(plain.trim().starts_with("(()=>{") && plain.trim().ends_with("})();"), "{plain}");
+    assert!(!plain.contains("import ") && !plain.contains("export"), "{plain}");
+    for page in ["/support/request", "/support/callback", "/support/consent"] {
+        let page = String::from_utf8(ask(&api, "GET", page, &[]).await.body).expect("text");
+        assert!(page.contains("<script type=\"module\"") && page.contains("/app/assets/"), "{page}");
+        assert!(!page.contains("style="), "nothing that the policy refuses: {page}");
+        let scripts = page.matches("<script").count();
+        assert_eq!(scripts, page.matches("src=\"/app/assets/").count() + 1, "the block, and files of ours: {page}");
     }
 }

@@ -21,13 +21,19 @@ use crate::domain::PortalId;
 use crate::domain::support::life::Action;
 use crate::http::lang;
 use crate::http::problem::{Kind, Problem, localise};
-use crate::http::{HttpState, peer};
+use crate::http::{HttpState, peer, support_pages};
 use crate::store::idempotency::{self, Begun, Scope};
 use crate::support::Opened;
 use crate::support::act::Deed;
 use crate::support::forms::CallBack;
 
 const FORM: &str = "call-back";
+
+macro_rules! page {
+    ($path:literal, $handler:path) => {
+        path($path, vec![(Method::GET, web::get().to($handler)), (Method::HEAD, web::head().to($handler))])
+    };
+}
 
 pub fn routes() -> impl HttpServiceFactory + 'static {
     let (get, post, options) = (Method::GET, Method::POST, Method::OPTIONS);
@@ -47,6 +53,10 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         ))
         .service(path("/link", vec![(get, web::get().to(read))]))
         .service(path("/link/{deed}", vec![(post, web::post().to(act))]))
+        .service(page!("/request", support_pages::request))
+        .service(page!("/callback", support_pages::call_back))
+        .service(page!("/consent", support_pages::consent))
+        .service(page!("/callback.js", support_pages::script))
 }
 
 /// Headers for a site that may embed the form; none for any other.

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod life;
+mod pages;
 mod public;
 mod settings;
 mod store;

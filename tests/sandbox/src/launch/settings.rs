@@ -47,6 +47,8 @@ pub fn of(run_dir: &Path, ports: &Ports, portal: &Portal) -> std::io::Result<Vec
         ("FB24__BITRIX__OAUTH_HOSTS", portal.oauth_url()),
         ("FB24__BITRIX__ALLOW_PRIVATE", "*=127.0.0.0/8".to_owned()),
         ("FB24__PMS__ALLOW_PRIVATE", "*=127.0.0.0/8".to_owned()),
+        // The portal is its own vendor's: the public form is open.
+        ("FB24__SUPPORT__PORTAL", portal.member_id()),
         ("FB24__SUPPORT__PHONE", "+7 495 000-00-00".to_owned()),
         ("FB24__SUPPORT__ADDRESS", "support@example.com".to_owned()),
         // Livelier than the default, so that a guest checked in is seen at once.

@@ -1,0 +1,45 @@
+/** What `GET /support/link` tells (`RequestPage` of the API), as far as a holder of a link gets it. */
+export interface Request {
+  number: string
+  state: 'registered' | 'in_progress' | 'waiting_for_customer' | 'answered' | 'completed' | 'closed'
+  resolution: 'confirmed' | 'withdrawn' | 'policy' | null
+  clocks: Clock[]
+  created_at: string
+  content: Content | null
+  missing: string[]
+  history: Entry[]
+  offers: Offer[]
+  roles: string[]
+}
+
+export interface Clock {
+  clock: 'first_answer' | 'next_update' | 'solution'
+  state: 'running' | 'paused' | 'stopped'
+  deadline: string | null
+  breached: boolean
+}
+
+export interface Content {
+  subject: string
+  description: string
+  conditions: string
+  login: string
+  portal: string
+  name: string
+  phone: string
+  email: string
+}
+
+export interface Entry {
+  place: number
+  at: string
+  kind: string
+  /** `null`: erased. */
+  content: Record<string, unknown> | null
+}
+
+export interface Offer {
+  offer: number
+  options: string[]
+  chosen: number | null
+}
