@@ -65,7 +65,8 @@ pub mod testing {
 
     /// Creates a PostgreSQL database on the server of `url`: an empty one, or a copy of one that nobody has open.
     pub async fn create_database(url: &str, name: &str, of: Option<&str>) -> Result<(), StoreError> {
-        if [Some(name), of].into_iter().flatten().flat_map(str::bytes).any(|b| !b.is_ascii_alphanumeric() && b != b'_') {
+        if [Some(name), of].into_iter().flatten().flat_map(str::bytes).any(|b| !b.is_ascii_alphanumeric() && b != b'_')
+        {
             return Err(StoreError::Url("has an unusable database name"));
         }
         let of = of.map(|of| format!(" TEMPLATE {of} STRATEGY FILE_COPY")).unwrap_or_default();
