@@ -71,7 +71,7 @@ impl Bench {
         portal.set_installed();
         let (client, _) = client_of(&portal, &api.db, api.now.clone(), 480);
         let place = Place { client, v3: edition != Edition::Box, db: api.db.clone(), keyring: api.keyring.clone() };
-        let number = api.desk.register(customer, report(customer, 6)).await.expect("registered").row.number;
+        let number = api.desk.register(desk, report(customer, 6)).await.expect("registered").row.number;
         let bench = Self { api, portal, place: Arc::new(place), desk, number };
         bench.deliver().await;
         bench.portal.edit_task_as(1, TASK, &json!({"RESPONSIBLE_ID": "2"})).expect("handed on");
@@ -382,7 +382,7 @@ on_both_engines! {
     s39_a_task_that_cannot_be_read_blocks_no_other(db) {
         let bench = Bench::start(db, Edition::Cloud).await;
         let customer = bench.row().await.customer.expect("a customer");
-        let other = bench.api.desk.register(customer, report(customer, 6)).await.expect("registered").row;
+        let other = bench.api.desk.register(bench.desk, report(customer, 6)).await.expect("registered").row;
         bench.deliver().await;
         bench.portal.say_as(SPECIALIST, 2, "Клиенту: two");
         bench.portal.fault(fb24_sandbox::portal::Fault::error("tasks.task.get", 400, "ERROR_X").bearing("\"taskId\":1"));
