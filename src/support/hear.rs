@@ -7,6 +7,7 @@ use super::act::{Deed, Step};
 use super::outgoing::{News, Outgoing, Tell};
 use super::terms::Terms;
 use super::{Actor, Desk, DeskError};
+use crate::crypto::TenantKey;
 use crate::domain::{Lang, PortalId};
 use crate::store::desk::heard::{self, Heard};
 use crate::store::desk::history;
@@ -60,6 +61,8 @@ impl Desk {
         if heard.gone && !known.gone {
             rows.extend(tell_gone(row, &terms)?);
         }
+        // Made before the transaction: a key that is new is written by itself.
+        let own = if heard.gone == known.gone { None } else { Some(self.0.directory.key(row.desk).await?) };
         let Step { row: mut done, ledger, .. } = step;
         let tx = self.db().begin().await?;
         let ours = heard::save(&tx, row.desk, heard).await?
@@ -71,8 +74,8 @@ impl Desk {
         history::append(&tx, row.desk, &key, row.id, ledger.lines()).await?;
         let of = Of { request: row.id, number: row.number, key_portal: row.key_portal, key: &key };
         outbox::add(&tx, row.desk, of, &rows, now).await?;
-        if heard.gone != known.gone {
-            self.problem(&tx, row, heard, now).await?;
+        if let Some(own) = own {
+            problem(&tx, &own, row, heard, now).await?;
         }
         tx.commit().await?;
         if !what.deeds.is_empty() {
@@ -81,17 +84,16 @@ impl Desk {
         }
         Ok(Some(done))
     }
+}
 
-    async fn problem(&self, tx: &Tx, row: &RequestRow, heard: &Heard, now: i64) -> Result<(), DeskError> {
-        let subject = format!("request:{}", row.number);
-        if !heard.gone {
-            return Ok(problems::over(tx, row.desk, &subject, TASK_GONE).await?);
-        }
-        let key = self.0.directory.key(row.desk).await?;
-        let params = json!({"number": row.number, "task": heard.task});
-        let problem = NewProblem { hotel: None, subject, cause: TASK_GONE.to_owned(), kind: "doubtful", params };
-        Ok(problems::raise(tx, row.desk, &key, &[problem], now).await?)
+async fn problem(tx: &Tx, key: &TenantKey, row: &RequestRow, heard: &Heard, now: i64) -> Result<(), StoreError> {
+    let subject = format!("request:{}", row.number);
+    if !heard.gone {
+        return problems::over(tx, row.desk, &subject, TASK_GONE).await;
     }
+    let params = json!({"number": row.number, "task": heard.task});
+    let problem = NewProblem { hotel: None, subject, cause: TASK_GONE.to_owned(), kind: "doubtful", params };
+    problems::raise(tx, row.desk, key, &[problem], now).await
 }
 
 /// Who answers for the request learns that its task is gone.
