@@ -23,6 +23,7 @@ use crate::net::{Authorities, Guard};
 use crate::portal::{Directory, Lifecycle, Parts};
 use crate::store::{Db, Schema, StoreError, keys};
 use crate::support::deliver::{self, Places, TaskDelivery};
+use crate::support::listen::{self, TaskListener};
 use crate::support::{Desk, Watch};
 use crate::sync::{Deps, Engine, EventIntake, StepObserver};
 use crate::telemetry;
@@ -44,6 +45,7 @@ pub struct App {
     alerts: Alerts,
     tasks: TaskDelivery,
     watch: Watch,
+    listener: TaskListener,
     stopping: CancellationToken,
     server: actix_web::dev::Server,
     ops: actix_web::dev::Server,
@@ -137,20 +139,27 @@ impl App {
         });
         let mailer = mailer(&config.mail)?;
         let alerts = Alerts::new(directory.clone(), mailer, clock.clone());
+        let places = Arc::new(Places {
+            directory: directory.clone(),
+            keyring: Arc::clone(&keyring),
+            clock: clock.clone(),
+            request_cap_seconds: config.bitrix.request_cap_seconds,
+        });
         let tasks = TaskDelivery::new(deliver::Deps {
             db: db.clone(),
             clock: clock.clone(),
-            portals: Arc::new(Places {
-                directory: directory.clone(),
-                keyring: Arc::clone(&keyring),
-                clock: clock.clone(),
-                request_cap_seconds: config.bitrix.request_cap_seconds,
-            }),
+            portals: places.clone(),
             lease: Duration::from_secs(config.sync.lease_seconds.into()),
             observer: None,
         });
         let desk = Desk::new(db.clone(), Arc::clone(&config), Arc::clone(&keyring), clock.clone(), directory.clone());
         let watch = Watch::new(desk.clone());
+        let listener = TaskListener::new(listen::Deps {
+            desk: desk.clone(),
+            portals: places,
+            lease: Duration::from_secs(config.sync.lease_seconds.into()),
+            observer: None,
+        });
         let state = HttpState {
             desk,
             config: Arc::clone(&config),
@@ -166,11 +175,26 @@ impl App {
         let (server, addr) = listen("http.listen", config.http.listen, move |cfg| http::configure(cfg, state.clone()))?;
         let lifecycle = Lifecycle::new(directory.clone());
         let stopping = CancellationToken::new();
-        let workers = vec![engine.pulse(), lifecycle.pulse(), alerts.pulse(), tasks.pulse(), watch.pulse()];
+        let workers =
+            vec![engine.pulse(), lifecycle.pulse(), alerts.pulse(), tasks.pulse(), watch.pulse(), listener.pulse()];
         let ops_state = http::ops::OpsState::new(db.clone(), workers, stopping.clone());
         let (ops, ops_addr) =
             listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
-        Ok(Self { addr, ops_addr, engine, directory, db, lifecycle, alerts, tasks, watch, stopping, server, ops })
+        Ok(Self {
+            addr,
+            ops_addr,
+            engine,
+            directory,
+            db,
+            lifecycle,
+            alerts,
+            tasks,
+            watch,
+            listener,
+            stopping,
+            server,
+            ops,
+        })
     }
 
     /// Runs until `stop` is cancelled: running work is finished first, requests are answered to the end. A database
@@ -208,6 +232,12 @@ impl App {
             async move { watch.run(token).await }
         });
         let watch_task = work.spawn(watch_task).abort_handle();
+        let (listener, token) = (self.listener, stop.clone());
+        let listener_task = kept_at_work("listening", stop.clone(), move || {
+            let (listener, token) = (listener.clone(), token.clone());
+            async move { listener.run(token).await }
+        });
+        let listener_task = work.spawn(listener_task).abort_handle();
         work.close();
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
@@ -220,6 +250,7 @@ impl App {
             alerts_task.abort();
             tasks_task.abort();
             watch_task.abort();
+            listener_task.abort();
             work.wait().await;
         }
         // A step that was cut short has left its lease behind.

@@ -122,6 +122,17 @@ impl PortalEvent {
         crm_hint(&self.event, self.data.at(&["FIELDS", "ID"])?.trim().parse().ok())
     }
 
+    /// The task this event is about. Since `tasks 25.700` a comment is a message of a chat, without a comment's id (facts §6.5).
+    pub fn task(&self) -> Option<i64> {
+        let path: [&str; 2] = match self.event.as_str() {
+            "ONTASKADD" | "ONTASKUPDATE" => ["FIELDS_AFTER", "ID"],
+            "ONTASKDELETE" => ["FIELDS_BEFORE", "ID"],
+            "ONTASKCOMMENTADD" | "ONTASKCOMMENTUPDATE" => ["FIELDS_AFTER", "TASK_ID"],
+            _ => return None,
+        };
+        self.data.at(&path)?.trim().parse().ok().filter(|id| *id > 0)
+    }
+
     /// The portal's queue has something for us ([`super::queue`]).
     pub fn is_of_queue(&self) -> bool {
         self.event == ONOFFLINEEVENT
@@ -248,6 +259,21 @@ mod tests {
         ] {
             assert_eq!(hint(event, id), None, "{event} {id}");
         }
+    }
+
+    #[test]
+    fn s39_an_event_of_a_task_names_it_in_both_dialects() {
+        let task = |event: &str, data: &str| {
+            PortalEvent::parse(format!("event={event}{data}&auth[member_id]=m").as_bytes()).expect("event").task()
+        };
+        let both = "&data[FIELDS_BEFORE][ID]=7&data[FIELDS_AFTER][ID]=7";
+        assert_eq!(task("onTaskUpdate", both), Some(7));
+        assert_eq!(task("ONTASKDELETE", "&data[FIELDS_BEFORE][ID]=8&data[FIELDS_AFTER]=undefined"), Some(8));
+        let chat = "&data[FIELDS_BEFORE]=undefined&data[FIELDS_AFTER][ID]=0&data[FIELDS_AFTER][TASK_ID]=9&data[FIELDS_AFTER][MESSAGE_ID]=5";
+        assert_eq!(task("ONTASKCOMMENTADD", chat), Some(9));
+        assert_eq!(task("ONTASKCOMMENTADD", "&data[FIELDS_AFTER][ID]=4&data[FIELDS_AFTER][TASK_ID]=10"), Some(10));
+        assert_eq!(task("ONTASKUPDATE", "&data[FIELDS_AFTER]=undefined"), None);
+        assert_eq!(task("ONCRMDEALUPDATE", both), None);
     }
 
     #[test]

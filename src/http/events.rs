@@ -62,6 +62,9 @@ async fn hint(state: &HttpState, event: &PortalEvent) -> Result<(), PortalError>
     if event.is_of_queue() {
         return Ok(state.engine.queue_waits(admitted.portal).await?);
     }
+    if let Some(task) = event.task() {
+        return state.desk.task_may_have_changed(admitted.portal, task).await.map_err(PortalError::Store);
+    }
     let Some(crm) = event.crm() else { return Ok(()) };
     let hint = CrmEvent {
         event: event.event.clone(),

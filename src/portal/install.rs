@@ -260,7 +260,8 @@ impl Directory {
 
     fn is_stale(&self, row: &PortalRow, now: i64) -> bool {
         let installation: Installation = serde_json::from_str(&row.installation).unwrap_or_default();
-        row.ensured_version != super::VERSION || now.saturating_sub(installation.updated_at) > LOOK_AGAIN_MS
+        row.ensured_version != self.set_up_as(&row.member_id)
+            || now.saturating_sub(installation.updated_at) > LOOK_AGAIN_MS
     }
 }
 

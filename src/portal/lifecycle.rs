@@ -146,7 +146,9 @@ impl Directory {
     }
 
     pub(super) async fn schedule_outdated(&self) -> Result<u64, PortalError> {
-        Ok(portals::schedule_outdated(self.db(), super::VERSION, self.now()).await?)
+        let desk = self.0.parts.config.support.portal.trim();
+        let versions = (super::VERSION, super::DESK_VERSION);
+        Ok(portals::schedule_outdated(self.db(), versions, desk, self.now()).await?)
     }
 
     /// One step of one portal's life. `false`: another node has it.

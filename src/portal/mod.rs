@@ -45,6 +45,8 @@ use crate::domain::Lang;
 
 /// What a release makes of a portal: portals set up by another one are looked over again.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The same for the support portal, where more is set up.
+pub const DESK_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+desk");
 
 /// `status_detail` of a portal whose admin decided that this server works for it.
 const TAKE_OVER: &str = "take_over";

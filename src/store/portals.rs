@@ -121,11 +121,18 @@ pub async fn due(db: &Db, now: i64, limit: i64) -> Result<Vec<PortalId>, StoreEr
     db.rows(sql, args![now, limit]).await?.iter().map(|row| Ok(PortalId(row.get("id")?))).collect()
 }
 
-/// After an upgrade: portals set up by another release are looked at again.
-pub async fn schedule_outdated(db: &Db, version: &str, now: i64) -> Result<u64, StoreError> {
-    let sql = "UPDATE portal SET check_at = $2 WHERE status = 'active' AND ensured_version <> $1 \
+/// After an upgrade: portals set up by another release, or as something else, are looked at again. `desk`: the support
+/// portal's `member_id`, which is set up as the second version.
+pub async fn schedule_outdated(
+    db: &Db,
+    (version, desk_version): (&str, &str),
+    desk: &str,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE portal SET check_at = $2 WHERE status = 'active' \
+               AND ensured_version <> CASE WHEN member_id = $3 THEN $4 ELSE $1 END \
                AND (check_at IS NULL OR check_at > $2)";
-    db.execute(sql, args![version, now]).await
+    db.execute(sql, args![version, now, desk, desk_version]).await
 }
 
 /// Creates the portal, or brings what is known of it up to date. Its status stays as it is.

@@ -48,6 +48,8 @@ pub const PURGED: &[&str] = &[
     "job",
     "source",
     "hotel",
+    "desk_heard",
+    "desk_hearing",
     "desk_outbox",
     "desk_remote",
     "desk_offer",

@@ -15,7 +15,7 @@ use crate::crypto::TenantKey;
 use crate::domain::support::history::EntryKind;
 use crate::domain::support::life::{self, Action, Fact};
 use crate::domain::support::{Role, State};
-use crate::store::desk::outbox::{self, Of};
+use crate::store::desk::outbox::{self, NewRow, Of};
 use crate::store::desk::requests::{self, RequestRow};
 use crate::store::desk::{history, offers};
 use crate::store::{StoreError, Tx};
@@ -47,14 +47,19 @@ pub enum Deed {
     Assign(i64),
     /// People agreed on the solution's day.
     Agree(DateTime<Utc>),
+    /// Its task is there no more, or again.
+    Task {
+        id: i64,
+        gone: bool,
+    },
 }
 
-/// What one deed makes of a request, before it is written.
-struct Step {
-    row: RequestRow,
-    ledger: Ledger,
-    leaves: Vec<Outgoing>,
-    news: Vec<News>,
+/// What deeds make of a request, before it is written.
+pub(super) struct Step {
+    pub row: RequestRow,
+    pub ledger: Ledger,
+    pub leaves: Vec<Outgoing>,
+    pub news: Vec<News>,
 }
 
 impl Desk {
@@ -96,17 +101,9 @@ impl Desk {
         for _ in 0..TRIES {
             let now = self.now().max(row.updated_at);
             let terms = self.terms(row.desk, row.customer).await?;
-            let mut step = self.decide(who, &row, deed, &terms, &key, now).await?;
-            let old = terms.deadline(row.kind, &row.clocks, now);
-            let new = terms.deadline(step.row.kind, &step.row.clocks, now);
-            if old != new && !step.leaves.iter().any(|leaves| matches!(leaves, Outgoing::State { .. })) {
-                step.leaves.push(Outgoing::Deadline { deadline: new });
-            }
-            if step.row.clocks != row.clocks {
-                step.ledger.write(EntryKind::Clock, true, &json!(step.row.clocks));
-            }
-            terms.watch(&mut step.row, now);
-            step.row.head = step.ledger.head();
+            let mut step = Step::new(&row, now);
+            self.decide(who, &mut step, deed, &terms, &key, now).await?;
+            step.end(&row, &terms, now);
             if let Some(done) = self.write(who, &key, step, deed, now).await? {
                 return Ok(done);
             }
@@ -115,17 +112,15 @@ impl Desk {
         Err(DeskError::Conflict("request_busy"))
     }
 
-    async fn decide(
+    pub(super) async fn decide(
         &self,
         who: &Actor,
-        row: &RequestRow,
+        step: &mut Step,
         deed: &Deed,
         terms: &Terms,
         key: &TenantKey,
         now: i64,
-    ) -> Result<Step, DeskError> {
-        let mut step =
-            Step { row: row.clone(), ledger: Ledger::new(row.head, now), leaves: Vec::new(), news: Vec::new() };
+    ) -> Result<(), DeskError> {
         match deed {
             Deed::Step { action, text } => step.walk(who, action, text.as_deref(), terms, now)?,
             Deed::Note(text) => {
@@ -139,9 +134,9 @@ impl Desk {
                 let who = &who.at_the_desk();
                 let said = json!({"action": "offer", "user": who.user, "text": text, "options": options});
                 step.ledger.write(EntryKind::Action, false, &said);
-                let action = if row.state == State::InProgress { Action::Ask } else { Action::Say };
-                if row.state == State::Closed || row.state == State::Registered {
-                    life::click(row.state, &Action::Ask, &who.roles, at(now))?;
+                let action = if step.row.state == State::InProgress { Action::Ask } else { Action::Say };
+                if step.row.state == State::Closed || step.row.state == State::Registered {
+                    life::click(step.row.state, &Action::Ask, &who.roles, at(now))?;
                 }
                 let words = offered(text.as_deref(), options);
                 step.walk(who, &action, Some(&words), terms, now)?;
@@ -150,7 +145,7 @@ impl Desk {
                 if !who.is_customer() {
                     return Err(DeskError::Forbidden);
                 }
-                let known = offers::of_request(self.db(), row.desk, Some(key), row.id).await?;
+                let known = offers::of_request(self.db(), step.row.desk, Some(key), step.row.id).await?;
                 let known = known.into_iter().find(|known| known.offer == *offer);
                 let known = known.ok_or_else(|| DeskError::Invalid("/offer".into(), "no_such_offer"))?;
                 let place = usize::try_from(*option).ok();
@@ -166,14 +161,14 @@ impl Desk {
             }
             Deed::Assign(user) => {
                 desk_only(who)?;
-                open(row)?;
+                open(&step.row)?;
                 step.row.assigned = Some(*user);
                 step.ledger.write(EntryKind::Action, true, &json!({"action": "assign", "user": who.user, "to": user}));
                 step.leaves.push(Outgoing::Assign { responsible: Some(*user) });
             }
             Deed::Agree(on) => {
                 desk_only(who)?;
-                open(row)?;
+                open(&step.row)?;
                 if on.timestamp_millis() <= now {
                     return Err(DeskError::Invalid("/deadline".into(), "past"));
                 }
@@ -183,8 +178,25 @@ impl Desk {
                 step.row.clocks.agree(*on, at(now));
                 step.ledger.write(EntryKind::Action, false, &json!({"action": "agree", "user": who.user, "on": on}));
             }
+            Deed::Task { id, gone } => {
+                desk_only(who)?;
+                let action = if *gone { "task_gone" } else { "task_back" };
+                step.ledger.write(EntryKind::Action, true, &json!({"action": action, "task": id}));
+            }
         }
-        Ok(step)
+        Ok(())
+    }
+
+    /// What leaves by these deeds for tasks, cards and the submitter.
+    pub(super) fn leaving(&self, who: &Actor, key: &TenantKey, step: &Step) -> Result<Vec<NewRow>, DeskError> {
+        let mut rows = self.to_trackers((step.row.desk, step.row.customer), &step.leaves, who.via)?;
+        if who.is_desk() || who.roles.contains(&Role::Policy) {
+            let email = Content::open(key, &step.row.content)?.email;
+            for news in &step.news {
+                rows.extend(self.to_submitter(&step.row, &email, news)?);
+            }
+        }
+        Ok(rows)
     }
 
     /// One transaction; `None`: somebody changed the request meanwhile, nothing was written.
@@ -196,14 +208,8 @@ impl Desk {
         deed: &Deed,
         now: i64,
     ) -> Result<Option<RequestRow>, DeskError> {
-        let Step { mut row, ledger, leaves, news } = step;
-        let mut rows = self.to_trackers((row.desk, row.customer), &leaves, who.via)?;
-        if who.is_desk() || who.roles.contains(&Role::Policy) {
-            let email = Content::open(key, &row.content)?.email;
-            for news in &news {
-                rows.extend(self.to_submitter(&row, &email, news)?);
-            }
-        }
+        let rows = self.leaving(who, key, &step)?;
+        let Step { mut row, ledger, .. } = step;
         let tx = self.db().begin().await?;
         if !requests::save(&tx, row.desk, &row, now).await? || !beside(&tx, key, &row, deed, now).await? {
             tx.rollback().await?;
@@ -229,6 +235,24 @@ async fn beside(tx: &Tx, key: &TenantKey, row: &RequestRow, deed: &Deed, now: i6
 }
 
 impl Step {
+    pub fn new(row: &RequestRow, now: i64) -> Self {
+        Self { row: row.clone(), ledger: Ledger::new(row.head, now), leaves: Vec::new(), news: Vec::new() }
+    }
+
+    /// What follows from the deeds for clocks and deadlines; `before`: as the request was.
+    pub fn end(&mut self, before: &RequestRow, terms: &Terms, now: i64) {
+        let old = terms.deadline(before.kind, &before.clocks, now);
+        let new = terms.deadline(self.row.kind, &self.row.clocks, now);
+        if old != new && !self.leaves.iter().any(|leaves| matches!(leaves, Outgoing::State { .. })) {
+            self.leaves.push(Outgoing::Deadline { deadline: new });
+        }
+        if self.row.clocks != before.clocks {
+            self.ledger.write(EntryKind::Clock, true, &json!(self.row.clocks));
+        }
+        terms.watch(&mut self.row, now);
+        self.row.head = self.ledger.head();
+    }
+
     /// A step of its life, and what is told of it.
     fn walk(
         &mut self,

@@ -100,6 +100,8 @@ pub enum News {
     },
     /// Nobody of the queues has room.
     Overflow,
+    /// The task was deleted; the request goes on without it.
+    TaskGone,
 }
 
 impl Outgoing {

@@ -11,7 +11,7 @@ use crate::domain::support::calendar::{Flaw as CalendarFlaw, Week};
 use crate::domain::support::priority::{Flaw as MatrixFlaw, Table};
 use crate::domain::support::silence::AutoClose;
 use crate::domain::support::sla::{self, Flaw as SlaFlaw, Promise, Promises};
-use crate::domain::support::{Calendar, Holidays, Kind, PriorityMatrix, Scope, Sla};
+use crate::domain::support::{Calendar, Holidays, Kind, PriorityMatrix, Scope, Sla, to_customer};
 use crate::domain::{Lang, PortalId};
 use crate::store::StoreError;
 use crate::store::desk::settings::{self, Version};
@@ -40,6 +40,8 @@ pub struct DeskSettings {
     /// The last one is asked for.
     pub consents: Vec<Document>,
     pub retention: Retention,
+    /// What a message in a task begins with, before a colon, to go to the customer; none: nothing goes.
+    pub to_customer: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +135,7 @@ impl Default for DeskSettings {
             templates: BTreeMap::new(),
             consents: vec![Document { version: "1".to_owned(), ru: CONSENT_RU.to_owned(), en: CONSENT_EN.to_owned() }],
             retention: Retention::default(),
+            to_customer: to_customer::WORDS.map(str::to_owned).into(),
         }
     }
 }
@@ -208,6 +211,11 @@ impl DeskSettings {
         let days = |days: u32| (1..=MOST_DAYS).contains(&days);
         if !days(self.retention.requests_days) || !days(self.retention.consents_days) {
             wrong.push(("/retention".to_owned(), "retention"));
+        }
+        for (n, word) in self.to_customer.iter().enumerate() {
+            if !to_customer::is_word(word) {
+                wrong.push((format!("/to_customer/{n}"), "to_customer"));
+            }
         }
         match (calendar, sla, matrix) {
             (Some(calendar), Ok(sla), Ok(matrix)) if wrong.is_empty() => {

@@ -46,6 +46,8 @@ fn s49_every_cause_lack_and_conflict_in_use_has_its_sentence() {
         assert!(causes.contains(cause), "{causes:?}");
     }
     assert!(causes.len() >= 6, "{causes:?}");
+    let mut causes = causes;
+    causes.extend(codes("support", &["TASK_GONE: &str ="]));
     let lacks = codes("portal", &[".lack("]);
     assert!(lacks.len() >= 10, "{lacks:?}");
     let conflicts = ["imports", "attach", "split"].map(|file| format!("sync/{file}.rs"));

@@ -46,3 +46,4 @@ mod support;
 mod sync;
 mod takeover;
 mod task_delivery;
+mod task_words;

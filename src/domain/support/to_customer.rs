@@ -13,6 +13,38 @@ pub fn to_customer<'a>(text: &'a str, words: &[impl AsRef<str>]) -> Option<&'a s
     Some(rest.trim()).filter(|rest| known && !rest.is_empty())
 }
 
+/// Whether a message can begin with this word at all.
+pub fn is_word(word: &str) -> bool {
+    word.chars().any(char::is_alphanumeric) && !word.contains([':', '\n']) && word.chars().count() <= 60
+}
+
+/// BB codes by which a task's editor marks words; what else stands in brackets is text.
+const CODES: [&str; 15] =
+    ["b", "i", "u", "s", "user", "url", "quote", "code", "size", "color", "p", "list", "*", "font", "center"];
+
+/// What people read of a text with BB codes.
+pub fn without_codes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('[') {
+        out.push_str(before);
+        let code = behind.split_once(']').filter(|(inside, _)| {
+            let name = inside.strip_prefix('/').unwrap_or(inside);
+            let name = name.split_once('=').map_or(name, |(name, _)| name);
+            CODES.iter().any(|code| code.eq_ignore_ascii_case(name))
+        });
+        match code {
+            Some((_, behind)) => rest = behind,
+            None => {
+                out.push('[');
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// As people write it: small letters, «ё» as «е», one space between words.
 fn folded(text: &str) -> String {
     let lower = text.to_lowercase().replace('ё', "е");
@@ -41,5 +73,12 @@ mod tests {
         }
         assert_eq!(to_customer("Гостю: привет", &["гостю"]), Some("привет"), "the portal's own word");
         assert_eq!(to_customer(": привет", &[""]), None, "an empty word lets nothing out");
+    }
+
+    #[test]
+    fn s42_codes_of_the_editor_are_no_words() {
+        let text = "[USER=5]Анна[/USER] [b]Клиенту:[/b] a[0] [url=http://x]тут[/url] [12] [ b] [";
+        assert_eq!(without_codes(text), "Анна Клиенту: a[0] тут [12] [ b] [");
+        assert!(is_word("Ответ клиенту") && !is_word(" ") && !is_word("a:b") && !is_word("…"));
     }
 }

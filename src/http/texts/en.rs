@@ -144,6 +144,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("hours_backwards", "A range ends before it begins."),
         ("hours_overlap", "Ranges overlap or are out of order."),
         ("queue_name", "A queue needs a name of its own."),
+        ("to_customer", "A word for the customer: letters, no colon, 60 characters at most."),
         ("auto_close", "Closing by silence needs reminders in order and closes after the last."),
         ("consent_document", "A document needs a version of its own and both texts."),
         ("retention", "Data is kept for 1 to 3650 days."),
@@ -390,6 +391,11 @@ pub(crate) const TEXTS: Texts = Texts {
             "putback.stopped",
             "A field is changed in the portal again and again",
             "Fidelio's value is not put back any more; the record's other fields go on. Find the robot or the person that changes it, then retry: Fidelio's value is written again.",
+        ),
+        (
+            "desk.task_gone",
+            "A request's task was deleted",
+            "The request goes on without it: answer the customer on the request's page. If the task was only hidden from the app, let it see the task again: it will be read anew.",
         ),
         (
             "pms.missing",

@@ -1,6 +1,6 @@
 //! User fields, placements and event bindings: what is missing is made, what points elsewhere is taken away.
 
-use super::plan::{self, EVENTS, FIELDS, PLACEMENTS};
+use super::plan::{self, EVENTS, FIELDS, PLACEMENTS, TASK_EVENTS};
 use super::survey::Survey;
 use super::{Halt, Work};
 use crate::bitrix::events::ONOFFLINEEVENT;
@@ -46,7 +46,9 @@ impl Work<'_> {
 
     pub(super) async fn events(&mut self, survey: &Survey) -> Result<(), Halt> {
         let handler = plan::handler(&self.public_url(), plan::EVENTS_PATH);
-        let wanted = || EVENTS.iter().copied().chain(survey.can_queue.then_some(ONOFFLINEEVENT));
+        let tasks =
+            if self.desk && survey.scopes.iter().any(|scope| scope == plan::TASK_SCOPE) { TASK_EVENTS } else { &[] };
+        let wanted = || EVENTS.iter().chain(tasks).copied().chain(survey.can_queue.then_some(ONOFFLINEEVENT));
         let mut calls = Vec::new();
         for (event, own) in &survey.events {
             if *own != handler || !wanted().any(|wanted| wanted == event) {

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::installation::{Installation, InstallationState, StepState};
 use super::settings::PortalSettings;
-use super::{Directory, PortalError, PortalStatus, VERSION};
+use super::{Directory, PortalError, PortalStatus};
 use crate::bitrix::{Class, Error, PortalClient, Priority, setup};
 use crate::domain::{CrmSchema, Lang, PortalId};
 use crate::store::portals::{self, PortalRow, Said};
@@ -64,6 +64,8 @@ struct Work<'a> {
     take_over: bool,
     /// It was before this run: the portal delivers events.
     at_work: bool,
+    /// Requests become tasks here.
+    desk: bool,
     /// What a mapping may name, as far as it was seen.
     schema: CrmSchema,
 }
@@ -193,6 +195,16 @@ impl Work<'_> {
 }
 
 impl Directory {
+    fn is_support_portal(&self, member: &str) -> bool {
+        let desk = self.0.parts.config.support.portal.trim();
+        !desk.is_empty() && desk == member
+    }
+
+    /// What a portal is set up as: one that becomes the support portal, or is it no more, is set up anew.
+    pub(super) fn set_up_as(&self, member: &str) -> &'static str {
+        if self.is_support_portal(member) { super::DESK_VERSION } else { super::VERSION }
+    }
+
     /// One run of the set-up; answers when to go on, where it is known.
     pub(super) async fn ensure(&self, row: &PortalRow) -> Result<Option<i64>, PortalError> {
         let client = self.client_of(row)?;
@@ -205,6 +217,7 @@ impl Directory {
             portal: row.id,
             report,
             take_over,
+            desk: self.is_support_portal(&row.member_id),
             at_work: row.installed && row.status == PortalStatus::Active.word(),
             schema: CrmSchema::default(),
         };
@@ -225,7 +238,7 @@ impl Directory {
             Ok(()) => {
                 report.state = InstallationState::Ready;
                 self.save_installation(row.id, &report).await?;
-                portals::set_ensured(self.db(), row.id, VERSION).await?;
+                portals::set_ensured(self.db(), row.id, self.set_up_as(&row.member_id)).await?;
                 if row.status != PortalStatus::Active.word() {
                     portals::move_status(self.db(), row.id, &row.status, "active", "", row.check_at, now).await?;
                     tracing::info!(portal = row.id.0, "the portal is set up");

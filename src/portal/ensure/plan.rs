@@ -171,6 +171,12 @@ pub const EVENTS: &[&str] = &[
     "ONCRMCOMPANYDELETE",
 ];
 
+/// Of the support portal alone: what people do in requests' tasks.
+pub const TASK_EVENTS: &[&str] = &["ONTASKUPDATE", "ONTASKDELETE", "ONTASKCOMMENTADD"];
+
+/// Without it a portal lets us bind no event of tasks.
+pub const TASK_SCOPE: &str = "task";
+
 /// Events of records: those that a portal's queue keeps for us, too.
 pub fn queued() -> impl Iterator<Item = &'static str> {
     EVENTS.iter().copied().filter(|event| event.starts_with("ONCRM"))

@@ -2,6 +2,7 @@
 //! the request; what is found by phone, e-mail or login is found by the desk's own keyed hash.
 
 pub mod consents;
+pub mod heard;
 pub mod history;
 pub mod limits;
 pub mod links;
@@ -23,6 +24,8 @@ pub async fn customer_gone(tx: &Tx, portal: PortalId) -> Result<(), StoreError> 
             (SELECT id FROM desk_request WHERE key_portal = $1)",
         "UPDATE desk_request SET phone_hash = NULL, email_hash = NULL, login_hash = NULL, look_at = NULL
          WHERE key_portal = $1",
+        "DELETE FROM desk_heard WHERE EXISTS (SELECT 1 FROM desk_request r
+            WHERE r.id = desk_heard.request_id AND r.portal_id = desk_heard.portal_id AND r.key_portal = $1)",
         "DELETE FROM desk_outbox WHERE key_portal = $1",
         "DELETE FROM desk_outbox WHERE portal_id = $1",
     ] {

@@ -299,6 +299,13 @@ pub async fn next_at(db: &Db, channel: Channel, target: PortalId) -> Result<Opti
     rows.first().map_or(Ok(None), |row| row.get("at"))
 }
 
+/// Whether the task has yet to follow its request's state.
+pub async fn owes_state(db: &Db, desk: PortalId, request: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM desk_outbox WHERE portal_id = $1 AND request_id = $2 AND channel = 'task'
+         AND kind = 'state' AND state IN (0, 1, 3) LIMIT 1";
+    Ok(!db.rows(sql, args![desk.0, request]).await?.is_empty())
+}
+
 /// All rows of a request, the oldest first: what its page shows of its deliveries.
 pub async fn of_request(db: &Db, desk: PortalId, request: i64) -> Result<Vec<OutboxRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM desk_outbox o WHERE o.portal_id = $1 AND o.request_id = $2 ORDER BY o.id");

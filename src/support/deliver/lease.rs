@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::store::leases::{self, Lease};
 use crate::store::{Db, StoreError, Tx};
 
-pub(super) struct Held {
+pub(in crate::support) struct Held {
     db: Db,
     clock: Clock,
     lease: Lease,

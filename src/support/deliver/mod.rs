@@ -1,7 +1,7 @@
 //! Requests → tasks (S-39): rows of the desk's outbox leave in their order, each recorded as sent before it is. What nobody
 //! answered is held until it cannot be carried out any more, then looked up; it is never sent again unseen (product §2.1).
 
-mod lease;
+pub(super) mod lease;
 mod places;
 mod run;
 mod send;
@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::crypto::TenantKey;
 use crate::domain::support::RequestNumber;
 use crate::domain::{Lang, PortalId};
+use crate::store::desk::heard;
 use crate::store::desk::outbox::{self, Channel, OutboxRow, Outcome};
 use crate::store::desk::remotes::{self, Remote};
 use crate::store::{Db, StoreError};
@@ -27,6 +28,7 @@ use crate::telemetry::Pulse;
 use lease::Held;
 
 pub use places::Places;
+pub(super) use send::seen;
 
 /// Rows looked at together.
 const LOOK: i64 = 50;
@@ -228,6 +230,10 @@ impl Round {
             let remote =
                 Remote { channel: self.channel, kind: TASK.to_owned(), target: self.target, id: id.to_string() };
             remotes::set(&tx, row.desk, row.request, &remote, now).await?;
+            if self.channel == Channel::Task {
+                // What people did before we knew its number, no event tells us any more.
+                heard::begin(&tx, row.desk, row.request, id).await?;
+            }
         }
         tx.commit().await?;
         if let Outcome::Failed(cause) | Outcome::Rejected(cause) = outcome {

@@ -142,9 +142,15 @@ pub fn node_of(
 
 impl Stand {
     pub fn start(db: &Db, options: PortalOptions) -> Self {
+        Self::with(db, options, |_, _| {})
+    }
+
+    /// With other settings.
+    pub fn with(db: &Db, options: PortalOptions, change: impl FnOnce(&Sandbox, &mut Config)) -> Self {
         let sandbox = Sandbox::start(options);
         let (now, clock) = Clock::manual(start_time());
         let mut config = settings(&sandbox, "http://127.0.0.1:1", "k1");
+        change(&sandbox, &mut config);
         let node = node(db, &mut config, &now, "node-a");
         let http = reqwest::Client::builder().no_proxy().build().expect("client");
         Self { sandbox, node, config, db: db.clone(), now, clock, http }
