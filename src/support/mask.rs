@@ -93,7 +93,8 @@ fn phones(text: &str) -> String {
             continue;
         }
         // Digits of a longer word are a number of something.
-        flush(&mut out, &mut run, word_before || c.is_alphabetic() || "_:/=".contains(c));
+        let goes_on = run.ends_with(|last: char| last.is_ascii_digit()) && (c.is_alphabetic() || "_:/=".contains(c));
+        flush(&mut out, &mut run, word_before || goes_on);
         word_before = c.is_alphanumeric() || "_:/=#".contains(c);
         out.push(c);
     }
