@@ -155,7 +155,7 @@ impl Engine {
         let turn = self.turn(format!("hotel:{}", job.hotel));
         let Ok(_turn) = turn.try_lock() else { return Err(SyncError::Elsewhere(format!("hotel:{}", job.hotel))) };
         let lease = self.hotel_lease(job.hotel).await?;
-        let work = self.import_under(portal, job, cursor, &windows, &lease);
+        let work = Box::pin(self.import_under(portal, job, cursor, &windows, &lease));
         let result = self.unless_stopping(work).await.unwrap_or(Ok(()));
         lease.ended(&result).await;
         self.wake();
