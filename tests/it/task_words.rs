@@ -385,10 +385,11 @@ on_both_engines! {
         let other = bench.api.desk.register(bench.desk, report(customer, 6)).await.expect("registered").row;
         bench.deliver().await;
         bench.portal.say_as(SPECIALIST, 2, "Клиенту: two");
-        bench.portal.fault(fb24_sandbox::portal::Fault::error("tasks.task.get", 400, "ERROR_X").bearing("\"taskId\":1"));
+        bench.portal.fault(fb24_sandbox::portal::Fault::error("tasks.task.get", 400, "ERROR_X"));
         bench.hint().await;
         bench.api.desk.task_may_have_changed(bench.desk, 2).await.expect("hinted");
         bench.read().await;
+        assert_eq!(bench.heard().await.failures, 1, "the first one is put off");
         let whole = bench.api.desk.whole(&actor(&[Role::Operator], 5), &other).await.expect("a page");
         assert!(whole.history.iter().any(|told| told.content.as_ref().is_some_and(|said| said["text"] == "two")));
     }
