@@ -1,3 +1,4 @@
+import { noteFailure } from '../app/recent'
 import { ApiProblem, localProblem, readProblem } from './problem'
 import type { Session } from './session'
 
@@ -74,7 +75,11 @@ export class Client {
       await this.session.renew(true)
       response = await this.#send(method, path, call)
     }
-    if (!response.ok) throw await readProblem(response)
+    if (!response.ok) {
+      const problem = await readProblem(response)
+      noteFailure(`${method} ${path} ${response.status} ${problem.type}`)
+      throw problem
+    }
     const text = await response.text().catch(() => {
       throw localProblem('offline')
     })
@@ -95,6 +100,7 @@ export class Client {
     try {
       return await this.fetcher(`/api/v1${path}${queryOf(call.query)}`, init)
     } catch {
+      noteFailure(`${method} ${path} no answer`)
       throw localProblem('offline')
     }
   }

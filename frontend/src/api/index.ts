@@ -1,4 +1,5 @@
 import type { Client } from './client'
+import type { RegisteredRequest, RequestInput } from './desk'
 import type { Guest, MergeHint } from './guest'
 import type { ProblemCause } from './problems'
 import type { Replay, ReplayInput } from './replay'
@@ -36,6 +37,8 @@ import type {
 export function createApi(client: Client) {
   const code = encodeURIComponent
   return {
+    report: (input: RequestInput) => client.post<RegisteredRequest>('/requests', input),
+
     status: () => client.get<Status>('/status'),
 
     installation: () => client.get<Installation>('/installation'),
