@@ -7,6 +7,8 @@ import { ru } from './ru'
 
 const root = join(import.meta.dirname, '..')
 const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  // The public pages have texts of their own.
+  .filter((name) => !name.startsWith('public'))
   .filter((name) => /\.(ts|vue)$/.test(name) && !name.endsWith('.test.ts') && !/i18n.(en|ru)\.ts$/.test(name))
   .map((name) => readFileSync(join(root, name), 'utf8'))
 const code = sources.join('\n')
