@@ -22,7 +22,8 @@ export const pages = [
           'rules',
           'roles',
           'keys',
-          'about'
+          'about',
+          'report'
         ]
         const person = await open({ stand, browser }, { width })
         const frame = await frameOf(person.page)
