@@ -197,45 +197,6 @@ export const settings = [
     }
   ],
   [
-    's1_an_import_is_paused_found_again_resumed_and_cancelled',
-    async ({ stand, browser }) => {
-      // A hotel that answers slowly leaves time to look.
-      await stand.hotel('faults', { fault: { delay: { secs: 3, nanos: 0 } }, always: true })
-      try {
-        const person = await open({ stand, browser }, { hash: '#/import' })
-        const app = inside(person.page)
-        await app.getByRole('radio', { name: 'Выбрать даты заезда' }).check()
-        await app.getByLabel('Заезды с').fill('2020-01-01')
-        await app.getByRole('button', { name: 'Начать импорт' }).click()
-        const state = (name) => app.locator(`[data-import-state="${name}"]`)
-        await state('queued').or(state('running')).waitFor()
-        await app.getByRole('button', { name: 'Приостановить' }).click()
-        await state('paused').waitFor()
-        await look(person, 'import-paused')
-        await person.page.setViewportSize({ width: 390, height: 1600 })
-        await look(person, 'import-paused-390')
-        await person.page.setViewportSize({ width: 1280, height: 1600 })
-        await person.page.reload()
-        await app.locator('main h1').waitFor()
-        await goTo(person, '#/import')
-        await state('paused').waitFor()
-        await app.getByRole('button', { name: 'Продолжить' }).click()
-        await state('running').or(state('queued')).waitFor()
-        await look(person, 'import-running')
-        await app.getByRole('button', { name: 'Отменить импорт' }).click()
-        await app.getByRole('alertdialog').getByText('Больше ничего не читается').waitFor()
-        await look(person, 'import-cancel')
-        await app.getByRole('alertdialog').getByRole('button', { name: 'Отменить импорт' }).click()
-        await state('cancelled').waitFor()
-        await app.getByRole('cell', { name: 'Отменён' }).first().waitFor()
-        await look(person, 'import-cancelled')
-        await person.close()
-      } finally {
-        await stand.hotel('faults', undefined, 'DELETE')
-      }
-    }
-  ],
-  [
     's1_a_rejected_record_is_told_dismissed_with_a_note_or_tried_again',
     async ({ stand, browser }) => {
       const refuse = () =>
@@ -341,6 +302,45 @@ export const settings = [
       await app.getByLabel('Метод').fill('no.such.method')
       await app.getByText('Таких запросов не нашлось').waitFor()
       await person.close()
+    }
+  ],
+  [
+    's1_an_import_is_paused_found_again_resumed_and_cancelled',
+    async ({ stand, browser }) => {
+      // A hotel that answers slowly leaves time to look.
+      await stand.hotel('faults', { fault: { delay: { secs: 3, nanos: 0 } }, always: true })
+      try {
+        const person = await open({ stand, browser }, { hash: '#/import' })
+        const app = inside(person.page)
+        await app.getByRole('radio', { name: 'Выбрать даты заезда' }).check()
+        await app.getByLabel('Заезды с').fill('2020-01-01')
+        await app.getByRole('button', { name: 'Начать импорт' }).click()
+        const state = (name) => app.locator(`[data-import-state="${name}"]`)
+        await state('queued').or(state('running')).waitFor()
+        await app.getByRole('button', { name: 'Приостановить' }).click()
+        await state('paused').waitFor()
+        await look(person, 'import-paused')
+        await person.page.setViewportSize({ width: 390, height: 1600 })
+        await look(person, 'import-paused-390')
+        await person.page.setViewportSize({ width: 1280, height: 1600 })
+        await person.page.reload()
+        await app.locator('main h1').waitFor()
+        await goTo(person, '#/import')
+        await state('paused').waitFor()
+        await app.getByRole('button', { name: 'Продолжить' }).click()
+        await state('running').or(state('queued')).waitFor()
+        await look(person, 'import-running')
+        await app.getByRole('button', { name: 'Отменить импорт' }).click()
+        await app.getByRole('alertdialog').getByText('Больше ничего не читается').waitFor()
+        await look(person, 'import-cancel')
+        await app.getByRole('alertdialog').getByRole('button', { name: 'Отменить импорт' }).click()
+        await state('cancelled').waitFor()
+        await app.getByRole('cell', { name: 'Отменён' }).first().waitFor()
+        await look(person, 'import-cancelled')
+        await person.close()
+      } finally {
+        await stand.hotel('faults', undefined, 'DELETE')
+      }
     }
   ]
 ]
