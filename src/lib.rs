@@ -5,11 +5,11 @@ pub mod app;
 pub mod bitrix;
 pub mod clock;
 pub mod config;
-pub mod crypto;
 pub mod domain;
 pub mod fidelio;
 pub mod files;
 pub mod http;
+pub mod kaiten;
 pub mod mail;
 pub mod net;
 pub mod portal;
@@ -17,3 +17,5 @@ pub mod store;
 pub mod support;
 pub mod sync;
 pub mod telemetry;
+
+pub use fb24_crypto as crypto;

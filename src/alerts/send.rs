@@ -119,10 +119,10 @@ impl Alerts {
         let Some(to) = mail::address(address) else { return Tried::Never("no address".to_owned()) };
         let words = words(notice);
         let text = format!("{}\n\n{}", words.text, words.footer);
-        let letter = Letter { id: format!("fb24-notice-{}", row.id), to, subject: words.title, text };
+        let letter = Letter { id: format!("fb24-notice-{}", row.id), to, subject: words.title, text, thread: None };
         match mailer.send(&letter).await {
             Ok(()) => Tried::Arrived,
-            Err(error @ MailError::Later(_)) => Tried::Again(error.to_string()),
+            Err(error @ (MailError::Later(_) | MailError::Away)) => Tried::Again(error.to_string()),
             Err(error) => Tried::Never(error.to_string()),
         }
     }

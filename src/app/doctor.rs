@@ -7,8 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use url::Url;
 
+use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::files::{FileError, Settings, Store};
+use crate::domain::support::card_moves::Stage;
+use crate::files::FileError;
+use crate::kaiten::{self, Cards};
 use crate::net::Authorities;
 use crate::store::{Db, Schema, StoreError};
 
@@ -56,6 +59,9 @@ pub async fn examine(config: &Config) -> Vec<Line> {
     lines.push(Line::new("storage", storage(&config.storage).await));
     lines.push(Line::new("mail", mail(&config.mail).await));
     lines.push(Line::new("support portal", Ok(support(config))));
+    if config.support.kaiten() {
+        lines.push(Line::new("Kaiten", kaiten(config).await));
+    }
     lines
 }
 
@@ -124,19 +130,8 @@ fn authorities(entries: &[String]) -> Vec<Line> {
     files.into_iter().map(line).collect()
 }
 
-/// Where files lie.
-fn open_files(storage: &config::Storage) -> Result<Store, FileError> {
-    Store::open(&Settings {
-        url: &storage.url,
-        endpoint: &storage.endpoint,
-        region: &storage.region,
-        access_key: &storage.access_key,
-        secret_key: &storage.secret_key,
-    })
-}
-
 async fn storage(storage: &config::Storage) -> Result<String, String> {
-    let store = open_files(storage).map_err(|error| error.to_string())?;
+    let store = crate::support::open_files(storage).map_err(|error| error.to_string())?;
     match store.check().await {
         Ok(()) => Ok("a file can be written, read and removed".to_owned()),
         Err(error @ FileError::Refused(_)) => Err(format!("{error}: check storage.* and what its user may do")),
@@ -154,8 +149,34 @@ async fn mail(settings: &config::Mail) -> Result<String, String> {
     }
 }
 
+/// Whether it is reached, knows the token and shows the board, and whether its columns tell where a request stands.
+async fn kaiten(config: &Config) -> Result<String, String> {
+    let client = super::serve::kaiten_client(config, Clock::system()).map_err(|error| error.to_string())?;
+    let Some(client) = client else { return Ok("no tracker".to_owned()) };
+    let told = |what: &'static str| move |error: kaiten::Error| format!("{error}: check {what}");
+    client
+        .me()
+        .await
+        .map_err(told("support.kaiten_url and support.kaiten_token, and that this machine may call it"))?;
+    let columns = client.columns().await.map_err(told("support.kaiten_board, and that the token's user may see it"))?;
+    client.page(None, 0).await.map_err(told("that the token's user may see the board's cards"))?;
+    let lacks = |stage| !columns.iter().any(|column| column.stage == stage);
+    let stages = [(Stage::Queue, "queue"), (Stage::InProgress, "in progress"), (Stage::Done, "done")];
+    let lacking: Vec<&str> = stages.into_iter().filter(|(stage, _)| lacks(*stage)).map(|(_, word)| word).collect();
+    if columns.is_empty() {
+        return Err("the board has no columns: check support.kaiten_board".to_owned());
+    }
+    let shown = format!("answers, takes the token, shows the board with {} columns", columns.len());
+    Ok(match lacking.is_empty() {
+        true => shown,
+        false => {
+            format!("{shown}, none of type {}: name some in the desk's settings (kaiten_columns)", lacking.join(", "))
+        }
+    })
+}
+
 fn support(config: &Config) -> String {
-    if config.support.portal.is_empty() {
+    if config.support.named().is_none() {
         "not set: requests go to the customer's own portal and public forms are closed".to_owned()
     } else {
         "set".to_owned()

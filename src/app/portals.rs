@@ -85,6 +85,10 @@ impl Portals for Served {
         self.directory.key(portal).await
     }
 
+    async fn request_key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
+        self.directory.request_key(portal).await
+    }
+
     async fn learned(&self, portal: PortalId, way: Way) {
         let saved = match self.directory.settings(portal).await {
             Ok(mut settings) => {

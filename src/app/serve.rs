@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::{App as ActixApp, HttpServer};
 use anyhow::{Context, bail};
 use futures_util::FutureExt;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,11 +19,13 @@ use crate::bitrix::{Client, OAuthHosts};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::http::{self, HttpState};
+use crate::kaiten;
 use crate::mail::{MailError, Mailer};
 use crate::net::{Authorities, Guard};
 use crate::portal::{Directory, Lifecycle, Parts};
 use crate::store::{Db, Schema, StoreError, keys};
-use crate::support::deliver::{self, Places, TaskDelivery};
+use crate::support::cards::CardTracker;
+use crate::support::deliver::{self, Places, Post, TaskDelivery};
 use crate::support::listen::{self, TaskListener};
 use crate::support::{Desk, Watch};
 use crate::sync::{Deps, Engine, EventIntake, StepObserver};
@@ -46,6 +49,8 @@ pub struct App {
     tasks: TaskDelivery,
     watch: Watch,
     listener: TaskListener,
+    /// Where Kaiten is a tracker.
+    cards: Option<CardTracker>,
     stopping: CancellationToken,
     server: actix_web::dev::Server,
     ops: actix_web::dev::Server,
@@ -138,17 +143,14 @@ impl App {
             observer,
         });
         let mailer = mailer(&config.mail)?;
-        let alerts = Alerts::new(directory.clone(), mailer, clock.clone());
-        let places = Arc::new(Places {
-            directory: directory.clone(),
-            keyring: Arc::clone(&keyring),
-            clock: clock.clone(),
-            request_cap_seconds: config.bitrix.request_cap_seconds,
-        });
+        let alerts = Alerts::new(directory.clone(), mailer.clone(), clock.clone());
+        let places =
+            Arc::new(Places { directory: directory.clone(), request_cap_seconds: config.bitrix.request_cap_seconds });
         let tasks = TaskDelivery::new(deliver::Deps {
             db: db.clone(),
             clock: clock.clone(),
             portals: places.clone(),
+            post: mailer.map(|mailer| Post::new(mailer, &config.support.address)),
             lease: Duration::from_secs(config.sync.lease_seconds.into()),
             observer: None,
         });
@@ -160,6 +162,7 @@ impl App {
             lease: Duration::from_secs(config.sync.lease_seconds.into()),
             observer: None,
         });
+        let cards = cards(&config, desk.clone(), clock.clone())?;
         let state = HttpState {
             desk,
             config: Arc::clone(&config),
@@ -175,8 +178,9 @@ impl App {
         let (server, addr) = listen("http.listen", config.http.listen, move |cfg| http::configure(cfg, state.clone()))?;
         let lifecycle = Lifecycle::new(directory.clone());
         let stopping = CancellationToken::new();
-        let workers =
+        let mut workers =
             vec![engine.pulse(), lifecycle.pulse(), alerts.pulse(), tasks.pulse(), watch.pulse(), listener.pulse()];
+        workers.extend(cards.as_ref().map(CardTracker::pulse));
         let ops_state = http::ops::OpsState::new(db.clone(), workers, stopping.clone());
         let (ops, ops_addr) =
             listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
@@ -191,6 +195,7 @@ impl App {
             tasks,
             watch,
             listener,
+            cards,
             stopping,
             server,
             ops,
@@ -201,58 +206,21 @@ impl App {
     /// connection that a listener's thread opened dies with that thread, whoever uses it then: so listeners go last.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let (server, ops) = (self.server.handle(), self.ops.handle());
-        let work = TaskTracker::new();
-        let (engine, token) = (self.engine.clone(), stop.clone());
-        let engine_task = kept_at_work("engine", stop.clone(), move || {
-            let (engine, token) = (engine.clone(), token.clone());
-            async move { engine.run(token).await }
-        });
-        let engine_task = work.spawn(engine_task).abort_handle();
-        let (lifecycle, token) = (self.lifecycle, stop.clone());
-        let lifecycle_task = kept_at_work("lifecycle", stop.clone(), move || {
-            let (lifecycle, token) = (lifecycle.clone(), token.clone());
-            async move { lifecycle.run(token).await }
-        });
-        let lifecycle_task = work.spawn(lifecycle_task).abort_handle();
-        let (alerts, token) = (self.alerts, stop.clone());
-        let alerts_task = kept_at_work("alerts", stop.clone(), move || {
-            let (alerts, token) = (alerts.clone(), token.clone());
-            async move { alerts.run(token).await }
-        });
-        let alerts_task = work.spawn(alerts_task).abort_handle();
-        let (tasks, token) = (self.tasks, stop.clone());
-        let tasks_task = kept_at_work("tasks", stop.clone(), move || {
-            let (tasks, token) = (tasks.clone(), token.clone());
-            async move { tasks.run(token).await }
-        });
-        let tasks_task = work.spawn(tasks_task).abort_handle();
-        let (watch, token) = (self.watch, stop.clone());
-        let watch_task = kept_at_work("support", stop.clone(), move || {
-            let (watch, token) = (watch.clone(), token.clone());
-            async move { watch.run(token).await }
-        });
-        let watch_task = work.spawn(watch_task).abort_handle();
-        let (listener, token) = (self.listener, stop.clone());
-        let listener_task = kept_at_work("listening", stop.clone(), move || {
-            let (listener, token) = (listener.clone(), token.clone());
-            async move { listener.run(token).await }
-        });
-        let listener_task = work.spawn(listener_task).abort_handle();
-        work.close();
+        let mut work = Workers::new(&stop);
+        work.begin("engine", self.engine.clone(), |engine, stop| async move { engine.run(stop).await });
+        work.begin("lifecycle", self.lifecycle, |lifecycle, stop| async move { lifecycle.run(stop).await });
+        work.begin("alerts", self.alerts, |alerts, stop| async move { alerts.run(stop).await });
+        work.begin("tasks", self.tasks, |tasks, stop| async move { tasks.run(stop).await });
+        work.begin("support", self.watch, |watch, stop| async move { watch.run(stop).await });
+        work.begin("listening", self.listener, |listener, stop| async move { listener.run(stop).await });
+        if let Some(cards) = self.cards {
+            work.begin("cards", cards, |cards, stop| async move { cards.run(stop).await });
+        }
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
         stop.cancelled().await;
         self.stopping.cancel();
-        if tokio::time::timeout(GRACE, work.wait()).await.is_err() {
-            tracing::warn!("work did not end in time; it is taken up again at the next start");
-            engine_task.abort();
-            lifecycle_task.abort();
-            alerts_task.abort();
-            tasks_task.abort();
-            watch_task.abort();
-            listener_task.abort();
-            work.wait().await;
-        }
+        work.ended().await;
         // A step that was cut short has left its lease behind.
         if let Err(error) = self.engine.release_leases().await {
             tracing::warn!(%error, "leases could not be given back; they run out by themselves");
@@ -266,9 +234,70 @@ impl App {
     }
 }
 
+/// The second tracker; `None` where it is not set.
+fn cards(config: &Config, desk: Desk, clock: Clock) -> anyhow::Result<Option<CardTracker>> {
+    let Some(client) = kaiten_client(config, clock)? else { return Ok(None) };
+    Ok(Some(CardTracker::new(crate::support::cards::Deps {
+        desk,
+        cards: Arc::new(client),
+        board: format!("{}#{}", config.support.kaiten_url.trim(), config.support.kaiten_board.trim()),
+        lease: Duration::from_secs(config.sync.lease_seconds.into()),
+        observer: None,
+    })))
+}
+
+/// How Kaiten is asked; `None` where it is no tracker.
+pub(super) fn kaiten_client(config: &Config, clock: Clock) -> anyhow::Result<Option<kaiten::Client>> {
+    let support = &config.support;
+    if !support.kaiten() {
+        return Ok(None);
+    }
+    let guard = Guard::parse(&config.bitrix.allow_private).map_err(anyhow::Error::msg)?;
+    let settings = kaiten::Settings {
+        url: &support.kaiten_url,
+        token: &support.kaiten_token,
+        board: &support.kaiten_board,
+        rate: Some(kaiten::PER_SECOND),
+    };
+    Ok(Some(kaiten::Client::new(&guard, &settings, clock)?))
+}
+
 /// How mail leaves; `None` where no server is set.
 pub(super) fn mailer(mail: &config::Mail) -> Result<Option<Mailer>, MailError> {
     Mailer::new(&mail.smtp_url, &mail.smtp_user, &mail.smtp_password, &mail.from)
+}
+
+/// What works beside the listeners.
+struct Workers {
+    tasks: TaskTracker,
+    handles: Vec<AbortHandle>,
+    stop: CancellationToken,
+}
+
+impl Workers {
+    fn new(stop: &CancellationToken) -> Self {
+        Self { tasks: TaskTracker::new(), handles: Vec::new(), stop: stop.clone() }
+    }
+
+    fn begin<W, F>(&mut self, name: &'static str, worker: W, run: impl Fn(W, CancellationToken) -> F + Send + 'static)
+    where
+        W: Clone + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        let work = kept_at_work(name, self.stop.clone(), move || run(worker.clone(), stop.clone()));
+        self.handles.push(self.tasks.spawn(work).abort_handle());
+    }
+
+    /// Waits for what they finish after the signal; what takes too long is cut off.
+    async fn ended(self) {
+        self.tasks.close();
+        if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
+            tracing::warn!("work did not end in time; it is taken up again at the next start");
+            self.handles.iter().for_each(AbortHandle::abort);
+            self.tasks.wait().await;
+        }
+    }
 }
 
 /// A worker that ends by a panic begins again: its work is in the database, where it left it.

@@ -154,6 +154,15 @@ impl Client {
     }
 }
 
+/// How a command's request leaves.
+#[derive(Debug)]
+pub(super) enum Leave {
+    /// When its turn comes, and again after what stood in its way.
+    InTurn(Priority),
+    /// Under a permit taken before, and exactly once (see [`PortalClient::batch_with`]).
+    Once(Permit),
+}
+
 /// One portal, one owner's tokens. Cheap to clone; clones share the queue for the portal's allowance.
 #[derive(Clone)]
 pub struct PortalClient(pub(super) Arc<Inner>);
@@ -192,24 +201,28 @@ impl PortalClient {
 
     /// One v2 command as one request.
     pub async fn call(&self, priority: Priority, call: &Call) -> Result<Answer, Error> {
-        self.one(priority, call, Api::V2, None).await
+        self.one(Leave::InTurn(priority), call, Api::V2, None).await
     }
 
     /// One v3 command with its `Idempotency-Key` (1 to 255 printable ASCII characters, facts §3.5).
     pub async fn call_v3(&self, priority: Priority, call: &Call, key: Option<&str>) -> Result<Answer, Error> {
+        self.one(Leave::InTurn(priority), call, Api::V3, key).await
+    }
+
+    pub(super) async fn one(&self, leave: Leave, call: &Call, api: Api, key: Option<&str>) -> Result<Answer, Error> {
         if key.is_some_and(|key| key.is_empty() || key.len() > 255 || !key.bytes().all(|b| (0x20..0x7f).contains(&b))) {
             return Err(Error::internal("an Idempotency-Key must be 1 to 255 printable ASCII characters"));
         }
-        self.one(priority, call, Api::V3, key).await
-    }
-
-    async fn one(&self, priority: Priority, call: &Call, api: Api, key: Option<&str>) -> Result<Answer, Error> {
         self.recall().await?;
         let method = method_key(api, &call.method);
         self.admit(&method, 0, call.rows)?;
         let request = Request { api, method: &call.method, params: call.params.clone(), key, calls: vec![call] };
         let held = self.reserve([(method.as_str(), call.rows)].into_iter());
-        let answer = wire::answer(self.exchange(priority, &request).await?);
+        let json = match leave {
+            Leave::InTurn(priority) => self.exchange(priority, &request).await?,
+            Leave::Once(permit) => self.exchange_once(permit, &request).await?,
+        };
+        let answer = wire::answer(json);
         self.learn(&[(&method, call.rows, answer.timing)], &held).await;
         Ok(answer)
     }

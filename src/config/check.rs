@@ -82,6 +82,13 @@ impl Config {
         if let Some(site) = self.support.allowed_sites.iter().find(|site| !is_origin(site)) {
             say("support.allowed_sites", &format!("`{site}` is no site: write it like https://www.example.com"));
         }
+        if let Some(tracker) = self.support.tracker.iter().find(|word| !["bitrix24", "kaiten"].contains(&word.as_str()))
+        {
+            say("support.tracker", &format!("`{tracker}` is no tracker: bitrix24, kaiten, or both"));
+        }
+        for (key, missing) in self.support.kaiten_findings() {
+            say(key, missing);
+        }
         if let Some(text) = self.mail_finding() {
             say("mail.smtp_url", &text);
         }
@@ -115,6 +122,31 @@ impl Config {
         let previous: Vec<String> =
             self.secrets.previous_keys.iter().map(|key| key.expose_secret().to_owned()).collect();
         Keyring::parse(self.secrets.master_key.expose_secret(), &previous)
+    }
+}
+
+impl super::Support {
+    /// What Kaiten lacks, where it is a tracker.
+    fn kaiten_findings(&self) -> Vec<(&'static str, &'static str)> {
+        let url = Url::parse(self.kaiten_url.trim()).ok();
+        let plain = |url: &Url| url.username().is_empty() && url.password().is_none();
+        let of_web = |url: &Url| matches!(url.scheme(), "https" | "http") && url.has_host() && plain(url);
+        let board = self.kaiten_board.trim().parse::<i64>().is_ok_and(|board| board > 0);
+        let checks = [
+            (
+                url.as_ref().is_some_and(of_web),
+                "support.kaiten_url",
+                "must be an address like https://company.kaiten.ru",
+            ),
+            (
+                !self.kaiten_token.expose_secret().trim().is_empty(),
+                "support.kaiten_token",
+                "is missing: cards are made with it",
+            ),
+            (board, "support.kaiten_board", "must be the number of the board that gets the cards"),
+        ];
+        let wrong = checks.into_iter().filter(|(right, ..)| self.kaiten() && !right);
+        wrong.map(|(_, key, text)| (key, text)).collect()
     }
 }
 

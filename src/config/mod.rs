@@ -144,3 +144,15 @@ pub struct Support {
     pub kaiten_board: String,
     pub captcha: bool,
 }
+
+impl Support {
+    /// Whether requests get cards.
+    pub fn kaiten(&self) -> bool {
+        self.tracker.iter().any(|tracker| tracker == "kaiten")
+    }
+
+    /// `member_id` of the support portal, where one is named.
+    pub fn named(&self) -> Option<&str> {
+        Some(self.portal.trim()).filter(|member| !member.is_empty())
+    }
+}

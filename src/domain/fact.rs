@@ -36,7 +36,7 @@ fact_names! {
     Hotel = "hotel", Number = "number", Status = "status", Guest = "guest", Arrival = "arrival", Departure = "departure",
     Nights = "nights", Room = "room", RoomType = "room_type", Rate = "rate", Adults = "adults", Children = "children",
     Guarantee = "guarantee", Source = "source", Market = "market", Channel = "channel", Group = "group",
-    BookedOn = "booked_on", Balance = "balance", Total = "total", Block = "block", CrsNumber = "crs_number",
+    BookedOn = "booked_on", Balance = "balance", Paid = "paid", Total = "total", Block = "block", CrsNumber = "crs_number",
     Comments = "comments", Rooms = "rooms",
     FirstName = "first_name", LastName = "last_name", MiddleName = "middle_name", BirthDate = "birth_date",
     Phones = "phones", Emails = "emails", Vip = "vip", Language = "language", Nationality = "nationality",
@@ -44,6 +44,11 @@ fact_names! {
 }
 
 impl Fact {
+    /// Whether it is counted by us over several stays: no record of the hotel says it.
+    pub fn adds_up(self) -> bool {
+        matches!(self, Self::Stays | Self::StayNights | Self::Revenue | Self::LastStay)
+    }
+
     /// Whether it may name a guest or tell of him.
     pub fn tells_of_guests(self) -> bool {
         matches!(
@@ -118,6 +123,7 @@ pub fn of_stay(fact: Fact, hotel: &HotelCode, stay: &Stay, guest: &str) -> Optio
         }),
         Fact::BookedOn => value(&stay.booked_on, |date| CrmValue::Date(*date)),
         Fact::Balance => money(&stay.balance),
+        Fact::Paid => money(&stay.paid),
         Fact::Total => money(&stay.total),
         Fact::Block => text(&stay.block),
         Fact::CrsNumber => text(&stay.crs_number),

@@ -4,21 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::change_set::{alike, change_set};
+use super::change_set::{ChangeSet, alike, change_set, ours};
 use super::crm::{CrmValue, Fields};
 
 /// So often a field is put back …
-const MOST: i32 = 3;
+const MOST: usize = 3;
 /// … within this time; then it is a problem for people, and the value is not put back until one of them decides, the
 /// hotel has another value, or this time has passed since it was last put back.
 const WINDOW_MS: i64 = 24 * 3_600_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PutBack {
-    count: i32,
-    since: i64,
-    /// When it was last put back.
-    last: i64,
+    /// When it was put back; within the last [`WINDOW_MS`] at each edit.
+    #[serde(default)]
+    times: Vec<i64>,
+    /// It was changed once too often.
+    #[serde(default)]
+    quarrel: bool,
     /// The hotel's value that is fought over.
     over: CrmValue,
     /// What the others put in its place last.
@@ -27,7 +29,7 @@ struct PutBack {
 
 impl PutBack {
     fn stopped(&self, now: i64) -> bool {
-        self.count > MOST && now - self.last <= WINDOW_MS
+        self.quarrel && self.times.last().is_some_and(|last| now - last <= WINDOW_MS)
     }
 
     /// Whether the quarrel is over this value.
@@ -63,12 +65,14 @@ impl PutBacks {
     }
 
     /// People are told of what is about to take a value of theirs away. What the hotel says anew is no put-back.
-    pub fn owe(&mut self, write: &Fields, held: &Fields) {
+    pub fn owe(&mut self, set: &ChangeSet, held: &Fields) {
         let is_back = |(field, want): &(&String, &CrmValue)| {
             let stands = held.get(*field).unwrap_or(&CrmValue::Empty);
             self.by_field.get(*field).is_some_and(|put| alike(&put.theirs, stands) && put.is_over(want))
         };
-        let back: Vec<String> = write.iter().filter(is_back).map(|(field, _)| field.clone()).collect();
+        // Of phones and e-mails it is our part of them that is fought over.
+        let comms = set.comms.iter().filter_map(|(field, _)| Some((field, set.after.get(&ours(field))?)));
+        let back: Vec<String> = set.write.iter().chain(comms).filter(is_back).map(|(field, _)| field.clone()).collect();
         self.owed.extend(back);
     }
 
@@ -92,35 +96,35 @@ impl PutBacks {
 
     /// Whether any field's quarrel went so far that people were told.
     pub fn quarrels(&self) -> bool {
-        self.by_field.values().any(|put| put.count > MOST)
+        self.by_field.values().any(|put| put.quarrel)
     }
 
     /// Someone changed the field from `held` to `theirs`; `true`: once too often, just now. Whoever gives the hotel its
     /// value back ends the quarrel.
     pub fn count(&mut self, field: &str, held: &CrmValue, theirs: &CrmValue, now: i64) -> bool {
         let given_back = |put: &PutBack| change_set(&one(field, &put.over), &one(field, theirs)).is_empty();
-        if self.by_field.get(field).is_some_and(|put| put.count > MOST && given_back(put)) {
+        if self.by_field.get(field).is_some_and(|put| put.quarrel && given_back(put)) {
             self.by_field.remove(field);
             return false;
         }
-        let begin = || PutBack { count: 0, since: now, last: now, over: held.clone(), theirs: theirs.clone() };
+        let begin = || PutBack { times: Vec::new(), quarrel: false, over: held.clone(), theirs: theirs.clone() };
         let put = self.by_field.entry(field.to_owned()).or_insert_with(begin);
         // What the record held was either the others' own value, or one of ours that was written since.
         let another = !alike(held, &put.theirs) && !put.is_over(held);
         if another {
             *put = begin();
-        } else if !put.stopped(now) && now - put.since > WINDOW_MS {
-            (put.count, put.since) = (0, now);
         }
         put.theirs = theirs.clone();
-        if put.count > MOST {
+        put.quarrel = put.stopped(now);
+        if put.quarrel {
             return false;
         }
-        put.count += 1;
-        if put.count <= MOST {
-            put.last = now;
+        put.times.retain(|at| now - at <= WINDOW_MS);
+        put.quarrel = put.times.len() >= MOST;
+        if !put.quarrel {
+            put.times.push(now);
         }
-        put.count > MOST
+        put.quarrel
     }
 
     /// The field is not put back any more.
@@ -139,7 +143,7 @@ impl PutBacks {
     pub fn settle(&mut self, desired: &Fields, held: &Fields) {
         self.by_field.retain(|field, put| {
             let agreed = desired.get(field).is_some_and(|want| change_set(&one(field, want), held).is_empty());
-            put.count <= MOST || !agreed
+            !put.quarrel || !agreed
         });
     }
 
@@ -206,6 +210,15 @@ mod tests {
     }
 
     #[test]
+    fn s1_three_times_are_counted_over_the_last_day_whenever_the_first_one_was() {
+        assert_eq!(
+            fight(&mut PutBacks::default(), "101", &[0, 22, 23, 25, 26]),
+            [false, false, false, false, true],
+            "those of 22, 23 and 25 are one day's, although another had begun at 0"
+        );
+    }
+
+    #[test]
     fn s1_a_new_value_of_the_hotel_is_written_and_its_quarrel_begins_anew() {
         let mut puts = PutBacks::default();
         fight(&mut puts, "101", &[0, 0, 0, 0]);
@@ -238,9 +251,10 @@ mod tests {
         let mut puts = PutBacks::default();
         puts.count("room", &text("101"), &text("by hand"), 0);
         let (held, back) = (fields(&[("room", "by hand"), ("rate", "1")]), fields(&[("room", "101"), ("rate", "2")]));
-        puts.owe(&fields(&[("room", "205")]), &held);
+        let written = |write: Fields| ChangeSet { write, ..ChangeSet::default() };
+        puts.owe(&written(fields(&[("room", "205")])), &held);
         assert!(puts.owed().is_empty(), "the hotel's news");
-        puts.owe(&back, &held);
+        puts.owe(&written(back), &held);
         assert_eq!(puts.owed().iter().collect::<Vec<_>>(), ["room"]);
         for hour in 0..3 {
             assert!(puts.may_tell(hour * HOUR));

@@ -58,6 +58,8 @@ facts! {
         total: Money,
         /// What the folio still owes.
         balance: Money,
+        /// What was paid by now.
+        paid: Money,
         main_guest: ProfileNumber,
         companions: Vec<Companion>,
         sharers: Vec<Companion>,

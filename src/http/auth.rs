@@ -270,7 +270,8 @@ pub async fn reads_deal_himself(state: &HttpState, who: &Principal, deal: i64) -
     Ok(reads_himself(state, who, Entity::Deal, &[deal]).await?.contains(&deal))
 }
 
-async fn reads_himself(
+/// Which of these records the portal lets the caller's own token read.
+pub async fn reads_himself(
     state: &HttpState,
     who: &Principal,
     entity: Entity,

@@ -161,10 +161,15 @@ pub async fn localise(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let answer = next.call(req).await?.map_into_boxed_body();
-    let Some(problem) = answer.response().error().map(from_error) else { return Ok(answer) };
+    Ok(localised(next.call(req).await?))
+}
+
+/// A refusal becomes the answer that is sent; any other answer stays.
+pub fn localised(answer: ServiceResponse<impl MessageBody + 'static>) -> ServiceResponse<BoxBody> {
+    let answer = answer.map_into_boxed_body();
+    let Some(problem) = answer.response().error().map(from_error) else { return answer };
     let lang = lang::of_request(answer.request());
-    Ok(answer.into_response(problem.response(lang)))
+    answer.into_response(problem.response(lang))
 }
 
 /// What a framework's error says to a caller of ours.

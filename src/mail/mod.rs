@@ -1,11 +1,14 @@
-//! Outgoing mail by SMTP.
+//! Mail: outgoing by SMTP; incoming as a letter that was read.
+
+pub mod incoming;
 
 use std::time::Duration;
 
+pub use lettre::Address;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
 /// A server that takes longer than this to answer one command is away.
@@ -26,6 +29,16 @@ pub struct Letter {
     pub to: Address,
     pub subject: String,
     pub text: String,
+    pub thread: Option<Thread>,
+}
+
+/// What a letter belongs to.
+#[derive(Debug, Clone)]
+pub struct Thread {
+    /// Where an answer goes.
+    pub reply_to: Address,
+    /// Ids without brackets of letters before it, the first one being what it answers.
+    pub references: Vec<String>,
 }
 
 #[derive(Debug, Clone, thiserror::Error)]
@@ -35,9 +48,17 @@ pub enum MailError {
     /// The server said no for good.
     #[error("the mail server refused the letter ({0})")]
     Refused(String),
-    /// It may pass: the server is away, busy, or grey-lists.
+    /// It may pass: the server is busy, or grey-lists.
     #[error("the mail server did not take the letter now ({0})")]
     Later(String),
+    /// Nobody is there to take any letter.
+    #[error("the mail server does not answer")]
+    Away,
+}
+
+/// The address of a sender as `mail.from` names him: with or without a name.
+pub fn sender(text: &str) -> Option<Address> {
+    text.trim().parse::<Mailbox>().ok().map(|sender| sender.email)
 }
 
 /// Whether a text is an address that mail can be sent to.
@@ -58,6 +79,22 @@ impl Header for AutoSubmitted {
     }
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// What comes back with this is ours, whatever way it went.
+#[derive(Clone)]
+struct OwnMark;
+
+impl Header for OwnMark {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str(incoming::OWN_MARK)
+    }
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "1".to_owned())
     }
 }
 
@@ -86,24 +123,46 @@ impl Mailer {
         Ok(Some(Self { transport: transport.build(), from }))
     }
 
+    /// Whose letters these are.
+    pub fn address(&self) -> &Address {
+        &self.from.email
+    }
+
+    /// What ids of ours end with.
+    pub fn domain(&self) -> &str {
+        self.from.email.domain()
+    }
+
     /// Sends one letter; it is with the server when this returns.
     pub async fn send(&self, letter: &Letter) -> Result<(), MailError> {
-        let message = Message::builder()
-            .message_id(Some(format!("<{}@{}>", letter.id, self.from.email.domain())))
+        let mut message = Message::builder()
+            .message_id(Some(format!("<{}@{}>", letter.id, self.domain())))
             .from(self.from.clone())
             .to(Mailbox::new(None, letter.to.clone()))
-            .subject(&letter.subject)
+            .subject(&letter.subject);
+        if let Some(thread) = &letter.thread {
+            let ids: Vec<String> = thread.references.iter().map(|id| format!("<{id}>")).collect();
+            message = message
+                .reply_to(Mailbox::new(None, thread.reply_to.clone()))
+                .in_reply_to(ids.first().cloned().unwrap_or_default())
+                .references(ids.join(" "));
+        }
+        let message = message
             .header(AutoSubmitted)
+            .header(OwnMark)
             .header(ContentType::TEXT_PLAIN)
             .body(letter.text.clone())
             .map_err(|error| MailError::Refused(error.to_string()))?;
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
             // The server's own words may repeat an address: its code says enough.
-            Err(error) => {
-                let code = error.status().map_or_else(|| "no answer".to_owned(), |code| code.to_string());
-                Err(if error.is_permanent() { MailError::Refused(code) } else { MailError::Later(code) })
-            }
+            Err(error) => Err(match error.status() {
+                Some(code) if error.is_permanent() => MailError::Refused(code.to_string()),
+                Some(code) => MailError::Later(code.to_string()),
+                // Before anything was asked of it.
+                None if error.is_client() => MailError::Refused("the letter cannot be sent".to_owned()),
+                None => MailError::Away,
+            }),
         }
     }
 

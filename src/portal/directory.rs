@@ -270,6 +270,11 @@ impl Directory {
         Ok(key)
     }
 
+    /// The key of what was said in the portal's support requests.
+    pub async fn request_key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
+        keys::obtain_for(self.db(), &self.0.parts.keyring, portal, keys::REQUESTS, self.now()).await
+    }
+
     pub(super) fn forget_key(&self, portal: PortalId) {
         if let Ok(mut keys) = self.0.keys.write() {
             keys.remove(&portal);

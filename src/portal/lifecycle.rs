@@ -146,7 +146,7 @@ impl Directory {
     }
 
     pub(super) async fn schedule_outdated(&self) -> Result<u64, PortalError> {
-        let desk = self.0.parts.config.support.portal.trim();
+        let desk = self.0.parts.config.support.named().unwrap_or_default();
         let versions = (super::VERSION, super::DESK_VERSION);
         Ok(portals::schedule_outdated(self.db(), versions, desk, self.now()).await?)
     }

@@ -141,7 +141,7 @@ impl Directory {
         let now = self.now();
         let tx = self.db().begin().await?;
         keys::destroy(&tx, portal, now).await?;
-        purge::work_of(&tx, portal).await?;
+        purge::work_of(&tx, portal, now).await?;
         tokens::delete(&tx, portal).await?;
         roles::delete(&tx, portal).await?;
         api_keys::delete_all(&tx, portal).await?;

@@ -1,5 +1,7 @@
 //! Alerts between two looks, who is told of them, and notices on their way.
 
+use std::collections::BTreeSet;
+
 use super::{Db, Row, StoreError, Tx, args};
 use crate::crypto::TenantKey;
 use crate::domain::alert::{Alert, AlertKind, AlertSettings};
@@ -136,6 +138,9 @@ pub async fn again(db: &Db, portal: PortalId, id: i64, not_before: i64) -> Resul
     Ok(())
 }
 
+/// A clock that is off by more is worth a word: changes are read with an overlap of that much.
+const CLOCK_OFF_MS: i64 = 300_000;
+
 /// What is wrong now, over all portals that are worked for: one question a kind of trouble, none a portal. A queue stands
 /// when something of a priority below `imports` has waited since before `stuck_since`.
 pub async fn troubles(db: &Db, imports: i32, stuck_since: i64, paid_before: i64) -> Result<Vec<AlertKey>, StoreError> {
@@ -155,19 +160,42 @@ pub async fn troubles(db: &Db, imports: i32, stuck_since: i64, paid_before: i64)
     let clocks = "SELECT s.portal_id, s.hotel_id FROM source s
          JOIN hotel h ON h.portal_id = s.portal_id AND h.id = s.hotel_id AND h.removed_at IS NULL
          JOIN portal p ON p.id = s.portal_id AND p.status = 'active' AND p.installed = $1
-         WHERE s.notes LIKE '%\"pms_time_back\"%' OR s.notes LIKE '%\"pms_clock_ahead\"%'";
-    for row in db.rows(clocks, args![true]).await? {
+         WHERE s.notes LIKE '%\"pms_time_back\"%' OR s.notes LIKE '%\"pms_clock_ahead\"%'
+            OR h.clock_ahead_ms > $2 OR h.clock_ahead_ms < -$2";
+    for row in db.rows(clocks, args![true, CLOCK_OFF_MS]).await? {
         add(&row, AlertKind::ClockOff)?;
     }
     // A record that failed waits by the published schedule of tries: it is a problem of its own, not a queue that stands.
-    let stuck = "SELECT p.id AS portal_id, CAST(0 AS BIGINT) AS hotel_id FROM portal p
+    let waits = "o.state = 0 AND o.priority < $3 AND o.attempts = 0 AND o.seen_at < $2";
+    let of_hotel = |kind: &str| format!("o.subject LIKE '{kind}:' || CAST(h.id AS TEXT) || ':%'");
+    let its = ["stay", "profile", "group"].map(of_hotel).join(" OR ");
+    let stuck = format!(
+        "SELECT h.portal_id, h.id AS hotel_id FROM hotel h
+         JOIN portal p ON p.id = h.portal_id AND p.status = 'active' AND p.installed = $1
+         WHERE h.removed_at IS NULL AND (
+            EXISTS (SELECT 1 FROM outbox o WHERE o.portal_id = h.portal_id AND {waits} AND ({its}))
+            OR EXISTS (SELECT 1 FROM inbox i WHERE i.portal_id = h.portal_id AND i.hotel_id = h.id AND i.state = 0
+                AND i.priority < $3 AND i.attempts = 0 AND i.received_at < $2))"
+    );
+    // Looks at records of the portal, and what its events told.
+    let of_portal = format!(
+        "SELECT p.id AS portal_id, CAST(0 AS BIGINT) AS hotel_id FROM portal p
          WHERE p.status = 'active' AND p.installed = $1 AND (
-            EXISTS (SELECT 1 FROM outbox o WHERE o.portal_id = p.id AND o.state = 0 AND o.priority < $3 AND o.attempts = 0
-                AND o.seen_at < $2)
-            OR EXISTS (SELECT 1 FROM inbox i WHERE i.portal_id = p.id AND i.state = 0 AND i.priority < $3 AND i.attempts = 0
-                AND i.received_at < $2))";
-    for row in db.rows(stuck, args![true, stuck_since, imports]).await? {
+            EXISTS (SELECT 1 FROM outbox o WHERE o.portal_id = p.id AND {waits}
+                AND (o.subject LIKE 'crm:%' OR o.subject LIKE 'note:%'))
+            OR EXISTS (SELECT 1 FROM inbox i WHERE i.portal_id = p.id AND i.hotel_id = 0 AND i.state = 0
+                AND i.priority < $3 AND i.attempts = 0 AND i.received_at < $2))"
+    );
+    let mut standing = BTreeSet::new();
+    for row in db.rows(&stuck, args![true, stuck_since, imports]).await? {
+        standing.insert(row.get::<i64>("portal_id")?);
         add(&row, AlertKind::QueueStuck)?;
+    }
+    for row in db.rows(&of_portal, args![true, stuck_since, imports]).await? {
+        // Its hotels say it already.
+        if !standing.contains(&row.get::<i64>("portal_id")?) {
+            add(&row, AlertKind::QueueStuck)?;
+        }
     }
     let lost = "SELECT id AS portal_id, CAST(0 AS BIGINT) AS hotel_id FROM portal WHERE status = 'needs_auth'";
     for row in db.rows(lost, args![]).await? {

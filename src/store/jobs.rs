@@ -172,6 +172,19 @@ pub async fn step(db: &Db, portal: PortalId, id: &str, from: &[&str], to: &str, 
     Ok(db.execute(&sql, args![portal.0, id, to, now]).await? > 0)
 }
 
+/// A paused job runs again; `false`: it was moved or went on since it was read.
+pub async fn go_on(
+    db: &Db,
+    portal: PortalId,
+    job: &JobRow,
+    progress: &serde_json::Value,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE job SET state = 'running', progress = $3, updated_at = $5
+         WHERE portal_id = $1 AND id = $2 AND state = 'paused' AND updated_at = $4";
+    Ok(db.execute(sql, args![portal.0, job.id.as_str(), progress.to_string(), job.updated_at, now]).await? > 0)
+}
+
 /// A failed job runs again; `false`: another one of the hotel and the family is not over.
 pub async fn revive(
     db: &Db,

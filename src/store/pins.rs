@@ -33,6 +33,9 @@ impl Pin {
     }
 }
 
+/// Who holds it, and the field.
+pub type Held = (String, String);
+
 /// By field.
 pub type Pins = BTreeMap<String, Pin>;
 
@@ -82,7 +85,7 @@ pub async fn set(
 }
 
 /// The former values of these fields stand in the portal again, or something else of people's.
-pub async fn written(tx: &Tx, portal: PortalId, fields: &[(String, String)]) -> Result<(), StoreError> {
+pub async fn written(tx: &Tx, portal: PortalId, fields: &[Held]) -> Result<(), StoreError> {
     for (subject, field) in fields {
         let sql = "UPDATE pin SET written = $4 WHERE portal_id = $1 AND subject = $2 AND field = $3";
         tx.execute(sql, args![portal.0, subject.as_str(), field.as_str(), true]).await?;
@@ -108,6 +111,14 @@ pub async fn blank(tx: &Tx, portal: PortalId, key: &TenantKey, subjects: &[Strin
             tx.execute(sql, values).await?;
         }
     }
+    Ok(())
+}
+
+/// Nobody stands behind these records any more: they were deleted, merged into others or let go.
+pub async fn end_forsaken(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM pin WHERE portal_id = $1 AND subject LIKE 'crm:%' AND NOT EXISTS (SELECT 1 FROM link
+        WHERE link.portal_id = pin.portal_id AND 'crm:' || link.entity || ':' || link.crm_id = pin.subject)";
+    tx.execute(sql, args![portal.0]).await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::NaiveDateTime;
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,48 @@ pub struct Written {
     /// What stood there before, as far as that was known.
     #[serde(default)]
     pub before: Option<CrmValue>,
+    /// None: no single record of the hotel says it, or it was written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
+}
+
+/// The hotel's word behind a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The hotel's own stamp of the record, on its clock.
+    pub pms_time: Option<NaiveDateTime>,
+    pub received_at: i64,
+    /// Where the mapping made another value of it; of what tells of a guest a deal keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<CrmValue>,
+}
+
+/// The call that wrote it; when the portal answered is [`Written::at`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    pub method: String,
+    pub sent_at: i64,
+    pub answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The portal said that it is done.
+    Confirmed,
+    /// Its answer was lost: when it was asked, the value stood there.
+    Found,
+}
+
+impl Answer {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Found => "found",
+        }
+    }
 }
 
 /// By field.
@@ -64,12 +107,26 @@ pub async fn forget(
     for (subject, mut trace) in load(tx, portal, key, subjects).await? {
         trace.retain(|field, _| !fields.contains(field));
         // What stood there may have been anybody's words.
-        trace.values_mut().for_each(|written| written.before = None);
+        for written in trace.values_mut() {
+            written.before = None;
+            written.told.iter_mut().for_each(|told| told.value = None);
+        }
         tx.execute("DELETE FROM provenance WHERE portal_id = $1 AND subject = $2", args![portal.0, subject.as_str()])
             .await?;
         left.push((subject, trace));
     }
     note(tx, portal, key, left, now).await
+}
+
+/// Nothing of them is remembered any more.
+pub async fn end(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
+    for chunk in subjects.chunks(chunk_of(1)) {
+        let mut values = args![portal.0];
+        values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
+        let sql = format!("DELETE FROM provenance WHERE portal_id = $1 AND subject IN ({})", list(1, chunk.len()));
+        tx.execute(&sql, values).await?;
+    }
+    Ok(())
 }
 
 /// What was written now, over what was written before.

@@ -50,6 +50,8 @@ pub const PURGED: &[&str] = &[
     "hotel",
     "desk_heard",
     "desk_hearing",
+    "desk_letter",
+    "desk_card",
     "desk_outbox",
     "desk_remote",
     "desk_offer",
@@ -61,14 +63,14 @@ pub const PURGED: &[&str] = &[
 ];
 
 /// Tenants' tables that a purge leaves: the log and evidence of consent live to their own terms (product §9), the list of
-/// destroyed keys for ever.
-pub const KEPT: &[&str] = &["request_log", "tenant_key", "destroyed_key", "desk_consent"];
+/// destroyed keys for ever; rows of files go when their bytes are out of the store of files.
+pub const KEPT: &[&str] = &["request_log", "tenant_key", "destroyed_key", "desk_consent", "desk_file"];
 
 /// Inbox, outbox and leases go in the same step as the key (product §9).
-pub async fn work_of(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+pub async fn work_of(tx: &Tx, portal: PortalId, now: i64) -> Result<(), StoreError> {
     tx.execute("DELETE FROM inbox WHERE portal_id = $1", args![portal.0]).await?;
     tx.execute("DELETE FROM outbox WHERE portal_id = $1", args![portal.0]).await?;
-    super::desk::customer_gone(tx, portal).await?;
+    super::desk::customer_gone(tx, portal, now).await?;
     for row in tx.rows("SELECT id FROM hotel WHERE portal_id = $1", args![portal.0]).await? {
         let hotel: i64 = row.get("id")?;
         tx.execute("DELETE FROM lease WHERE name = $1", args![format!("hotel:{hotel}")]).await?;

@@ -8,7 +8,7 @@ use sea_orm::Value;
 use super::bulk::{Via, chunk_of, insert, list};
 use super::{Db, Row, StoreError, Tx, args, stay_sums};
 use crate::crypto::TenantKey;
-use crate::domain::{GroupNumber, HotelId, PortalId, ProfileNumber, Stay, StayNumber, StayStatus, group};
+use crate::domain::{GroupNumber, HotelId, Known, PortalId, ProfileNumber, Stay, StayNumber, StayStatus, group};
 
 const FACTS: &str = "stay.facts";
 
@@ -58,21 +58,28 @@ impl Role {
     }
 }
 
-/// The profiles a stay names, each in its first role, the main guest first.
-pub fn roles(stay: &Stay) -> Vec<(ProfileNumber, Role)> {
+fn single(fact: &Known<ProfileNumber>, role: Role) -> impl Iterator<Item = (&ProfileNumber, Role)> {
+    fact.get().into_iter().map(move |number| (number, role))
+}
+
+/// The profiles a stay names, the main guest first; who has several roles stands there in each.
+pub fn parts(stay: &Stay) -> impl Iterator<Item = (&ProfileNumber, Role)> {
     let companions = stay.companions.get().into_iter().flatten().map(|c| (&c.profile, Role::Companion));
     let sharers = stay.sharers.get().into_iter().flatten().map(|c| (&c.profile, Role::Sharer));
-    let single = |fact: &crate::domain::Known<ProfileNumber>, role| fact.get().cloned().map(|number| (number, role));
-    let mut seen: Vec<(ProfileNumber, Role)> = Vec::new();
-    let all = single(&stay.main_guest, Role::Guest)
-        .into_iter()
-        .chain(companions.chain(sharers).map(|(number, role)| (number.clone(), role)))
+    single(&stay.main_guest, Role::Guest)
+        .chain(companions)
+        .chain(sharers)
         .chain(single(&stay.company, Role::Company))
         .chain(single(&stay.travel_agent, Role::TravelAgent))
-        .chain(single(&stay.source_profile, Role::Source));
-    for (number, role) in all {
-        if !seen.iter().any(|(held, _)| *held == number) {
-            seen.push((number, role));
+        .chain(single(&stay.source_profile, Role::Source))
+}
+
+/// The profiles a stay names, each in its first role, the main guest first.
+pub fn roles(stay: &Stay) -> Vec<(ProfileNumber, Role)> {
+    let mut seen: Vec<(ProfileNumber, Role)> = Vec::new();
+    for (number, role) in parts(stay) {
+        if !seen.iter().any(|(held, _)| held == number) {
+            seen.push((number.clone(), role));
         }
     }
     seen

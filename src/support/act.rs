@@ -7,21 +7,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::content::Content;
-use super::ledger::Ledger;
-use super::outgoing::{News, Outgoing, Side};
+use super::outgoing::{Outgoing, Side};
+use super::step::Step;
 use super::terms::Terms;
 use super::{Actor, Desk, DeskError, at};
 use crate::crypto::TenantKey;
+use crate::domain::PortalId;
 use crate::domain::support::history::EntryKind;
-use crate::domain::support::life::{self, Action, Fact};
+use crate::domain::support::life::{self, Action};
 use crate::domain::support::{Role, State};
+use crate::store::desk::links::{self, Link};
 use crate::store::desk::outbox::{self, NewRow, Of};
 use crate::store::desk::requests::{self, RequestRow};
-use crate::store::desk::{history, offers};
+use crate::store::desk::{files, history, limits, offers};
+use crate::store::idempotency::KEPT_MS;
 use crate::store::{StoreError, Tx};
+use crate::telemetry::metrics as names;
 
 /// Tries to act on a request that somebody else acts on.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 /// A day that is agreed on lies at most so far ahead: every reading of the clock counts the working days until then.
 const AGREED_WITHIN: TimeDelta = TimeDelta::days(731);
 
@@ -47,27 +51,52 @@ pub enum Deed {
     Assign(i64),
     /// People agreed on the solution's day.
     Agree(DateTime<Utc>),
-    /// Its task is there no more, or again.
+    /// Its task or card is there no more, or again.
     Task {
         id: i64,
         gone: bool,
     },
+    Card {
+        id: i64,
+        gone: bool,
+    },
+    /// Of the post: a robot answered a letter of ours, one came back, a letter's file is not kept. Said in the task where
+    /// somebody should know.
+    Post {
+        what: &'static str,
+        text: String,
+        /// Of the desk among itself.
+        internal: bool,
+        told: bool,
+    },
+    /// A link of one role, of which only the hash is kept.
+    Link {
+        role: Role,
+        hash: String,
+        until: i64,
+    },
+    /// Every link ends.
+    Unlink,
+    /// A file that is whole in the store of files.
+    File {
+        id: i64,
+        name: String,
+        mime: &'static str,
+        length: u64,
+        /// Of the desk among itself.
+        internal: bool,
+    },
 }
 
-/// What deeds make of a request, before it is written.
-pub(super) struct Step {
-    pub row: RequestRow,
-    pub ledger: Ledger,
-    pub leaves: Vec<Outgoing>,
-    pub news: Vec<News>,
-}
+/// One of our letters came back.
+const BOUNCED: &str = "bounce";
 
 impl Desk {
     /// What a verified person of a portal is to this request (product §7).
     pub async fn actor(
         &self,
         row: &RequestRow,
-        portal: crate::domain::PortalId,
+        portal: PortalId,
         user: i64,
         admin: bool,
         roles: &BTreeSet<crate::portal::Role>,
@@ -85,26 +114,62 @@ impl Desk {
             if row.submitter == Some(user) && user > 0 {
                 is.insert(Role::Submitter);
             }
-            let terms = self.terms(row.desk, row.customer).await?;
-            let named = terms.rules.representatives(terms.member.as_deref().unwrap_or_default());
-            if named.contains(&user) || (named.is_empty() && admin) {
+            if self.represents(row.desk, portal, user, admin).await? {
                 is.insert(Role::Representative);
             }
         }
         Ok(Actor { roles: is, user: Some(user), via: None })
     }
 
+    /// Whether somebody of a customer's portal represents it at this desk.
+    pub async fn represents(
+        &self,
+        desk: PortalId,
+        customer: PortalId,
+        user: i64,
+        admin: bool,
+    ) -> Result<bool, DeskError> {
+        let terms = self.terms(desk, Some(customer)).await?;
+        let named = terms.rules.representatives(terms.member.as_deref().unwrap_or_default());
+        Ok(named.contains(&user) || (named.is_empty() && admin))
+    }
+
     /// Does it, on the request as it stands; answers what it became.
     pub async fn act(&self, who: &Actor, row: &RequestRow, deed: &Deed) -> Result<RequestRow, DeskError> {
+        self.act_once(who, row, deed, None).await
+    }
+
+    /// The same for a deed that has a name: of one name the first is done, whatever became of its answer.
+    pub async fn act_once(
+        &self,
+        who: &Actor,
+        row: &RequestRow,
+        deed: &Deed,
+        once: Option<&str>,
+    ) -> Result<RequestRow, DeskError> {
         let mut row = row.clone();
-        let key = self.key(row.key_portal).await?;
+        // Its words are gone for good: nothing more can be written of it.
+        let key = self.key_if_any(row.key_portal).await?.filter(|_| row.erased_at.is_none());
+        let key = key.ok_or(DeskError::Refused(life::Refusal::Closed))?;
+        let once = match once {
+            Some(once) => Some(self.deed_name(&row, once).await?),
+            None => None,
+        };
         for _ in 0..TRIES {
             let now = self.now().max(row.updated_at);
+            if let Some(once) = &once
+                && limits::is_spent(self.db(), once, now).await?
+            {
+                return requests::by_id(self.db(), row.desk, row.id).await?.ok_or(DeskError::NotFound);
+            }
             let terms = self.terms(row.desk, row.customer).await?;
             let mut step = Step::new(&row, now);
-            self.decide(who, &mut step, deed, &terms, &key, now).await?;
+            step.judge(&terms, now);
+            Box::pin(self.decide(who, &mut step, deed, &terms, &key, now)).await?;
             step.end(&row, &terms, now);
-            if let Some(done) = self.write(who, &key, step, deed, now).await? {
+            let late = step.late;
+            if let Some(done) = Box::pin(self.write(who, &key, step, deed, once.as_deref(), now)).await? {
+                metrics::counter!(names::SUPPORT_SLA_BREACHES).increment(late);
                 return Ok(done);
             }
             row = requests::by_id(self.db(), row.desk, row.id).await?.ok_or(DeskError::NotFound)?;
@@ -112,6 +177,12 @@ impl Desk {
         Err(DeskError::Conflict("request_busy"))
     }
 
+    async fn deed_name(&self, row: &RequestRow, once: &str) -> Result<String, DeskError> {
+        let name = format!("{} {once}", row.number);
+        Ok(format!("deed:{}", self.key(row.desk).await?.hash("desk.once", name.as_bytes())))
+    }
+
+    /// What a deed adds to the step.
     pub(super) async fn decide(
         &self,
         who: &Actor,
@@ -178,10 +249,45 @@ impl Desk {
                 step.row.clocks.agree(*on, at(now));
                 step.ledger.write(EntryKind::Action, false, &json!({"action": "agree", "user": who.user, "on": on}));
             }
+            Deed::Link { role, .. } => {
+                desk_only(who)?;
+                let said = json!({"action": "link", "user": who.user, "role": role});
+                step.ledger.write(EntryKind::Action, true, &said);
+            }
+            Deed::Unlink => {
+                desk_only(who)?;
+                step.ledger.write(EntryKind::Action, true, &json!({"action": "unlink", "user": who.user}));
+            }
+            Deed::Post { what, text, internal, told } => {
+                step.ledger.write(EntryKind::Message, *internal, &json!({"action": what, "text": text}));
+                // Whom nothing reaches nobody closes for his silence.
+                if *what == BOUNCED {
+                    step.row.silence = None;
+                }
+                if *told {
+                    step.leaves.push(Outgoing::Say { from: Side::Desk, text: text.clone(), internal: true });
+                }
+            }
+            Deed::File { id, name, mime, length, internal } => {
+                let said = json!({"action": "file", "user": who.user, "file": id, "name": name, "mime": mime, "length": length});
+                step.ledger.write(EntryKind::File, *internal, &said);
+                match internal {
+                    true => desk_only(who)?,
+                    false => step.walk(who, &Action::Say, None, terms, now)?,
+                }
+                let from = if who.is_desk() { Side::Desk } else { Side::Customer };
+                let (name, length, internal) = (name.clone(), *length, *internal);
+                step.leaves.push(Outgoing::File { from, name, length, internal });
+            }
             Deed::Task { id, gone } => {
                 desk_only(who)?;
                 let action = if *gone { "task_gone" } else { "task_back" };
                 step.ledger.write(EntryKind::Action, true, &json!({"action": action, "task": id}));
+            }
+            Deed::Card { id, gone } => {
+                desk_only(who)?;
+                let action = if *gone { "card_gone" } else { "card_back" };
+                step.ledger.write(EntryKind::Action, true, &json!({"action": action, "card": id}));
             }
         }
         Ok(())
@@ -191,34 +297,58 @@ impl Desk {
     pub(super) fn leaving(&self, who: &Actor, key: &TenantKey, step: &Step) -> Result<Vec<NewRow>, DeskError> {
         let mut rows = self.to_trackers((step.row.desk, step.row.customer), &step.leaves, who.via)?;
         if who.is_desk() || who.roles.contains(&Role::Policy) {
-            let email = Content::open(key, &step.row.content)?.email;
+            let content = Content::of(&step.row, Some(key))?.unwrap_or_default();
             for news in &step.news {
-                rows.extend(self.to_submitter(&step.row, &email, news)?);
+                rows.extend(self.to_submitter(&step.row, &content, news)?);
             }
         }
         Ok(rows)
     }
 
-    /// One transaction; `None`: somebody changed the request meanwhile, nothing was written.
+    /// One transaction; `None`: somebody changed the request meanwhile, or did the same, and nothing was written.
     async fn write(
         &self,
         who: &Actor,
         key: &TenantKey,
         step: Step,
         deed: &Deed,
+        once: Option<&str>,
+        now: i64,
+    ) -> Result<Option<RequestRow>, DeskError> {
+        let tx = self.db().begin().await?;
+        let done = self.write_in(&tx, who, key, step, now).await?;
+        let first = match once {
+            Some(once) => limits::spend(&tx, once, now + KEPT_MS, now).await?,
+            None => true,
+        };
+        if let Some(row) = &done
+            && first
+            && beside(&tx, key, row, deed, now).await?
+        {
+            tx.commit().await?;
+            return Ok(done);
+        }
+        tx.rollback().await?;
+        Ok(None)
+    }
+
+    /// What deeds made of a request. `None`: somebody changed it meanwhile, nothing must be committed.
+    pub(super) async fn write_in(
+        &self,
+        tx: &Tx,
+        who: &Actor,
+        key: &TenantKey,
+        step: Step,
         now: i64,
     ) -> Result<Option<RequestRow>, DeskError> {
         let rows = self.leaving(who, key, &step)?;
         let Step { mut row, ledger, .. } = step;
-        let tx = self.db().begin().await?;
-        if !requests::save(&tx, row.desk, &row, now).await? || !beside(&tx, key, &row, deed, now).await? {
-            tx.rollback().await?;
+        if !requests::save(tx, row.desk, &row, now).await? {
             return Ok(None);
         }
-        history::append(&tx, row.desk, key, row.id, ledger.lines()).await?;
+        history::append(tx, row.desk, key, row.id, ledger.lines()).await?;
         let of = Of { request: row.id, number: row.number, key_portal: row.key_portal, key };
-        outbox::add(&tx, row.desk, of, &rows, now).await?;
-        tx.commit().await?;
+        outbox::add(tx, row.desk, of, &rows, now).await?;
         row.revision += 1;
         row.updated_at = now;
         Ok(Some(row))
@@ -230,67 +360,13 @@ async fn beside(tx: &Tx, key: &TenantKey, row: &RequestRow, deed: &Deed, now: i6
     match deed {
         Deed::Offer { options, .. } => offers::add(tx, row.desk, key, row.id, options, now).await.map(|_| true),
         Deed::Choose { offer, option } => offers::choose(tx, row.desk, row.id, *offer, *option, now).await,
+        Deed::Link { role, hash, until } => {
+            let link = Link { desk: row.desk, request: row.id, role: *role, expires_at: *until };
+            links::add(tx, row.desk, hash, &link, now).await.map(|()| true)
+        }
+        Deed::Unlink => links::revoke(tx, row.desk, row.id, now).await.map(|_| true),
+        Deed::File { id, mime, length, .. } => files::keep(tx, row.desk, *id, mime, *length).await,
         _ => Ok(true),
-    }
-}
-
-impl Step {
-    pub fn new(row: &RequestRow, now: i64) -> Self {
-        Self { row: row.clone(), ledger: Ledger::new(row.head, now), leaves: Vec::new(), news: Vec::new() }
-    }
-
-    /// What follows from the deeds for clocks and deadlines; `before`: as the request was.
-    pub fn end(&mut self, before: &RequestRow, terms: &Terms, now: i64) {
-        let old = terms.deadline(before.kind, &before.clocks, now);
-        let new = terms.deadline(self.row.kind, &self.row.clocks, now);
-        if old != new && !self.leaves.iter().any(|leaves| matches!(leaves, Outgoing::State { .. })) {
-            self.leaves.push(Outgoing::Deadline { deadline: new });
-        }
-        if self.row.clocks != before.clocks {
-            self.ledger.write(EntryKind::Clock, true, &json!(self.row.clocks));
-        }
-        terms.watch(&mut self.row, now);
-        self.row.head = self.ledger.head();
-    }
-
-    /// A step of its life, and what is told of it.
-    fn walk(
-        &mut self,
-        who: &Actor,
-        action: &Action,
-        text: Option<&str>,
-        terms: &Terms,
-        now: i64,
-    ) -> Result<(), DeskError> {
-        let facts = life::click(self.row.state, action, &who.roles, at(now))?;
-        for (nth, fact) in facts.into_iter().enumerate() {
-            // The second of two facts is the closing by the same click.
-            let action = if nth == 0 { action } else { &Action::Close };
-            self.take(who, action, &fact, text, terms, now);
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, who: &Actor, action: &Action, fact: &Fact, text: Option<&str>, terms: &Terms, now: i64) {
-        self.ledger.fact(who, action, fact, text);
-        self.row.clocks.note(action, fact);
-        self.row.state = fact.transition.to;
-        self.row.resolution = fact.transition.resolution.or(self.row.resolution);
-        let desk = matches!(fact.role, Role::Operator | Role::Manager);
-        if let Some(text) = text {
-            let from = if desk { Side::Desk } else { Side::Customer };
-            self.leaves.push(Outgoing::Say { from, text: text.to_owned(), internal: false });
-            if desk {
-                self.news.push(News::Said { text: text.to_owned() });
-            }
-        }
-        if fact.transition.from != fact.transition.to {
-            let reason = super::ledger::reason(action).map(str::to_owned);
-            let deadline = terms.deadline(self.row.kind, &self.row.clocks, now);
-            let (state, resolution) = (self.row.state, self.row.resolution);
-            self.leaves.push(Outgoing::State { state, resolution, reason, deadline });
-            self.news.push(News::Moved { state });
-        }
     }
 }
 

@@ -3,15 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::TenantKey;
-use crate::domain::phone::Phone;
 use crate::domain::support::complete::{self, Item, Told};
 use crate::domain::{Known, Lang};
 use crate::store::StoreError;
-use crate::store::desk::requests::Hashes;
+use crate::store::desk::requests::{Hashes, RequestRow};
+pub use crate::store::desk::search::{email_hash, login_hash, phone_hash};
 
 const CONTENT: &str = "desk_request.content";
-/// Numbers without a country's code are taken for numbers of the vendor's country.
-const COUNTRY: &str = "RU";
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,6 +28,9 @@ pub struct Content {
     pub email: String,
     /// Somebody said that there is no picture.
     pub no_picture: bool,
+    /// Id of the letter it came by: ours answer it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub letter: String,
 }
 
 impl Content {
@@ -38,9 +39,15 @@ impl Content {
         Ok(key.seal(CONTENT, &text)?)
     }
 
-    pub fn open(key: &TenantKey, sealed: &[u8]) -> Result<Self, StoreError> {
+    fn open(key: &TenantKey, sealed: &[u8]) -> Result<Self, StoreError> {
         let text = key.open(CONTENT, sealed)?;
         serde_json::from_slice(&text).map_err(|_| StoreError::Corrupt("desk_request.content_sealed"))
+    }
+
+    /// What a request says; nothing where its words or its key are gone.
+    pub fn of(row: &RequestRow, key: Option<&TenantKey>) -> Result<Option<Self>, StoreError> {
+        let key = key.filter(|_| row.erased_at.is_none());
+        key.map(|key| Self::open(key, &row.content)).transpose()
     }
 
     /// What it still lacks (decision 3).
@@ -64,21 +71,6 @@ impl Content {
             login: some(login_hash, &self.login),
         }
     }
-}
-
-/// Spellings of one number have one hash.
-pub fn phone_hash(key: &TenantKey, text: &str) -> String {
-    let digits = || text.chars().filter(char::is_ascii_digit).collect();
-    let number = Phone::read(text, Some(COUNTRY)).e164.unwrap_or_else(digits);
-    key.hash("desk.phone", number.as_bytes())
-}
-
-pub fn email_hash(key: &TenantKey, text: &str) -> String {
-    key.hash("desk.email", text.trim().to_lowercase().as_bytes())
-}
-
-pub fn login_hash(key: &TenantKey, text: &str) -> String {
-    key.hash("desk.login", text.trim().to_lowercase().as_bytes())
 }
 
 /// The subject of a request that came without one.

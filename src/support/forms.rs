@@ -10,13 +10,14 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::content::{Content, call_back_subject, phone_hash};
+use super::gate::{Count, Gate, place};
 use super::settings::Document;
 use super::{Actor, Desk, DeskError, Evidence, Registered, Submission, hex};
 use crate::crypto::TenantKey;
 use crate::domain::support::{Kind, Role, Scope};
 use crate::domain::{Lang, PortalId};
 use crate::store::StoreError;
-use crate::store::desk::limits;
+use crate::store::desk::requests::RequestRow;
 
 const CAPTCHA: &str = "support.captcha";
 const LIVES_MS: i64 = 600_000;
@@ -73,6 +74,8 @@ pub struct CallBack {
     pub address: Option<IpAddr>,
     pub user_agent: String,
     pub form: &'static str,
+    /// Names this sending of the form.
+    pub once: Option<String>,
 }
 
 impl Desk {
@@ -102,8 +105,8 @@ impl Desk {
         Ok(Captcha { algorithm: "SHA-256", challenge, maxnumber: GUESSES, salt, signature })
     }
 
-    /// Whether a solution is right, of this form and in time; it counts once only.
-    async fn solved(&self, form: &str, text: Option<&str>) -> Result<(), DeskError> {
+    /// The puzzle of a solution that is right, of this form and in time, and its end; whether it was used, the gate asks.
+    fn solved(&self, form: &str, text: Option<&str>) -> Result<(String, i64), DeskError> {
         let wrong = || DeskError::Invalid("/captcha".into(), "captcha");
         let text = text.ok_or_else(|| DeskError::Invalid("/captcha".into(), "required"))?;
         let read = STANDARD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text)).map_err(|_| wrong())?;
@@ -116,11 +119,7 @@ impl Desk {
         if !same || solution.challenge != puzzle.challenge || puzzle.form != form || puzzle.until <= self.now() {
             return Err(wrong());
         }
-        if limits::spend(self.db(), &puzzle.id, puzzle.until).await? {
-            Ok(())
-        } else {
-            Err(DeskError::Invalid("/captcha".into(), "captcha_spent"))
-        }
+        Ok((puzzle.id, puzzle.until))
     }
 
     /// A call-back becomes a request of the vendor's own desk.
@@ -130,11 +129,15 @@ impl Desk {
         if call.document_version != document.version {
             return Err(DeskError::Invalid("/consent/document_version".into(), "consent_version"));
         }
-        if self.0.config.support.captcha {
-            self.solved(call.form, call.captcha.as_deref()).await?;
+        // Whoever sends it once more, whatever became of the first answer, is answered and not held up.
+        if let Some(row) = self.registered(desk, call.once.as_deref()).await? {
+            return self.told_again(row).await;
         }
-        let key = self.key(desk).await?;
-        self.within_limits(&key, &call).await?;
+        let captcha = match self.0.config.support.captcha {
+            true => Some(self.solved(call.form, call.captcha.as_deref())?),
+            false => None,
+        };
+        let gate = Gate { captcha, counts: counts(&self.key(desk).await?, &call) };
         let proof = json!({"address": call.address, "user_agent": call.user_agent, "phone": call.phone});
         let content = Content {
             subject: if call.abuse {
@@ -156,7 +159,7 @@ impl Desk {
             app_version: String::new(),
             lang: call.lang,
             content,
-            once: None,
+            once: call.once,
             parent: None,
             by: Actor { roles: [Role::Submitter].into(), user: None, via: None },
             link: true,
@@ -166,27 +169,18 @@ impl Desk {
                 form: call.form.to_owned(),
                 proof,
             }),
+            gate: Some(gate),
         };
         self.register(desk, submission).await
     }
 
-    async fn within_limits(&self, key: &TenantKey, call: &CallBack) -> Result<(), DeskError> {
-        let now = self.now();
-        let address = call.address.map(|address| key.hash("desk.address", address.to_string().as_bytes()));
-        let phone = phone_hash(key, &call.phone);
-        let shard = phone.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS;
-        let per_shard = PER_DAY / i64::try_from(SHARDS).unwrap_or(1);
-        let counts = [
-            address.map(|address| (format!("form:address:{address}"), PER_ADDRESS_HOUR, HOUR_MS)),
-            Some((format!("form:phone:{phone}"), PER_PHONE_DAY, DAY_MS)),
-            Some((format!("form:day:{shard}"), per_shard, DAY_MS)),
-        ];
-        for (name, most, span) in counts.into_iter().flatten() {
-            if !limits::count(self.db(), &name, most, span, now).await? {
-                return Err(DeskError::TooMany(u32::try_from(span / 1000).unwrap_or(u32::MAX)));
-            }
-        }
-        Ok(())
+    /// The link is told once, and was lost with the answer: this is another one.
+    async fn told_again(&self, row: RequestRow) -> Result<Registered, DeskError> {
+        let secret = super::links::secret();
+        let tx = self.db().begin().await?;
+        self.add_link(&tx, &row, &secret).await?;
+        tx.commit().await?;
+        Ok(Registered { row, secret: Some(secret) })
     }
 
     /// What the form shows: contacts and the consent with its version.
@@ -201,4 +195,16 @@ impl Desk {
             "consent": {"document_version": document.version, "document_hash": hash, "text": text},
         }))
     }
+}
+
+fn counts(key: &TenantKey, call: &CallBack) -> Vec<Count> {
+    let phone = phone_hash(key, &call.phone);
+    let shard = phone.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS;
+    let per_shard = PER_DAY / i64::try_from(SHARDS).unwrap_or(1);
+    let count = |name: String, most, span_ms| Count { name, most, span_ms };
+    vec![
+        count(format!("form:address:{}", place(key, call.address)), PER_ADDRESS_HOUR, HOUR_MS),
+        count(format!("form:phone:{phone}"), PER_PHONE_DAY, DAY_MS),
+        count(format!("form:day:{shard}"), per_shard, DAY_MS),
+    ]
 }

@@ -30,11 +30,15 @@ impl Ledger {
     /// What somebody did and where it moved the request.
     pub fn fact(&mut self, who: &Actor, action: &Action, fact: &Fact, text: Option<&str>) {
         let kind = if *action == Action::Say { EntryKind::Message } else { EntryKind::Action };
-        self.write(
-            kind,
-            false,
-            &json!({"action": word(action), "role": fact.role, "user": who.user, "text": text.or(reason(action))}),
-        );
+        // A word without words is a file's, which has an entry of its own.
+        if *action != Action::Say || text.is_some() {
+            let text = text.or(reason(action));
+            self.write(
+                kind,
+                false,
+                &json!({"action": word(action), "role": fact.role, "user": who.user, "text": text}),
+            );
+        }
         let step = fact.transition;
         if step.from != step.to {
             let resolution = step.resolution.map(Resolution::word);
@@ -67,6 +71,7 @@ pub(super) fn word(action: &Action) -> &'static str {
         Action::Dispute(_) => "dispute",
         Action::Withdraw(_) => "withdraw",
         Action::CloseBySilence => "close_by_silence",
+        Action::CloseOfGone => "close_of_gone",
     }
 }
 

@@ -29,6 +29,8 @@ const OPAQUE: usize = 24;
 /// What ends a value within a word, and stays.
 const ENDS: [char; 8] = ['&', '?', ',', ';', '"', '\'', '{', '}'];
 
+const COLONS: [char; 2] = [':', '='];
+
 /// A text with its secrets masked.
 pub fn secrets(text: &str) -> String {
     words(&addresses(text), |word, behind| {
@@ -117,6 +119,8 @@ fn words(text: &str, hide: impl Fn(&str, bool) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let mut behind = false;
+    // `the password of the entrance: …`: what is named stands behind the colon.
+    let mut until_colon = false;
     while !rest.is_empty() {
         let space = rest.len() - rest.trim_start().len();
         let (blank, after) = rest.split_at_checked(space).unwrap_or((rest, ""));
@@ -125,6 +129,12 @@ fn words(text: &str, hide: impl Fn(&str, bool) -> bool) -> String {
         let (word, next) = after.split_at_checked(end).unwrap_or((after, ""));
         rest = next;
         if word.is_empty() {
+            continue;
+        }
+        if until_colon {
+            out.push_str(word);
+            behind = word.ends_with(COLONS);
+            until_colon = !behind;
             continue;
         }
         // `name=value` and `name:value` in parts, as in an address's query.
@@ -144,14 +154,16 @@ fn words(text: &str, hide: impl Fn(&str, bool) -> bool) -> String {
                 }
                 None if is_name(part) => {
                     parts.push(part.to_owned());
-                    behind = true;
+                    until_colon = named_further_on(rest);
+                    behind = !until_colon;
                 }
                 // What only parts a name from its value.
                 None if behind && part.chars().all(|c| !c.is_alphanumeric()) => parts.push(part.to_owned()),
                 None if hide(part, behind) => {
                     parts.push(MASKED.to_owned());
                     parts.extend(part.chars().last().filter(|last| ENDS.contains(last)).map(String::from));
-                    behind = false;
+                    // `password word: …`: either may be it.
+                    behind = behind && part.ends_with(COLONS);
                 }
                 None => {
                     parts.push(part.to_owned());
@@ -162,6 +174,14 @@ fn words(text: &str, hide: impl Fn(&str, bool) -> bool) -> String {
         out.push_str(&parts.concat());
     }
     out
+}
+
+/// Whether a few plain words lead to a colon.
+fn named_further_on(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().take(4).collect();
+    let colon = words.iter().position(|word| word.ends_with(COLONS));
+    let plain = |word: &&str| word.trim_end_matches(COLONS).chars().all(char::is_alphabetic);
+    colon.is_some_and(|at| at > 0 && words.iter().take(at + 1).all(|word| plain(word) && word.chars().count() > 1))
 }
 
 fn is_name(text: &str) -> bool {
@@ -195,6 +215,9 @@ mod tests {
             ("Не приходят брони с 10:30 на https://hotel.bitrix24.ru/crm/deal/7/", None),
             ("пароль: qwerty", Some("пароль: ***")),
             ("password=qwerty, дальше", Some("password=***, дальше")),
+            ("пароль от входа: qwerty", Some("пароль от входа: ***")),
+            ("пароль администратора портала: qwerty", Some("пароль администратора портала: ***")),
+            ("пароль портала: qwerty, верно", Some("пароль *** ***, верно")),
             ("Authorization: Bearer abc", Some("Authorization: Bearer ***")),
             ("GET /x?auth_id=abc&id=7", Some("GET /x?auth_id=***&id=7")),
             ("ключ fb24_0123_4567", Some("ключ ***")),

@@ -2,18 +2,26 @@
 //! one transaction of row, history and what leaves for tasks, cards and people.
 
 pub mod act;
+mod attach;
+pub mod cards;
 pub mod content;
 pub mod deliver;
+pub mod erase;
 pub mod forms;
+mod gate;
 mod hear;
 mod ledger;
+mod letter_files;
+pub mod letters;
 mod links;
 pub mod listen;
 pub mod mask;
 pub mod outgoing;
 mod register;
 pub mod settings;
+mod silence;
 mod split;
+mod step;
 mod terms;
 pub mod view;
 mod watch;
@@ -24,17 +32,20 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeZone, Utc};
 
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::config::calendars;
+use crate::config::{self, Config};
 use crate::crypto::{Keyring, TenantKey};
 use crate::domain::PortalId;
 use crate::domain::support::life::Refusal;
 use crate::domain::support::{Holidays, RequestNumber, Role};
+use crate::files::{FileError, Settings, Store};
 use crate::portal::{Directory, Portal, PortalError};
 use crate::store::desk::outbox::Channel;
 use crate::store::desk::requests::{self, RequestRow};
-use crate::store::{Db, StoreError, keys};
+use crate::store::{Db, StoreError};
 
+pub use attach::{Granted, Upload, file_name};
+pub use gate::Gate;
 pub use links::Opened;
 pub use register::{Evidence, Registered, Submission};
 pub use watch::Watch;
@@ -66,6 +77,8 @@ pub enum DeskError {
     /// Public channels are closed.
     #[error("no support portal")]
     Closed,
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 impl From<Refusal> for DeskError {
@@ -111,6 +124,8 @@ struct Inner {
     clock: Clock,
     directory: Directory,
     holidays: Holidays,
+    /// Else why there is none: `storage.*` of the settings.
+    files: Result<Store, &'static str>,
     /// Numbers of a year that this process took and has not given out yet.
     numbers: Mutex<(u16, std::ops::RangeInclusive<u32>)>,
 }
@@ -128,7 +143,8 @@ impl Desk {
             Holidays::default()
         });
         let numbers = Mutex::new((0, register::NO_NUMBERS));
-        Self(Arc::new(Inner { db, config, keyring, clock, directory, holidays, numbers }))
+        let files = open_store(&config.storage);
+        Self(Arc::new(Inner { db, config, keyring, clock, directory, holidays, files, numbers }))
     }
 
     fn db(&self) -> &Db {
@@ -145,10 +161,7 @@ impl Desk {
 
     /// The portal of the settings, whatever its state: what is meant for it waits for it.
     async fn named_portal(&self) -> Result<Option<Portal>, DeskError> {
-        let member = self.0.config.support.portal.trim();
-        if member.is_empty() {
-            return Ok(None);
-        }
+        let Some(member) = self.0.config.support.named() else { return Ok(None) };
         self.0.directory.by_member(member).await?.map(Some).ok_or(DeskError::Closed)
     }
 
@@ -174,7 +187,7 @@ impl Desk {
 
     /// The request key of a portal, made at first use.
     async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
-        keys::obtain_for(self.db(), &self.0.keyring, portal, keys::REQUESTS, self.now()).await
+        self.0.directory.request_key(portal).await
     }
 
     /// The same for reading: none where it was destroyed.
@@ -193,6 +206,24 @@ impl Desk {
         }
         requests::of_customer(self.db(), portal, number).await?.ok_or(DeskError::NotFound)
     }
+}
+
+/// Where files lie.
+pub fn open_files(storage: &config::Storage) -> Result<Store, FileError> {
+    Store::open(&Settings {
+        url: &storage.url,
+        endpoint: &storage.endpoint,
+        region: &storage.region,
+        access_key: &storage.access_key,
+        secret_key: &storage.secret_key,
+    })
+}
+
+fn open_store(storage: &config::Storage) -> Result<Store, &'static str> {
+    open_files(storage).map_err(|error| match error {
+        FileError::Settings(text) => text,
+        _ => "cannot be opened",
+    })
 }
 
 /// A stored moment.

@@ -26,11 +26,25 @@ pub enum Outgoing {
         /// Of the desk among itself: never told the customer.
         internal: bool,
     },
+    /// It can be read on the request's page.
+    File {
+        from: Side,
+        name: String,
+        /// Bytes.
+        length: u64,
+        internal: bool,
+    },
     Deadline {
         deadline: Option<DateTime<Utc>>,
     },
     Assign {
         responsible: Option<i64>,
+    },
+    /// Told the desk among itself, in its task.
+    Note {
+        about: News,
+        /// In which times are told.
+        zone: String,
     },
     Tell(Tell),
 }
@@ -77,6 +91,12 @@ pub struct Tell {
     pub email: Option<String>,
     /// `ru` or `en`.
     pub lang: String,
+    /// Of the request.
+    #[serde(default)]
+    pub subject: String,
+    /// Id of the letter that the request came by.
+    #[serde(default)]
+    pub letter: String,
     pub news: News,
 }
 
@@ -88,9 +108,17 @@ pub enum News {
     },
     Said {
         text: String,
+        /// Where the request went by it.
+        #[serde(default)]
+        moved: Option<State>,
     },
     Moved {
         state: State,
+    },
+    /// It is the customer's turn for days: then it is closed if he says nothing.
+    Reminder {
+        state: State,
+        closes_at: DateTime<Utc>,
     },
     /// A clock is about to run out, or has.
     Clock {
@@ -109,7 +137,7 @@ impl Outgoing {
         match self {
             Self::Open(_) => RowKind::Open,
             Self::State { .. } => RowKind::State,
-            Self::Say { .. } => RowKind::Say,
+            Self::Say { .. } | Self::File { .. } | Self::Note { .. } => RowKind::Say,
             Self::Deadline { .. } => RowKind::Deadline,
             Self::Assign { .. } => RowKind::Assign,
             Self::Tell(_) => RowKind::Tell,
@@ -127,6 +155,12 @@ impl Outgoing {
 
     /// Whether a customer may see it in a task of his own portal.
     pub fn is_internal(&self) -> bool {
-        matches!(self, Self::Say { internal: true, .. } | Self::Assign { .. })
+        matches!(
+            self,
+            Self::Say { internal: true, .. }
+                | Self::File { internal: true, .. }
+                | Self::Note { .. }
+                | Self::Assign { .. }
+        )
     }
 }

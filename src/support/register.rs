@@ -8,19 +8,22 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use super::content::Content;
+use super::gate::Gate;
 use super::ledger::Ledger;
-use super::outgoing::{News, Outgoing, Task, Tell};
+use super::outgoing::{News, Outgoing, Task};
 use super::settings::Rules;
+use super::terms::Terms;
 use super::{Actor, Desk, DeskError, at, mask};
+use crate::crypto::TenantKey;
 use crate::domain::support::history::{EntryKind, Head};
 use crate::domain::support::queue::{self, Choice};
 use crate::domain::support::{Clocks, Kind, RequestNumber, Scope, State};
 use crate::domain::{Lang, PortalId};
 use crate::store::desk::consents::{self, Consent};
-use crate::store::desk::outbox::{self, Channel, Of};
+use crate::store::desk::outbox::{self, Of};
 use crate::store::desk::requests::{self, RequestRow};
 use crate::store::desk::{history, numbers};
-use crate::store::{StoreError, keys};
+use crate::store::{StoreError, Tx, keys};
 
 /// Numbers are taken so many at a time: whoever registers waits for nobody's transaction.
 const BLOCK: u32 = 8;
@@ -47,6 +50,8 @@ pub struct Submission {
     /// A link for the submitter is made with it.
     pub link: bool,
     pub consent: Option<Evidence>,
+    /// Of a public form.
+    pub gate: Option<Gate>,
 }
 
 /// What proves a consent.
@@ -65,31 +70,90 @@ pub struct Registered {
     pub secret: Option<String>,
 }
 
+/// A request as it is about to be written: all that needs no transaction is done.
+pub(super) struct Ready {
+    submission: Submission,
+    desk: PortalId,
+    desk_key: TenantKey,
+    key_portal: PortalId,
+    key: TenantKey,
+    terms: Terms,
+    pub number: RequestNumber,
+    once: Option<String>,
+    secret: Option<String>,
+    consent: Option<(TenantKey, Consent)>,
+    now: i64,
+}
+
+/// Who is responsible, and why he is.
+struct Chosen {
+    user: Option<i64>,
+    /// In which queue it was his turn.
+    turn: Option<(String, i64)>,
+    /// The queue had no room.
+    overflow: bool,
+}
+
 impl Desk {
     /// Registers at this desk.
-    pub async fn register(&self, desk: PortalId, mut submission: Submission) -> Result<Registered, DeskError> {
-        let now = self.now();
-        let desk_key = self.key(desk).await?;
-        let once = submission.once.as_ref().map(|once| desk_key.hash("desk.once", once.as_bytes()));
-        if let Some(once) = &once
-            && let Some(row) = requests::by_once(self.db(), desk, once).await?
-        {
+    pub async fn register(&self, desk: PortalId, submission: Submission) -> Result<Registered, DeskError> {
+        if let Some(row) = self.registered(desk, submission.once.as_deref()).await? {
             return Ok(Registered { row, secret: None });
         }
+        let once = submission.once.clone();
+        let ready = self.prepare(desk, submission).await?;
+        let tx = self.db().begin().await?;
+        let Some(made) = self.enter(&tx, &ready).await? else {
+            tx.rollback().await?;
+            // The same submission came twice at once: the other one has it.
+            let row = self.registered(desk, once.as_deref()).await?;
+            let row = row.ok_or(StoreError::Corrupt("desk_request.number"))?;
+            return Ok(Registered { row, secret: None });
+        };
+        tx.commit().await?;
+        told(&made.row);
+        Ok(made)
+    }
+
+    /// What a submission of this name became.
+    pub(super) async fn registered(&self, desk: PortalId, once: Option<&str>) -> Result<Option<RequestRow>, DeskError> {
+        let Some(once) = once else { return Ok(None) };
+        Ok(requests::by_once(self.db(), desk, &once_hash(&self.key(desk).await?, once)).await?)
+    }
+
+    pub(super) async fn prepare(&self, desk: PortalId, mut submission: Submission) -> Result<Ready, DeskError> {
+        let now = self.now();
+        let desk_key = self.key(desk).await?;
         if submission.channel == "app" {
             mask_own(&mut submission.content);
         }
         let key_portal = submission.customer.unwrap_or(desk);
         let key = self.key(key_portal).await?;
         let terms = self.terms(desk, submission.customer).await?;
-        let (assigned, turn) = self.choose(desk, &terms.rules, submission.kind).await?;
         let number = self.number(&terms.rules).await?;
+        let consent = match &submission.consent {
+            Some(evidence) => Some((self.consent_key(desk).await?, consent(number, evidence, now))),
+            None => None,
+        };
+        let once = submission.once.as_ref().map(|once| once_hash(&desk_key, once));
+        let secret = submission.link.then(super::links::secret);
+        Ok(Ready { submission, desk, desk_key, key_portal, key, terms, number, once, secret, consent, now })
+    }
+
+    /// Writes it. `None`: the same submission was registered before, nothing must be committed.
+    pub(super) async fn enter(&self, tx: &Tx, ready: &Ready) -> Result<Option<Registered>, DeskError> {
+        let Ready { submission, desk, key_portal, key, terms, number, now, .. } = ready;
+        let (desk, number, now) = (*desk, *number, *now);
+        if let Some(gate) = &submission.gate {
+            gate.pass(tx, now).await?;
+        }
+        let chosen = self.choose(tx, desk, &terms.rules, submission.kind).await?;
         let content = &submission.content;
         let mut row = RequestRow {
             id: 0,
             desk,
             customer: submission.customer,
-            key_portal,
+            key_portal: *key_portal,
             number,
             kind: submission.kind,
             scope: submission.scope,
@@ -100,12 +164,14 @@ impl Desk {
             app_version: submission.app_version.clone(),
             language: submission.lang.word().to_owned(),
             submitter: submission.submitter,
-            assigned,
+            assigned: chosen.user,
             parent: submission.parent,
-            content: content.seal(&key)?,
+            content: content.seal(key)?,
             clocks: Clocks::start(at(now)),
             told: String::new(),
             look_at: None,
+            silence: None,
+            erased_at: None,
             revision: 1,
             head: Head::of(number),
             created_at: now,
@@ -124,63 +190,44 @@ impl Desk {
 
         let deadline = terms.deadline(row.kind, &row.clocks, now);
         let task = Outgoing::Open(Box::new(task(&row, content, terms.domain.clone(), deadline)));
-        let mut leaves = self.to_trackers((desk, row.customer), &[task], None)?;
-        if turn.is_none() && assigned.is_some() && !terms.rules.settings.queues.is_empty() {
-            let news = News::Overflow;
-            let tell = Tell { user: assigned, email: None, lang: Lang::Ru.word().to_owned(), news };
-            leaves.push(Outgoing::Tell(tell).row(Channel::Notice, desk)?);
+        let mut first = vec![task];
+        if chosen.overflow {
+            first.push(terms.note(News::Overflow));
         }
-        let secret = submission.link.then(super::links::secret);
-        let link = secret.as_ref().map(|secret| self.link_url(secret));
-        leaves.extend(self.to_submitter(&row, &content.email, &News::Registered { link })?);
-        let consent = match &submission.consent {
-            Some(evidence) => Some((self.consent_key(desk).await?, consent(number, evidence, now))),
-            None => None,
-        };
+        let mut leaves = self.to_trackers((desk, row.customer), &first, None)?;
+        let link = ready.secret.as_ref().map(|secret| self.link_url(secret));
+        leaves.extend(self.to_submitter(&row, content, &News::Registered { link })?);
 
-        let tx = self.db().begin().await?;
-        let Some(id) = requests::insert(&tx, desk, &row, &content.hashes(&desk_key), once.as_deref()).await? else {
-            tx.rollback().await?;
-            // The same submission came twice at once: the other one has it.
-            let first = match &once {
-                Some(once) => requests::by_once(self.db(), desk, once).await?,
-                None => None,
-            };
-            let row = first.ok_or(StoreError::Corrupt("desk_request.number"))?;
-            return Ok(Registered { row, secret: None });
-        };
+        let hashes = content.hashes(&ready.desk_key);
+        let Some(id) = requests::insert(tx, desk, &row, &hashes, ready.once.as_deref()).await? else { return Ok(None) };
         row.id = id;
-        history::append(&tx, desk, &key, id, ledger.lines()).await?;
-        outbox::add(&tx, desk, Of { request: id, number, key_portal, key: &key }, &leaves, now).await?;
-        if let Some((queue, user)) = &turn {
-            requests::set_turn(&tx, desk, queue, *user).await?;
+        history::append(tx, desk, key, id, ledger.lines()).await?;
+        outbox::add(tx, desk, Of { request: id, number, key_portal: *key_portal, key }, &leaves, now).await?;
+        if let Some((queue, user)) = &chosen.turn {
+            requests::set_turn(tx, desk, queue, *user).await?;
         }
-        if let Some(secret) = &secret {
-            self.add_link(&tx, &row, secret).await?;
+        if let Some(secret) = &ready.secret {
+            self.add_link(tx, &row, secret).await?;
         }
-        if let Some((key, consent)) = &consent {
-            consents::add(&tx, desk, key, consent).await?;
+        if let Some((key, consent)) = &ready.consent {
+            consents::add(tx, desk, key, consent).await?;
         }
-        tx.commit().await?;
-        tracing::info!(desk = desk.0, %number, channel = row.channel, "a request was registered");
-        Ok(Registered { row, secret })
+        Ok(Some(Registered { row, secret: ready.secret.clone() }))
     }
 
-    async fn consent_key(&self, desk: PortalId) -> Result<crate::crypto::TenantKey, StoreError> {
+    async fn consent_key(&self, desk: PortalId) -> Result<TenantKey, StoreError> {
         keys::obtain_for(self.db(), &self.0.keyring, desk, keys::CONSENT, self.now()).await
     }
 
-    /// Who is responsible, and in which queue it was his turn.
-    async fn choose(
-        &self,
-        desk: PortalId,
-        rules: &Rules,
-        kind: Kind,
-    ) -> Result<(Option<i64>, Option<(String, i64)>), DeskError> {
+    /// Read where it is written: of two requests that come at once the second sees the first.
+    async fn choose(&self, tx: &Tx, desk: PortalId, rules: &Rules, kind: Kind) -> Result<Chosen, DeskError> {
         let manager = rules.settings.manager;
         let takes = |queue: &&super::settings::Queue| queue.kinds.is_empty() || queue.kinds.contains(&kind);
-        let Some(queue) = rules.settings.queues.iter().find(takes) else { return Ok((manager, None)) };
-        let loads: std::collections::HashMap<i64, u32> = requests::loads(self.db(), desk).await?.into_iter().collect();
+        let Some(queue) = rules.settings.queues.iter().find(takes) else {
+            return Ok(Chosen { user: manager, turn: None, overflow: false });
+        };
+        let last = requests::last_turn(tx, desk, &queue.name).await?;
+        let loads: std::collections::HashMap<i64, u32> = requests::loads(tx, desk).await?.into_iter().collect();
         let members: Vec<queue::Member<'_>> = queue
             .members
             .iter()
@@ -191,10 +238,9 @@ impl Desk {
                 hours: &rules.calendar,
             })
             .collect();
-        let last = requests::last_turn(self.db(), desk, &queue.name).await?;
         Ok(match queue::choose(&members, last, self.moment()) {
-            Choice::To(user) => (Some(user), Some((queue.name.clone(), user))),
-            Choice::Overflow => (manager, None),
+            Choice::To(user) => Chosen { user: Some(user), turn: Some((queue.name.clone(), user)), overflow: false },
+            Choice::Overflow => Chosen { user: manager, turn: None, overflow: true },
         })
     }
 
@@ -218,6 +264,14 @@ impl Desk {
         };
         RequestNumber::new(year, serial).map_err(|_| DeskError::Store(StoreError::Corrupt("desk_number.last")))
     }
+}
+
+pub(super) fn told(row: &RequestRow) {
+    tracing::info!(desk = row.desk.0, number = %row.number, channel = row.channel, "a request was registered");
+}
+
+fn once_hash(desk_key: &TenantKey, once: &str) -> String {
+    desk_key.hash("desk.once", once.as_bytes())
 }
 
 /// What a page of ours filled in by itself may hold more than a person wants to tell.

@@ -8,12 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::{Desk, DeskError, hex};
 use crate::domain::support::calendar::{Flaw as CalendarFlaw, Week};
+use crate::domain::support::holidays::OwnDay;
 use crate::domain::support::priority::{Flaw as MatrixFlaw, Table};
 use crate::domain::support::silence::AutoClose;
 use crate::domain::support::sla::{self, Flaw as SlaFlaw, Promise, Promises};
-use crate::domain::support::{Calendar, Holidays, Kind, PriorityMatrix, Scope, Sla, to_customer};
+use crate::domain::support::{Calendar, Holidays, Kind, PriorityMatrix, Scope, Sla, card_moves, to_customer};
 use crate::domain::{Lang, PortalId};
 use crate::store::StoreError;
+use crate::store::desk::requests;
 use crate::store::desk::settings::{self, Version};
 
 const MOST_DAYS: u32 = 3650;
@@ -23,6 +25,8 @@ const MOST_DAYS: u32 = 3650;
 pub struct DeskSettings {
     pub zone: String,
     pub week: Week,
+    /// Days off and worked days of the desk's own: they come before the country's.
+    pub days: Vec<OwnDay>,
     pub promises: Promises,
     /// People are warned when so much of a clock's time is used up.
     pub warn_percent: u8,
@@ -42,6 +46,9 @@ pub struct DeskSettings {
     pub retention: Retention,
     /// What a message in a task begins with, before a colon, to go to the customer; none: nothing goes.
     pub to_customer: Vec<String>,
+    /// Columns of the Kaiten board by the state that they stand for; those of other states go by their kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kaiten_columns: card_moves::Named,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +132,7 @@ impl Default for DeskSettings {
         Self {
             zone: Tz::Europe__Moscow.name().to_owned(),
             week: Week::standard(),
+            days: Vec::new(),
             promises: Kind::ALL.map(|kind| (kind, sla.promise(kind, &none))).into(),
             warn_percent: sla.warn_percent(),
             matrix: Kind::ALL.map(|kind| (kind, row(kind))).into(),
@@ -136,6 +144,7 @@ impl Default for DeskSettings {
             consents: vec![Document { version: "1".to_owned(), ru: CONSENT_RU.to_owned(), en: CONSENT_EN.to_owned() }],
             retention: Retention::default(),
             to_customer: to_customer::WORDS.map(str::to_owned).into(),
+            kaiten_columns: card_moves::Named::new(),
         }
     }
 }
@@ -163,6 +172,10 @@ pub type Wrong = (String, &'static str);
 impl DeskSettings {
     pub fn checked(self, holidays: &Holidays) -> Result<Rules, Vec<Wrong>> {
         let mut wrong: Vec<Wrong> = Vec::new();
+        let mut days = BTreeSet::new();
+        let twice = self.days.iter().enumerate().filter(|(_, own)| !days.insert(own.day));
+        wrong.extend(twice.map(|(n, _)| (format!("/days/{n}/day"), "day_twice")));
+        let holidays = &holidays.with(&self.days);
         let calendar = calendar(&self.zone, &self.week, holidays, "", &mut wrong);
         let sla = Sla::checked(self.promises.clone(), self.warn_percent)
             .map_err(|flaws| wrong.extend(flaws.into_iter().map(|flaw| of_sla("", flaw))));
@@ -189,13 +202,21 @@ impl DeskSettings {
             wrong.push(("/auto_close".to_owned(), "auto_close"));
         }
         for (member, customer) in &self.customers {
-            let under = format!("/customers/{}", member.replace('~', "~0").replace('/', "~1"));
+            let under = format!("/customers/{}", escaped(member));
             wrong.extend(sla::check(&customer.promises).into_iter().map(|flaw| of_sla(&under, flaw)));
             if customer.week.is_some() || customer.zone.is_some() {
                 let zone = customer.zone.as_ref().unwrap_or(&self.zone);
                 let week = customer.week.as_ref().unwrap_or(&self.week);
                 calendar_of(zone, week, holidays, &under, &mut wrong);
             }
+        }
+        for (code, words) in &self.templates {
+            let under = format!("/templates/{}", escaped(code));
+            if code.trim().is_empty() {
+                wrong.push((under.clone(), "required"));
+            }
+            let texts = [("ru", &words.ru), ("en", &words.en)].into_iter().filter(|(_, text)| text.trim().is_empty());
+            wrong.extend(texts.map(|(lang, _)| (format!("{under}/{lang}"), "required")));
         }
         let mut versions = BTreeSet::new();
         for (n, document) in self.consents.iter().enumerate() {
@@ -217,6 +238,9 @@ impl DeskSettings {
                 wrong.push((format!("/to_customer/{n}"), "to_customer"));
             }
         }
+        for state in card_moves::contradictions(&self.kaiten_columns) {
+            wrong.push((format!("/kaiten_columns/{}", state.word()), "kaiten_column"));
+        }
         match (calendar, sla, matrix) {
             (Some(calendar), Ok(sla), Ok(matrix)) if wrong.is_empty() => {
                 Ok(Rules { settings: self, calendar, sla, matrix, holidays: holidays.clone() })
@@ -224,6 +248,11 @@ impl DeskSettings {
             _ => Err(wrong),
         }
     }
+}
+
+/// A name as a JSON pointer holds it.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn cell(kind: Kind, scope: Scope) -> String {
@@ -296,6 +325,11 @@ impl Rules {
 }
 
 impl Desk {
+    /// What the country's calendar says, whatever a desk makes of it.
+    pub fn holidays(&self) -> &Holidays {
+        &self.0.holidays
+    }
+
     /// The settings of a desk and their version; the standard ones, version 0, where nobody changed any.
     pub async fn settings(&self, desk: PortalId) -> Result<(DeskSettings, i64), DeskError> {
         let Some(version) = settings::current(self.db(), desk).await? else { return Ok((DeskSettings::default(), 0)) };
@@ -325,12 +359,25 @@ impl Desk {
             Ok(rules) => rules,
             Err(wrong) => return Ok(Err(wrong)),
         };
+        let (now, current) = self.settings(desk).await?;
+        if seen != current {
+            return Err(DeskError::Conflict("settings_changed"));
+        }
+        // Somebody may have agreed to it: what stands behind a version never changes.
+        let kept = |(n, document)| rules.settings.consents.get(n) == Some(document);
+        let lost = now.consents.iter().enumerate().filter(|given| !kept(*given));
+        let wrong: Vec<Wrong> = lost.map(|(n, _)| (format!("/consents/{n}"), "consent_kept")).collect();
+        if !wrong.is_empty() {
+            return Ok(Err(wrong));
+        }
         let document =
             serde_json::to_string(&rules.settings).map_err(|_| StoreError::Corrupt("desk_settings.document"))?;
-        let (_, current) = self.settings(desk).await?;
         let version = Version { version: seen + 1, document, made_by: by, made_at: self.now() };
-        if seen != current || !settings::save(self.db(), desk, &version).await? {
+        if !settings::save(self.db(), desk, &version).await? {
             return Err(DeskError::Conflict("settings_changed"));
+        }
+        if now.auto_close != rules.settings.auto_close {
+            requests::wake_silent(self.db(), desk, version.made_at).await?;
         }
         Ok(Ok(version.version))
     }

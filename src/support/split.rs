@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::act::{Deed, TRIES};
 use super::content::Content;
+use super::register::told;
+use super::step::Step;
 use super::{Actor, Desk, DeskError, Registered, Submission};
 use crate::domain::Lang;
-use crate::domain::support::life::Action;
+use crate::domain::support::life::{self, Action};
 use crate::domain::support::split::{self, Chosen, Refusal};
 use crate::domain::support::{Kind, Scope};
-use crate::store::desk::requests::RequestRow;
-
-use super::act::Deed;
+use crate::store::desk::requests::{self, RequestRow};
+use crate::telemetry::metrics as names;
 
 impl Desk {
     /// The sentences of a request, as they are chosen from.
@@ -32,11 +34,8 @@ impl Desk {
         if !who.is_desk() {
             return Err(DeskError::Forbidden);
         }
-        if row.state == crate::domain::support::State::Closed {
-            return Err(DeskError::Refused(crate::domain::support::life::Refusal::Closed));
-        }
         let key = self.key(row.key_portal).await?;
-        let content = Content::open(&key, &row.content)?;
+        let content = Content::of(row, Some(&key))?.ok_or(DeskError::Refused(life::Refusal::Closed))?;
         let chosen = Chosen { sentences: sentences.clone(), files: BTreeSet::new() };
         let child = split::child(row.number, &content.description, &BTreeSet::new(), &chosen).map_err(|refusal| {
             let word = match refusal {
@@ -62,15 +61,43 @@ impl Desk {
             by: who.clone(),
             link: true,
             consent: None,
+            gate: None,
         };
-        let made = self.register(row.desk, submission).await?;
-        if made.secret.is_some() {
-            let text = match lang {
-                Lang::Ru => format!("Часть этого обращения выделена в отдельное: {}", made.row.number),
-                Lang::En => format!("A part of this request became a request of its own: {}", made.row.number),
-            };
-            self.act(&who.at_the_desk(), row, &Deed::Step { action: Action::Say, text: Some(text) }).await?;
+        if let Some(row) = self.registered(row.desk, submission.once.as_deref()).await? {
+            return Ok(Registered { row, secret: None });
         }
-        Ok(made)
+        let once = submission.once.clone();
+        let ready = self.prepare(row.desk, submission).await?;
+        let text = match lang {
+            Lang::Ru => format!("Часть этого обращения выделена в отдельное: {}", ready.number),
+            Lang::En => format!("A part of this request became a request of its own: {}", ready.number),
+        };
+        let said = Deed::Step { action: Action::Say, text: Some(text) };
+        // Both or neither, and on the parent as it stands.
+        let (who, mut parent) = (who.at_the_desk(), row.clone());
+        for _ in 0..TRIES {
+            let now = self.now().max(parent.updated_at);
+            let terms = self.terms(parent.desk, parent.customer).await?;
+            let mut step = Step::new(&parent, now);
+            step.judge(&terms, now);
+            self.decide(&who, &mut step, &said, &terms, &key, now).await?;
+            step.end(&parent, &terms, now);
+            let late = step.late;
+            let tx = self.db().begin().await?;
+            let Some(made) = self.enter(&tx, &ready).await? else {
+                tx.rollback().await?;
+                let row = self.registered(parent.desk, once.as_deref()).await?;
+                return Ok(Registered { row: row.ok_or(DeskError::NotFound)?, secret: None });
+            };
+            if self.write_in(&tx, &who, &key, step, now).await?.is_some() {
+                tx.commit().await?;
+                told(&made.row);
+                metrics::counter!(names::SUPPORT_SLA_BREACHES).increment(late);
+                return Ok(made);
+            }
+            tx.rollback().await?;
+            parent = requests::by_id(self.db(), parent.desk, parent.id).await?.ok_or(DeskError::NotFound)?;
+        }
+        Err(DeskError::Conflict("request_busy"))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::content::Content;
 use super::outgoing::{News, Outgoing, Tell};
 use super::settings::Rules;
 use super::{Desk, DeskError, at};
@@ -36,6 +37,11 @@ impl Terms {
         self.readings(kind, clocks, now).solution.deadline
     }
 
+    /// Told the desk, in the request's task.
+    pub fn note(&self, about: News) -> Outgoing {
+        Outgoing::Note { about, zone: self.rules.settings.zone.clone() }
+    }
+
     /// What was told of clocks and still holds, and when they must be looked at again.
     pub fn watch(&self, row: &mut RequestRow, now: i64) {
         let readings = self.readings(row.kind, &row.clocks, now);
@@ -60,6 +66,8 @@ impl Terms {
             let end = end.map(|at| at.timestamp_millis().saturating_add(1));
             next = [next, warn, end].into_iter().flatten().min();
         }
+        let silence = row.silence.as_ref().and_then(|silence| silence.next(self.rules.settings.auto_close.as_ref()));
+        next = next.into_iter().chain(silence.map(|(at, _)| at.timestamp_millis())).min();
         row.told = told.into_iter().collect::<Vec<_>>().join(",");
         row.look_at = next;
     }
@@ -116,17 +124,27 @@ impl Desk {
     }
 
     /// Tells the submitter, by the ways he has left.
-    pub(super) fn to_submitter(&self, row: &RequestRow, email: &str, news: &News) -> Result<Vec<NewRow>, StoreError> {
+    pub(super) fn to_submitter(
+        &self,
+        row: &RequestRow,
+        content: &Content,
+        news: &News,
+    ) -> Result<Vec<NewRow>, StoreError> {
         let mut rows = Vec::new();
         let tell = |user, email: Option<&str>| {
             Outgoing::Tell(Tell {
                 user,
                 email: email.map(str::to_owned),
                 lang: row.language.clone(),
+                subject: content.subject.clone(),
+                letter: content.letter.clone(),
                 news: news.clone(),
             })
         };
-        if let (Some(user), Some(customer)) = (row.submitter, row.customer) {
+        let email = content.email.trim();
+        // Who reported it inside his portal has just read its number there.
+        let told_already = matches!(news, News::Registered { .. });
+        if let (Some(user), Some(customer), false) = (row.submitter, row.customer, told_already) {
             rows.push(tell(Some(user), None).row(Channel::Notice, customer)?);
         }
         if !email.is_empty() && !self.0.config.mail.smtp_url.trim().is_empty() {

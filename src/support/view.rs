@@ -11,17 +11,23 @@ use crate::domain::support::RequestNumber;
 use crate::domain::support::clock::Reading;
 use crate::domain::support::complete::Item;
 use crate::domain::support::history::{self as chain, Content as Kept};
+use crate::domain::support::report::Case;
+use crate::files::Type;
+use crate::store::desk::files::{self, FileRow};
 use crate::store::desk::history::{self, Line};
 use crate::store::desk::offers::{self, Offer};
 use crate::store::desk::remotes::{self, Remote};
 use crate::store::desk::requests::RequestRow;
 use crate::store::desk::search::{self, Filter, Whose};
 
+/// Rows read in one go.
+const PAGE: i64 = 500;
+
 /// A request in a list.
 #[derive(Debug, Clone)]
 pub struct Listed {
     pub row: RequestRow,
-    /// None: its key was destroyed.
+    /// None: it was erased.
     pub content: Option<Content>,
     pub clocks: Vec<(&'static str, Reading)>,
 }
@@ -35,6 +41,7 @@ pub struct Whole {
     pub missing: Vec<Item>,
     pub history: Vec<Told>,
     pub offers: Vec<Offer>,
+    pub files: Vec<FileRow>,
     /// Of the desk's own eyes only.
     pub remotes: Vec<Remote>,
     pub entitlement: String,
@@ -62,6 +69,12 @@ fn told(line: &Line) -> Told {
     }
 }
 
+/// What a request still lacks, now that these files are there.
+fn missing(content: &Content, files: &[FileRow]) -> Vec<Item> {
+    let shown = files.iter().any(|file| matches!(Type::parse(&file.mime), Type::Shown(_)));
+    content.missing().into_iter().filter(|item| *item != Item::Picture || !shown).collect()
+}
+
 impl Desk {
     /// What a portal's request key makes of a phone, an e-mail or a login that is looked for.
     pub async fn search_key(&self, desk: PortalId) -> Result<crate::crypto::TenantKey, DeskError> {
@@ -77,10 +90,7 @@ impl Desk {
             if let std::collections::hash_map::Entry::Vacant(entry) = keys.entry(row.key_portal) {
                 entry.insert(self.key_if_any(row.key_portal).await?);
             }
-            let content = match keys.get(&row.key_portal) {
-                Some(Some(key)) => Some(Content::open(key, &row.content)?),
-                _ => None,
-            };
+            let content = Content::of(&row, keys.get(&row.key_portal).and_then(Option::as_ref))?;
             if let std::collections::hash_map::Entry::Vacant(entry) = terms.entry((row.desk, row.customer)) {
                 entry.insert(self.terms(row.desk, row.customer).await?);
             }
@@ -92,21 +102,62 @@ impl Desk {
         Ok(listed)
     }
 
+    /// Requests of a desk that came in a time, the newest first, each with what its clocks say now: at most `most`.
+    pub async fn cases(
+        &self,
+        desk: PortalId,
+        from: i64,
+        to: i64,
+        most: usize,
+    ) -> Result<Vec<(RequestRow, Case)>, DeskError> {
+        let mut cases = Vec::new();
+        let mut filter = Filter { from: Some(from), to: Some(to), ..Filter::default() };
+        let mut terms = std::collections::HashMap::new();
+        loop {
+            let rows = search::list(self.db(), Whose::Desk(desk), &filter, PAGE).await?;
+            let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= PAGE;
+            filter.after = rows.last().map(|last| (last.created_at, last.id));
+            for row in rows {
+                if let std::collections::hash_map::Entry::Vacant(entry) = terms.entry(row.customer) {
+                    entry.insert(self.terms(desk, row.customer).await?);
+                }
+                let Some(terms) = terms.get(&row.customer) else { continue };
+                let readings = terms.readings(row.kind, &row.clocks, self.now());
+                let case = Case {
+                    kind: row.kind,
+                    state: row.state,
+                    created_at: at(row.created_at),
+                    first_answer: readings.first_answer,
+                    solution: readings.solution,
+                    disputes: row.clocks.disputes(),
+                };
+                cases.push((row, case));
+            }
+            if !full || cases.len() >= most {
+                cases.truncate(most);
+                return Ok(cases);
+            }
+        }
+    }
+
     /// The page of a request, as much of it as this person may see.
     pub async fn whole(&self, who: &Actor, row: &RequestRow) -> Result<Whole, DeskError> {
         if who.roles.is_empty() {
             return Err(DeskError::NotFound);
         }
         let key = self.key_if_any(row.key_portal).await?;
-        let content = key.as_ref().map(|key| Content::open(key, &row.content)).transpose()?;
+        let content = Content::of(row, key.as_ref())?;
         let lines = history::of_request(self.db(), row.desk, key.as_ref(), row.id).await?;
         let shown = lines.iter().filter(|line| who.is_desk() || !line.internal).map(told).collect();
         let terms = self.terms(row.desk, row.customer).await?;
         let clocks = named(&terms.readings(row.kind, &row.clocks, self.now()));
         let desk = who.is_desk();
+        let mut files = files::of_request(self.db(), row.desk, key.as_ref(), row.id).await?;
+        files.retain(|file| desk || !file.internal);
         Ok(Whole {
             clocks,
-            missing: content.as_ref().map(Content::missing).unwrap_or_default(),
+            missing: content.as_ref().map(|content| missing(content, &files)).unwrap_or_default(),
+            files,
             content,
             history: shown,
             offers: offers::of_request(self.db(), row.desk, key.as_ref(), row.id).await?,

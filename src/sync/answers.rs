@@ -8,6 +8,7 @@ use serde_json::json;
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::plan::{Plan, Planned};
+use super::words::Carried;
 use super::writes::{Command, CommandKind};
 use crate::bitrix::crm::{imported, made_id};
 use crate::bitrix::{Answer, Class, Error, ErrorKind};
@@ -16,7 +17,7 @@ use crate::domain::{CrmEntity, CrmValue, Fields};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Blame, Setback};
 use crate::store::problems::{self, NewProblem};
-use crate::store::provenance::{self, Trace};
+use crate::store::provenance::{self, Told, Trace};
 use crate::store::{StoreError, crm_index};
 use crate::telemetry::metrics as names;
 
@@ -51,27 +52,32 @@ pub(super) struct Written {
     /// The fields that were written, each with what stood there, as far as that was known.
     #[serde(default)]
     pub put: BTreeMap<String, Option<CrmValue>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<String, Told>,
+    #[serde(default)]
+    pub carried: Carried,
 }
 
 impl Written {
     /// What a create that turned out to be carried out put where.
     pub fn trace(&self, at: i64) -> Trace {
-        let put = |(name, value): (&String, &CrmValue)| {
-            (name.clone(), provenance::Written { value: value.clone(), version: self.version, at, before: None })
-        };
+        let put = |(name, value): (&String, &CrmValue)| (name.clone(), self.found(name, value.clone(), None, at));
         self.after.iter().filter(|(name, _)| field_of(name) == name.as_str()).map(put).collect()
     }
-}
 
-impl Written {
     /// What an update whose answer was lost put where, as far as the record holds it now.
     pub fn came_true(&self, now: &Fields, at: i64) -> Trace {
         let put = |(name, before): (&String, &Option<CrmValue>)| {
             let value = self.after.get(name).filter(|value| now.get(name).is_some_and(|now| alike(now, value)))?;
-            let (value, before) = (value.clone(), before.clone());
-            Some((name.clone(), provenance::Written { value, version: self.version, at, before }))
+            Some((name.clone(), self.found(name, value.clone(), before.clone(), at)))
         };
         self.put.iter().filter_map(put).collect()
+    }
+
+    fn found(&self, name: &str, value: CrmValue, before: Option<CrmValue>, at: i64) -> provenance::Written {
+        let comm = matches!(value, CrmValue::Comms(_));
+        let (told, call) = (self.told.get(name).cloned(), self.carried.call(comm, provenance::Answer::Found));
+        provenance::Written { value, version: self.version, at, before, told, call }
     }
 }
 
@@ -119,7 +125,9 @@ impl Delivery {
     pub(super) fn seal_write(&self, write: &Planned) -> Result<Vec<u8>, StoreError> {
         let (mark, after, version) = (write.mark.clone(), write.after.clone(), write.version);
         let put = write.names().map(|name| (name.clone(), write.before.get(name).cloned())).collect();
-        let written = Written { mark, after, version, put };
+        let carried = Carried { at: self.now(), methods: self.methods(write) };
+        let told = write.names().filter_map(|name| Some((name.clone(), write.told(name)?))).collect();
+        let written = Written { mark, after, version, put, told, carried };
         let plain = serde_json::to_vec(&written).map_err(|_| StoreError::Corrupt(WRITE))?;
         Ok(self.key.seal(WRITE, &plain)?)
     }

@@ -86,8 +86,7 @@ impl Delivery {
             }
             records.push(row);
             traces.push((write.subject.to_string(), trace(write, now)));
-            let back = write.pins.iter().filter(|field| proven.contains_key(*field));
-            pinned.extend(back.map(|field| (write.subject.to_string(), field.clone())));
+            pinned.extend(write.pins.iter().filter(|(_, field)| proven.contains_key(field)).cloned());
             self.stale(write.entity, *id);
             settled.push(write.subject.to_string());
             if proven.len() == write.after.len() {
@@ -220,7 +219,8 @@ impl Delivery {
 fn trace(write: &Planned, at: i64) -> Trace {
     let put = |name: &String| {
         let (value, before) = (write.after.get(name)?.clone(), write.before.get(name).cloned());
-        Some((name.clone(), provenance::Written { value, version: write.version, at, before }))
+        let (told, call) = (write.told(name), write.call(name));
+        Some((name.clone(), provenance::Written { value, version: write.version, at, before, told, call }))
     };
     write.names().filter_map(put).collect()
 }

@@ -12,14 +12,16 @@ use super::error::SyncError;
 use super::events::PAYLOAD;
 use super::intake::content_hash;
 use super::lease::HeldLease;
+use super::pins::holder;
 use super::{plan_groups, split};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::edits::Edits;
 use crate::domain::mapping::Owner;
 use crate::domain::{
-    Change, CrmEntity, CrmValue, HotelId, Mapping, PortalId, ProfileNumber, StayNumber, Subject, erasure,
+    Change, CrmEntity, CrmValue, HotelId, Mapping, PortalId, Profile, ProfileNumber, StayNumber, Subject, erasure,
 };
+use crate::store::desk::search::{self, Filter, Whose};
 use crate::store::erasures::{self, ErasureRow, Stage};
 use crate::store::inbox::{self, Kept};
 use crate::store::links::{self, LinkRow};
@@ -38,7 +40,9 @@ const AT_ONCE: i64 = 20;
 const PAGE: i64 = 500;
 
 /// What the act says of places that no erasure of ours reaches, whoever was erased.
-const BEYOND: [&str; 2] = ["pms", "tasks_and_chats"];
+const BEYOND: [&str; 3] = ["pms", "tasks_and_chats", "backups"];
+/// So many requests of the support desk are named by one phone or e-mail.
+const REQUESTS_NAMED: i64 = 200;
 
 impl Engine {
     /// Asks for a person to be erased; `None`: nobody knows him.
@@ -127,6 +131,11 @@ impl Engine {
         let (hotel, now) = (row.hotel, deps.clock.now_ms());
         let inputs = self.inputs(portal, key, hotel, &row.profile).await?;
         let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
+        let known = (hotel, row.profile.clone());
+        let requests = match profiles::load(&deps.db, portal, key, std::slice::from_ref(&known)).await?.remove(&known) {
+            Some(held) => self.requests_of(portal, &held.facts).await?,
+            None => BTreeSet::new(),
+        };
         self.step("erase.read")?;
         let tx = deps.db.begin().await?;
         crm_records::hold(&tx, portal).await?;
@@ -164,6 +173,10 @@ impl Engine {
         let groups: Vec<String> = groups_of(&tx, portal, &his).await?;
         let inputs = drop_inputs(&tx, portal, key, inputs, &erased).await?;
         let told = purge::told_of(&tx, portal, &subject).await?;
+        // What is remembered of a record that others share may have been his.
+        let (others, holders) = beside(&tx, portal, &subject).await?;
+        provenance::end(&tx, portal, &others).await?;
+        pins::blank(&tx, portal, key, &holders).await?;
         let stays = subjects_of(&his);
         let subjects: Vec<String> = stays.iter().chain(&groups).cloned().collect();
         for problem in problems::of_subjects(&tx, portal, key, &subjects).await? {
@@ -192,9 +205,12 @@ impl Engine {
         let named_groups: &[&str] = if groups.is_empty() { &[] } else { &["group_names"] };
         row.act = json!({
             "destroyed": {"profile": held.is_some(), "stays": rows.len(), "inputs": inputs, "told": told},
-            "kept": ["stay_figures", "numbers"],
+            "kept": ["stay_figures", "numbers", "request_log"],
             "not_reached": BEYOND.iter().chain(named_groups).map(|code| json!({"code": code})).collect::<Vec<_>>(),
         });
+        if !requests.is_empty() {
+            row.add(vec![("not_reached", json!({"code": "support_requests", "numbers": requests}))]);
+        }
         row.stage = Stage::Telling;
         erasures::advance(&tx, portal, &row, now).await?;
         self.step("erase.forgotten")?;
@@ -216,6 +232,16 @@ impl Engine {
         let (hotel, now) = (row.hotel, deps.clock.now_ms());
         let person = (hotel, row.profile.clone());
         let subject = Subject::Profile(hotel, row.profile.clone()).to_string();
+        // While nothing moves, the hotel's whole input need not be opened once more.
+        let waits = self.on_its_way(portal, &person, &subject).await?;
+        if !waits.is_null() && row.act.get("on_its_way") == Some(&waits) {
+            let tx = deps.db.begin().await?;
+            if !lease.holds(&tx).await? {
+                return Err(SyncError::Elsewhere(format!("decide:{portal}")));
+            }
+            erasures::advance(&tx, portal, &row, now + LOOK_MS).await?;
+            return Ok(tx.commit().await?);
+        }
         // What a read that had begun before brought in after.
         let inputs = self.inputs(portal, key, hotel, &row.profile).await?;
         let mapping = mappings::active(&deps.db, portal, hotel).await?.mapping;
@@ -230,12 +256,10 @@ impl Engine {
         subjects.extend(groups_of(&tx, portal, &his).await?);
         let deals = links::of_subjects(&tx, portal, &subjects).await?;
         subjects.push(subject.clone());
-        let open = outbox::states(&tx, portal, &subjects).await?;
+        let waits = waiting(&tx, portal, &subjects).await?;
         drop_inputs(&tx, portal, key, inputs, &BTreeSet::from([row.profile.clone()])).await?;
-        if !open.is_empty() {
-            let refused =
-                open.values().filter(|(state, ..)| [outbox::REJECTED, outbox::FAILED].contains(state)).count();
-            row.set("on_its_way", json!({"records": open.len(), "refused": refused}));
+        if !waits.is_null() {
+            row.set("on_its_way", waits);
             erasures::advance(&tx, portal, &row, now + LOOK_MS).await?;
             return Ok(tx.commit().await?);
         }
@@ -245,11 +269,15 @@ impl Engine {
         provenance::forget(&tx, portal, key, &subjects, &births, now).await?;
         pins::blank(&tx, portal, key, &subjects).await?;
         purge::told_of(&tx, portal, &subject).await?;
+        let (others, holders) = beside(&tx, portal, &subject).await?;
+        provenance::forget(&tx, portal, key, &others, &BTreeSet::new(), now).await?;
+        pins::blank(&tx, portal, key, &holders).await?;
         if let Some(link) = links::of_subjects(&tx, portal, std::slice::from_ref(&subject)).await?.remove(&subject) {
             let mark = of.as_ref().map(|hotel| format!("{}:{}", hotel.code, row.profile)).unwrap_or_default();
             let said = self.let_go(&tx, portal, key, &mapping, &link, &mark).await?;
             row.add(said);
         }
+        pins::end_forsaken(&tx, portal).await?;
         for (entity, id) in split::parting(&tx, portal, &subject).await? {
             row.add(vec![("not_reached", json!({"code": "shared_record", "entity": entity.word(), "id": id}))]);
         }
@@ -278,6 +306,54 @@ impl Engine {
         self.step("erase.concluded")?;
         tracing::info!(%portal, %hotel, "a person was erased");
         Ok(())
+    }
+
+    async fn on_its_way(
+        &self,
+        portal: PortalId,
+        person: &(HotelId, ProfileNumber),
+        subject: &str,
+    ) -> Result<Value, StoreError> {
+        let tx = self.0.deps.db.begin().await?;
+        let his = his_stays(&tx, portal, person).await?;
+        let mut subjects = subjects_of(&his);
+        subjects.extend(groups_of(&tx, portal, &his).await?);
+        subjects.push(subject.to_owned());
+        let waits = waiting(&tx, portal, &subjects).await?;
+        tx.rollback().await?;
+        Ok(waits)
+    }
+
+    /// Requests of the support desk that bear a phone or an e-mail of his: what was written there, and its files, are the
+    /// desk's to erase.
+    async fn requests_of(&self, portal: PortalId, profile: &Profile) -> Result<BTreeSet<String>, StoreError> {
+        let (db, mut found) = (&self.0.deps.db, BTreeSet::new());
+        for desk in search::desks_of(db, portal).await? {
+            let key = match self.0.deps.portals.request_key(desk).await {
+                // Nothing there can be read any more.
+                Err(StoreError::KeyDestroyed) => continue,
+                key => key?,
+            };
+            let customer = (desk != portal).then_some(portal);
+            let phones = profile.phones.get().into_iter().flatten().map(|entry| &entry.phone);
+            let phones = phones.map(|phone| phone.e164.as_ref().unwrap_or(&phone.raw)).filter(|text| !text.is_empty());
+            let by_phone = phones.map(|text| Filter {
+                phone: Some(search::phone_hash(&key, text)),
+                customer,
+                ..Filter::default()
+            });
+            let emails = profile.emails.get().into_iter().flatten().filter(|email| !email.address.trim().is_empty());
+            let by_email = emails.map(|email| Filter {
+                email: Some(search::email_hash(&key, &email.address)),
+                customer,
+                ..Filter::default()
+            });
+            for filter in by_phone.chain(by_email).collect::<Vec<_>>() {
+                let rows = search::list(db, Whose::Desk(desk), &filter, REQUESTS_NAMED).await?;
+                found.extend(rows.into_iter().map(|row| row.number.to_string()));
+            }
+        }
+        Ok(found)
     }
 
     /// The record that stood for him is not followed any more; answers what of it is empty, and what is not.
@@ -400,6 +476,16 @@ pub(super) async fn allowed<R>(
     Ok(changes.into_iter().filter_map(left).collect())
 }
 
+/// What of these is not confirmed yet; `null`: nothing.
+async fn waiting(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<Value, StoreError> {
+    let open = outbox::states(tx, portal, subjects).await?;
+    if open.is_empty() {
+        return Ok(Value::Null);
+    }
+    let refused = open.values().filter(|(state, ..)| [outbox::REJECTED, outbox::FAILED].contains(state)).count();
+    Ok(json!({"records": open.len(), "refused": refused}))
+}
+
 async fn his_stays(
     tx: &Tx,
     portal: PortalId,
@@ -417,6 +503,16 @@ async fn groups_of(tx: &Tx, portal: PortalId, his: &[(HotelId, StayNumber)]) -> 
 
 fn subjects_of(stays: &[(HotelId, StayNumber)]) -> Vec<String> {
     stays.iter().map(|(hotel, stay)| Subject::Stay(*hotel, stay.clone()).to_string()).collect()
+}
+
+/// Who shares his record, and by whom people's fields of it are kept.
+async fn beside(tx: &Tx, portal: PortalId, subject: &String) -> Result<(Vec<String>, Vec<String>), StoreError> {
+    let Some(link) = links::of_subjects(tx, portal, std::slice::from_ref(subject)).await?.remove(subject) else {
+        return Ok(Default::default());
+    };
+    let others = links::of_records(tx, portal, link.entity, &[link.crm_id]).await?;
+    let others = others.into_iter().map(|other| other.subject).filter(|other| other != subject).collect();
+    Ok((others, vec![holder(link.entity, link.crm_id, subject)]))
 }
 
 /// What was decided goes; what waits keeps what may be known. Answers how many.

@@ -19,6 +19,9 @@ pub enum SyncError {
     /// A test stopped the engine at a named step, as a crash would.
     #[error("stopped at {0}")]
     Stopped(&'static str),
+    /// A part of a delivery ended by a fault of ours.
+    #[error("a part of a delivery ended abnormally")]
+    Panicked,
     /// No such thing, or another tenant's.
     #[error("not found")]
     NotFound,

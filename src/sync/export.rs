@@ -1,11 +1,15 @@
 //! All that is held of one person, and all that was written about him, in one readable document (product §9).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::engine::Engine;
 use super::error::SyncError;
+use super::pins::holder;
 use crate::domain::{Fields, PortalId, ProfileNumber, Subject};
 use crate::store::hotels::HotelRow;
+use crate::store::links::LinkRow;
 use crate::store::{
     Via, crm_records, erasures, links, merge_hints, merges, pins, problems, profiles, provenance, splits, stay_steps,
     stays,
@@ -133,12 +137,14 @@ impl Engine {
     async fn pinned(&self, portal: PortalId, subjects: &[String]) -> Result<Vec<Value>, SyncError> {
         let deps = &self.0.deps;
         let key = deps.portals.key(portal).await?;
-        let pins = pins::load(&deps.db, portal, &key, subjects).await?;
-        let told = pins.into_iter().flat_map(|(subject, pins)| {
-            let number = subject.splitn(3, ':').nth(2).unwrap_or_default().to_owned();
+        let links = links::of_subjects(&deps.db, portal, subjects).await?;
+        let holders: BTreeMap<String, LinkRow> =
+            links.into_iter().map(|(subject, link)| (holder(link.entity, link.crm_id, &subject), link)).collect();
+        let pins = pins::load(&deps.db, portal, &key, &holders.keys().cloned().collect::<Vec<_>>()).await?;
+        let told = pins.into_iter().filter_map(|(of, pins)| Some((holders.get(&of)?, pins))).flat_map(|(link, pins)| {
             pins.into_iter().map(move |(field, pin)| {
                 json!({
-                    "stay": number, "field": field, "value": pin.value.wire(), "undone": pin.undone.wire(),
+                    "entity": link.entity.word(), "id": link.crm_id, "field": field, "value": pin.value.wire(), "undone": pin.undone.wire(),
                     "written": pin.written,
                 })
             })
@@ -159,6 +165,13 @@ impl Engine {
                     "of": of, "number": number, "field": field, "value": written.value.wire(),
                     "before": written.before.as_ref().map(|before| before.wire()),
                     "version": written.version, "at": moment(written.at),
+                    "told": written.told.as_ref().map(|told| json!({
+                        "value": told.value.as_ref().map(|value| value.wire()),
+                        "pms_time": told.pms_time, "received_at": moment(told.received_at),
+                    })),
+                    "call": written.call.as_ref().map(|call| json!({
+                        "method": call.method, "sent_at": moment(call.sent_at), "answer": call.answer.word(),
+                    })),
                 })
             })
         });

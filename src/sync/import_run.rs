@@ -116,7 +116,14 @@ impl Engine {
         let now = deps.clock.now_ms();
         let mut trouble = None;
         for job in jobs::unfinished(&deps.db, portal, family).await? {
-            let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+            let cursor = match Cursor::of(&job) {
+                Ok(cursor) => cursor,
+                Err(error) => {
+                    tracing::error!(%portal, job = %job.id, %error, "where a job stands cannot be read: it ends");
+                    jobs::step(&deps.db, portal, &job.id, &["queued", "running"], "failed", now).await?;
+                    continue;
+                }
+            };
             if cursor.not_before > now {
                 continue;
             }
@@ -267,7 +274,7 @@ impl Engine {
         }
         // It may have come on before.
         let Some(job) = jobs::get(&self.0.deps.db, portal, &job.id).await? else { return Ok(()) };
-        let mut cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let mut cursor = Cursor::of(&job)?;
         tracing::warn!(%portal, hotel = %job.hotel, %error, "a reconciliation could not read the portal");
         if error.class == Class::Permanent {
             return self.fail_import(portal, &job, cursor, "portal_refused").await;
@@ -361,14 +368,14 @@ impl Engine {
         let deps = &self.0.deps;
         let (db, now) = (&deps.db, deps.clock.now_ms());
         if job.estimate.is_none() {
-            let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+            let cursor = Cursor::of(job)?;
             let [stays, guests, companies] = self.brought(portal, job, cursor.stood).await?;
             let can_import = deps.portals.terms(portal).await?.can_import;
             let estimate = self.estimate(portal, stays, guests, companies, can_import).await;
             jobs::advance(db, portal, &job.id, &job.progress, Some(&json!(estimate)), now).await?;
         }
         let lane = super::lane(Self::import_priority());
-        let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let cursor = Cursor::of(job)?;
         if imports::on_their_way(db, portal, job.hotel, lane).await? == 0 {
             let cursor = Cursor { ended: Some(self.ended(portal, job).await?), ..cursor };
             jobs::advance(db, portal, &job.id, &json!(cursor), None, now).await?;

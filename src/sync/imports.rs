@@ -13,7 +13,7 @@ use crate::domain::{HotelId, PortalId};
 use crate::fidelio::Read;
 use crate::store::imports::{self, Tally};
 use crate::store::jobs::{self, IMPORTS, JobKind, JobRow};
-use crate::store::{hotels, source_reading};
+use crate::store::{StoreError, hotels, source_reading};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -90,6 +90,8 @@ impl ImportState {
 
 /// Arrivals so far back are imported unless another range is asked for (product §2.9).
 pub(super) const BACK_DAYS: u64 = 30;
+/// So long before the range somebody may have come who is in house yet.
+const LONG_STAY_DAYS: u64 = 365;
 /// "All that is booked": nobody books a room further ahead.
 pub(super) const AHEAD_DAYS: u64 = 730;
 
@@ -104,12 +106,48 @@ pub(super) struct Cursor {
     pub failures: u32,
     pub not_before: i64,
     pub failure: String,
+    /// For how long it was paused, or had given up.
+    pub idle_ms: i64,
     /// What stood there before it began: it is none of its work.
     pub stood: Progress,
     /// What it had done when it was completed: bookings of the range that come later are not its own.
     pub ended: Option<Progress>,
     /// Of a reconciliation: how it goes on when its windows are read.
     pub course: Course,
+}
+
+/// Why a job failed whose cursor cannot be read.
+const BROKEN: &str = "broken";
+
+impl Cursor {
+    /// A cursor that cannot be read is none: from its beginning everything would be read and counted a second time.
+    pub fn of(job: &JobRow) -> Result<Self, StoreError> {
+        serde_json::from_value(job.progress.clone()).map_err(|_| StoreError::Corrupt("job.progress"))
+    }
+
+    /// For whoever looks: he is told that it cannot be read.
+    pub fn shown(job: &JobRow) -> Self {
+        Self::of(job).unwrap_or_else(|_| Self { failure: BROKEN.to_owned(), ..Self::default() })
+    }
+}
+
+/// How much of a hotel an import has read.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    read: usize,
+    windows: usize,
+}
+
+impl Unread {
+    /// What is still to come, if so much came of what was read; `None`: nothing was read yet.
+    fn of(self, came: i64) -> Option<i64> {
+        let left = i64::try_from(self.windows.saturating_sub(self.read)).ok()?;
+        match i64::try_from(self.read).ok()? {
+            _ if left == 0 => Some(0),
+            0 => None,
+            read => Some(came.max(0).saturating_mul(left).div_euclid(read)),
+        }
+    }
 }
 
 /// The range in the order in which people need it: today's and tomorrow's arrivals, who is in house however long ago he
@@ -148,11 +186,16 @@ fn windows(from: NaiveDate, to: NaiveDate, today: NaiveDate) -> Vec<Read> {
     reads
 }
 
-/// What a job reads of the hotel, in its order. Who only counts or compares needs nobody sooner.
+/// What a job reads of the hotel, in its order. Who only counts or compares needs nobody sooner than others.
 pub(super) fn reads(job: &JobRow, cursor: &Cursor) -> Vec<Read> {
     let mut reads = windows(job.from, job.to, cursor.today.unwrap_or(job.from));
     if job.kind != JobKind::Import {
         reads.retain(|read| matches!(read, Read::Arrivals { .. }));
+    }
+    // Who came before the range and is in house is of use as long as he stays: one question for all of them.
+    if let (JobKind::Reconciliation, Some(on), Some(to)) = (job.kind, cursor.today, job.from.pred_opt()) {
+        let from = to.checked_sub_days(Days::new(LONG_STAY_DAYS)).unwrap_or(to);
+        reads.push(Read::InHouse { from, to: to.min(on), on });
     }
     reads
 }
@@ -236,13 +279,16 @@ impl Engine {
         let deps = &self.0.deps;
         let job = jobs::get(&deps.db, portal, id).await?.filter(|job| IMPORTS.contains(&job.kind));
         let job = job.ok_or(SyncError::NotFound)?;
-        if ImportState::read(&job.state) != ImportState::Failed || job.kind != JobKind::Import {
-            return self.move_import(portal, id, &["paused"], ImportState::Running).await;
-        }
-        let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
-        let cursor = Cursor { failures: 0, not_before: 0, failure: String::new(), ..cursor };
-        if !jobs::revive(&deps.db, portal, &job, &json!(cursor), deps.clock.now_ms()).await? {
-            return Err(SyncError::Conflict("import_running"));
+        let now = deps.clock.now_ms();
+        let cursor = Cursor::of(&job)?;
+        let idle_ms = cursor.idle_ms + (now - job.updated_at).max(0);
+        if ImportState::read(&job.state) == ImportState::Failed && job.kind == JobKind::Import {
+            let cursor = Cursor { failures: 0, not_before: 0, failure: String::new(), idle_ms, ..cursor };
+            if !jobs::revive(&deps.db, portal, &job, &json!(cursor), now).await? {
+                return Err(SyncError::Conflict("import_running"));
+            }
+        } else if !jobs::go_on(&deps.db, portal, &job, &json!(Cursor { idle_ms, ..cursor }), now).await? {
+            return Err(SyncError::Conflict("import_state"));
         }
         self.wake();
         Ok(())
@@ -299,7 +345,7 @@ impl Engine {
 
     async fn import_view(&self, portal: PortalId, job: JobRow) -> Result<ImportView, SyncError> {
         let deps = &self.0.deps;
-        let cursor: Cursor = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let cursor = Cursor::shown(&job);
         let progress = match cursor.ended {
             Some(ended) => ended,
             None if job.kind == JobKind::Estimate => Progress::default(),
@@ -309,16 +355,16 @@ impl Engine {
         let until = if state == ImportState::Running { deps.clock.now_ms() } else { job.updated_at };
         let counts = [progress.stays, progress.guests, progress.companies];
         let before = [cursor.stood.stays, cursor.stood.guests, cursor.stood.companies];
-        let sum = |counts: [Count; 3]| counts.iter().map(|count| count.done).sum::<i64>();
-        let done = (sum(counts) - sum(before)).max(0);
+        let sum = |counts: [Count; 3], of: fn(&Count) -> i64| counts.iter().map(of).sum::<i64>();
+        let done = (sum(counts, |count| count.done) - sum(before, |count| count.done)).max(0);
+        let brought = sum(counts, |count| count.total) - sum(before, |count| count.total);
         let left: i64 = counts.iter().map(|count| (count.total - count.done - count.rejected).max(0)).sum();
         let float = |number: i64| f64::from(i32::try_from(number).unwrap_or(i32::MAX));
-        let seconds = float((until - job.created_at).max(1_000)) / 1_000.0;
-        let rate = float(done) / seconds;
-        // While it is being read nobody knows how much there is.
-        let read = cursor.window >= reads(&job, &cursor).len();
-        let eta = match read && state == ImportState::Running {
-            true => self.forecast(portal, left).await,
+        let worked_ms = (until - job.created_at - cursor.idle_ms).max(1_000);
+        let rate = float(done) / (float(worked_ms) / 1_000.0);
+        let unread = Unread { read: cursor.window, windows: reads(&job, &cursor).len() };
+        let eta = match state == ImportState::Running && job.kind == JobKind::Import {
+            true => self.eta(portal, left, brought, worked_ms, unread).await,
             false => None,
         };
         Ok(ImportView {
@@ -335,6 +381,13 @@ impl Engine {
             eta_seconds: eta,
             failure: cursor.failure,
         })
+    }
+
+    /// Seconds until all of it is there. While windows are unread, what they will bring and how long they will take is told by
+    /// those that were read; before the first one nothing is.
+    async fn eta(&self, portal: PortalId, left: i64, brought: i64, worked_ms: i64, unread: Unread) -> Option<i64> {
+        let sending = self.forecast(portal, left + unread.of(brought)?).await?;
+        Some(sending.max(unread.of(worked_ms)?.div_euclid(1_000)))
     }
 
     /// What it costs: requests by the least, time by what the portal showed of its rows and by both of its limits.
@@ -399,6 +452,13 @@ mod tests {
             prop_assert_eq!(u64::try_from(seen.len()).ok(), Some(length + 1));
             prop_assert!(seen.values().all(|count| *count == 1));
         }
+    }
+
+    #[test]
+    fn s1_what_is_unread_is_told_by_what_was_read_and_nothing_is_left_at_the_end() {
+        let of = |read, windows, came| Unread { read, windows }.of(came);
+        assert_eq!((of(0, 8, 0), of(2, 8, 100), of(7, 8, 700), of(8, 8, 900)), (None, Some(300), Some(100), Some(0)));
+        assert_eq!((of(2, 8, -5), of(0, 0, 7)), (Some(0), Some(0)));
     }
 
     #[test]

@@ -51,6 +51,6 @@ impl Jobs {
             self.scan = None;
         }
         // A job that panicked leaves its rows as sent: they are settled like any unknown outcome.
-        Some(ended.map_or(Err(SyncError::Conflict("a delivery job ended abnormally")), |(_, finished)| finished))
+        Some(ended.map_or(Err(SyncError::Panicked), |(_, finished)| finished))
     }
 }

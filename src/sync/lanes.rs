@@ -27,6 +27,8 @@ pub(super) struct Delivery {
     pub client: PortalClient,
     pub ground: Ground,
     pub lease: Arc<HeldLease>,
+    /// Nothing that it plans leaves: it waits for nobody.
+    pub on_paper: bool,
     /// Results are recorded one after another, so that a deal and its guest never miss each other's news.
     recording: tokio::sync::Mutex<()>,
     lanes: Mutex<Lanes>,
@@ -146,7 +148,7 @@ impl Delivery {
     /// One that plans and never works.
     pub async fn on_paper(engine: &Engine, portal: PortalId, ground: Ground) -> Result<Self, SyncError> {
         let lease = HeldLease::none(&engine.0.deps.db, &engine.0.deps.clock);
-        Self::on(engine, portal, Arc::new(lease), ground).await
+        Ok(Self { on_paper: true, ..Self::on(engine, portal, Arc::new(lease), ground).await? })
     }
 
     async fn on(engine: &Engine, portal: PortalId, lease: Arc<HeldLease>, ground: Ground) -> Result<Self, SyncError> {
@@ -166,6 +168,7 @@ impl Delivery {
             client,
             ground,
             lease,
+            on_paper: false,
             recording: tokio::sync::Mutex::new(()),
             lanes: Mutex::new(lanes),
         })

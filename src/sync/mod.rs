@@ -70,6 +70,7 @@ mod telling;
 mod touched;
 mod vanished;
 pub mod views;
+mod words;
 mod writes;
 
 pub use engine::{Deps, Engine};

@@ -1,6 +1,6 @@
-//! Notes in timelines. A deal's: what was put back there, whose edit that was, and why (product §2.6); owed from the moment
-//! its put-back is planned, and told once that has come true; several are told as one. A guest's or company's: who was
-//! taken off it, and whence (product §2.8).
+//! Notes in timelines: what was put back there, whose edit that was, and why (product §2.6); owed from the moment
+//! its put-back is planned, and told once that has come true; several are told as one. A guest's or company's also: who
+//! was taken off it, and whence (product §2.8).
 
 use std::collections::HashMap;
 
@@ -42,75 +42,63 @@ impl Delivery {
     /// What of these writes takes a person's value away is owed a note.
     pub(super) fn owe(&self, record: &RecordRow, judged: &mut RecordRow, set: &ChangeSet) {
         let ownership = &self.ground.terms.ownership;
-        if record.entity == CrmEntity::Deal && ownership.put_back && ownership.notes {
-            judged.putbacks.owe(&set.write, &record.fields);
+        if ownership.put_back && ownership.notes {
+            judged.putbacks.owe(set, &record.fields);
         }
     }
 
-    pub(super) async fn plan_notes(&self, plan: &mut Plan, due: Vec<(Due, i64)>) -> Result<(), SyncError> {
-        if due.is_empty() {
-            return Ok(());
+    pub(super) async fn plan_notes(&self, plan: &mut Plan, due: Vec<(Due, CrmEntity, i64)>) -> Result<(), SyncError> {
+        let mut records: HashMap<(CrmEntity, i64), RecordRow> = HashMap::new();
+        let mut zones: HashMap<(CrmEntity, i64), String> = HashMap::new();
+        for entity in CrmEntity::ALL {
+            let ids: Vec<i64> = due.iter().filter(|(_, of, _)| *of == entity).map(|(.., id)| *id).collect();
+            let held = crm_records::load(self.db(), self.portal, &self.key, entity, &ids).await?;
+            records.extend(held.into_iter().map(|(id, row)| ((entity, id), row)));
+            for link in links::of_records(self.db(), self.portal, entity, &ids).await? {
+                let hotel = link.subject.parse().ok().and_then(|subject: Subject| subject.hotel());
+                let hotel = hotel.and_then(|hotel| self.ground.hotels.get(&hotel));
+                zones.extend(hotel.map(|hotel| ((entity, link.crm_id), hotel.timezone.clone())));
+            }
         }
-        let ids: Vec<i64> = due.iter().map(|(_, id)| *id).collect();
-        let records = crm_records::load(self.db(), self.portal, &self.key, CrmEntity::Deal, &ids).await?;
-        let mut zones: HashMap<i64, String> = HashMap::new();
-        for link in links::of_records(self.db(), self.portal, CrmEntity::Deal, &ids).await? {
-            let hotel = link.subject.parse().ok().and_then(|subject: Subject| subject.hotel());
-            let hotel = hotel.and_then(|hotel| self.ground.hotels.get(&hotel));
-            zones.extend(hotel.map(|hotel| (link.crm_id, hotel.timezone.clone())));
-        }
-        for (due, id) in due {
-            let record = records.get(&id).filter(|record| !record.deleted && !record.putbacks.owed().is_empty());
-            let (Some(record), Some(zone)) = (record, zones.get(&id)) else {
+        for (due, entity, id) in due {
+            let of = (entity, id);
+            let owed = records.get(&of).filter(|record| !record.deleted && !record.putbacks.owed().is_empty());
+            let owed = owed.zip(zones.get(&of));
+            let parted = match entity {
+                CrmEntity::Deal => None,
+                _ if !self.ground.terms.ownership.notes => None,
+                _ => self.splits_to_tell(entity, id).await?,
+            };
+            if owed.is_none() && parted.is_none() {
                 plan.dropped.push(due.pair());
                 continue;
-            };
+            }
             let (flying, held) = {
-                let (lanes, record) = (self.lanes(), (CrmEntity::Deal, id));
-                (lanes.flight.records.contains(&record), lanes.open.contains(&record))
+                let lanes = self.lanes();
+                (lanes.flight.records.contains(&of), lanes.open.contains(&of))
             };
             if flying {
                 self.lanes().waiting.insert(due.row.id);
-            } else if held {
+                continue;
+            }
+            if held {
                 plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS));
-            } else if !record.putbacks.may_tell(self.now()) {
+                continue;
+            }
+            let back = owed.filter(|(record, _)| record.putbacks.may_tell(self.now())).map(|(record, zone)| {
+                let at = wall_of(self.now(), zone).format("%d.%m.%Y %H:%M:%S").to_string();
+                text(self.ground.terms.lang, record, &at)
+            });
+            let lines: Vec<String> = parted.into_iter().chain(back).collect();
+            if let ([], Some((record, _))) = (lines.as_slice(), owed) {
                 plan.dropped.push(due.pair());
                 let mut row = record.clone();
                 row.putbacks.forget_notes();
                 plan.decided(&due, record, row);
             } else {
-                let at = wall_of(self.now(), zone).format("%d.%m.%Y %H:%M:%S").to_string();
-                let text = text(self.ground.terms.lang, record, &at);
-                let write = planned(&due, CrmEntity::Deal, id, Fields::new(), Vec::new(), Fields::new(), text.clone());
+                let text = lines.join("\n");
+                let write = planned(&due, entity, id, Fields::new(), Vec::new(), Fields::new(), text.clone());
                 plan.writes.push(Planned { note: Some(text), ..write });
-            }
-        }
-        Ok(())
-    }
-
-    /// Of guests and companies.
-    pub(super) async fn plan_notes_of_people(
-        &self,
-        plan: &mut Plan,
-        due: Vec<(Due, CrmEntity, i64)>,
-    ) -> Result<(), SyncError> {
-        for (due, entity, id) in due {
-            let text = match self.ground.terms.ownership.notes {
-                true => self.splits_to_tell(entity, id).await?,
-                false => None,
-            };
-            let (flying, held) = {
-                let (lanes, record) = (self.lanes(), (entity, id));
-                (lanes.flight.records.contains(&record), lanes.open.contains(&record))
-            };
-            match text {
-                None => plan.dropped.push(due.pair()),
-                Some(_) if flying => _ = self.lanes().waiting.insert(due.row.id),
-                Some(_) if held => plan.later.push((due.row.id, self.now() + LOOK_AGAIN_MS)),
-                Some(text) => {
-                    let write = planned(&due, entity, id, Fields::new(), Vec::new(), Fields::new(), text.clone());
-                    plan.writes.push(Planned { note: Some(text), ..write });
-                }
             }
         }
         Ok(())
@@ -124,12 +112,15 @@ impl Delivery {
         for ((entity, id), ..) in notes.iter().filter(|((entity, _), ..)| *entity != CrmEntity::Deal) {
             splits::told(tx, self.portal, *entity, *id).await?;
         }
-        let deals = notes.iter().map(|(record, ..)| *record).filter(|(entity, _)| *entity == CrmEntity::Deal);
-        let ids: Vec<i64> = deals.map(|(_, deal)| deal).collect();
-        let held = crm_records::load(tx, self.portal, &self.key, CrmEntity::Deal, &ids).await?;
-        let mut rows: Vec<RecordRow> = held.into_values().collect();
-        rows.iter_mut().for_each(|row| row.putbacks.told(self.now()));
-        crm_records::save(tx, self.portal, &self.key, &rows).await?;
+        let mut told: Vec<RecordRow> = Vec::new();
+        for entity in CrmEntity::ALL {
+            let ids = notes.iter().filter(|((of, _), ..)| *of == entity).map(|((_, id), ..)| *id);
+            let ids: Vec<i64> = ids.collect();
+            let held = crm_records::load(tx, self.portal, &self.key, entity, &ids).await?;
+            told.extend(held.into_values().filter(|row| !row.putbacks.owed().is_empty()));
+        }
+        told.iter_mut().for_each(|row| row.putbacks.told(self.now()));
+        crm_records::save(tx, self.portal, &self.key, &told).await?;
         let done: Vec<(i64, i64)> = notes.iter().map(|(_, row, seq)| (*row, *seq)).collect();
         outbox::done(tx, self.portal, self.lease.fence(), &done).await?;
         Ok(())
@@ -176,7 +167,7 @@ fn text(lang: Lang, record: &RecordRow, at: &str) -> String {
         .putbacks
         .owed()
         .iter()
-        .filter_map(|field| title(lang, field))
+        .filter_map(|field| title(lang, record.entity, field))
         .map(|title| format!("«{title}»"))
         .collect();
     let fields = fields.join(", ");
@@ -205,7 +196,7 @@ fn text(lang: Lang, record: &RecordRow, at: &str) -> String {
 }
 
 /// A field as people know it; those that only go along with another one have no name of their own.
-fn title(lang: Lang, field: &str) -> Option<String> {
+fn title(lang: Lang, entity: CrmEntity, field: &str) -> Option<String> {
     let (ru, en) = match field {
         "title" => ("Название", "Title"),
         "stageId" => ("Стадия", "Stage"),
@@ -214,8 +205,14 @@ fn title(lang: Lang, field: &str) -> Option<String> {
         "closedate" => ("Дата завершения", "End date"),
         "contactIds" => ("Контакты", "Contacts"),
         "companyId" => ("Компания", "Company"),
+        "name" => ("Имя", "First name"),
+        "secondName" => ("Отчество", "Second name"),
+        "lastName" => ("Фамилия", "Last name"),
+        "birthdate" => ("Дата рождения", "Date of birth"),
+        "PHONE" => ("Телефон", "Phone"),
+        "EMAIL" => ("E-mail", "E-mail"),
         "currencyId" | "isManualOpportunity" => return None,
-        own => return Some(field_title(lang, own).unwrap_or(own).to_owned()),
+        own => return Some(field_title(lang, super::wire(entity), own).unwrap_or(own).to_owned()),
     };
     Some(if lang == Lang::Ru { ru } else { en }.to_owned())
 }

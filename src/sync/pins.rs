@@ -1,8 +1,8 @@
-//! A person takes our last write of one field of a stay's deal back (product §2.7): what stood there before is written
-//! again, and the field of that deal is people's until somebody releases it. It goes the way of everything: an inbox row,
-//! decided into a pin, delivered as the deal's field.
+//! A person takes our last write of one field of a record back (product §2.7): what stood there before is written again,
+//! and that field of that record is people's until somebody releases it. It goes the way of everything: an inbox row,
+//! decided into a pin, delivered as the record's field.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,15 @@ use super::lanes::Delivery;
 use super::reread::look_at;
 use crate::domain::change_set::{COMPANY, alike};
 use crate::domain::ownership::is_identity;
-use crate::domain::{CrmEntity, CrmValue, HotelId, PortalId, StayNumber, Subject};
+use crate::domain::{CrmEntity, CrmValue, Fields, HotelCode, HotelId, PortalId, StayNumber, Subject};
 use crate::store::inbox::{InboxKind, InboxRow};
+use crate::store::links::{self, LinkRow};
 use crate::store::outbox::NewIntent;
-use crate::store::pins::{Pin, Pins};
+use crate::store::pins::{Held, Pin, Pins};
 use crate::store::provenance::{self, Written};
-use crate::store::{StoreError, Tx, crm_records, links, pins};
+use crate::store::{StoreError, Tx, crm_records, pins};
 
-/// What a person says of a field of a stay's deal.
+/// What a person says of a field of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinWish {
     pub field: String,
@@ -45,8 +46,17 @@ pub(super) fn former<'w>(field: &str, written: &'w Written) -> Option<&'w CrmVal
     written.before.as_ref().filter(single).filter(|_| !is_identity(field) && !belongs_together(field))
 }
 
+/// By whom people's fields of a record are kept: a deal's by its stay, those of a record that several profiles may share by
+/// itself.
+pub(super) fn holder(entity: CrmEntity, id: i64, subject: &str) -> String {
+    match entity {
+        CrmEntity::Deal => subject.to_owned(),
+        CrmEntity::Contact | CrmEntity::Company => Subject::Crm(entity, id).to_string(),
+    }
+}
+
 impl Engine {
-    /// Takes down what a person says of a field; [`SyncError::Conflict`] where it cannot be.
+    /// Takes down what a person says of a field of a stay's deal; [`SyncError::Conflict`] where it cannot be.
     pub async fn pin(
         &self,
         portal: PortalId,
@@ -54,24 +64,51 @@ impl Engine {
         number: &StayNumber,
         wish: &PinWish,
     ) -> Result<(), SyncError> {
-        let deps = &self.0.deps;
-        let key = deps.portals.key(portal).await?;
-        let subjects = [Subject::Stay(hotel, number.clone()).to_string()];
-        let [subject] = &subjects;
-        let mut wish = wish.clone();
         if wish.pinned && belongs_together(&wish.field) {
             return Err(SyncError::Conflict("undo_together"));
         }
         let Some(deal) = self.deal_of(portal, hotel, number).await? else {
             return Err(SyncError::Conflict("stay_without_deal"));
         };
-        let held = pins::load(&deps.db, portal, &key, &subjects).await?.remove(subject).unwrap_or_default();
-        match (wish.pinned, held.contains_key(&wish.field)) {
+        let subject = Subject::Stay(hotel, number.clone()).to_string();
+        self.take_pin(portal, hotel, subject, (CrmEntity::Deal, deal), wish).await
+    }
+
+    /// The same of a contact or company; `None`: nobody of these hotels stands behind it.
+    pub async fn pin_of_record(
+        &self,
+        portal: PortalId,
+        (entity, id): (CrmEntity, i64),
+        within: Option<&[HotelCode]>,
+        wish: &PinWish,
+    ) -> Result<Option<()>, SyncError> {
+        let Some(behind) = self.behind(portal, entity, id, within).await? else { return Ok(None) };
+        let Some((subject, hotel)) = behind.speaker(&wish.field) else {
+            return if wish.pinned { Err(SyncError::Conflict("undo_nothing")) } else { Ok(Some(())) };
+        };
+        self.take_pin(portal, hotel, subject, (entity, id), wish).await.map(Some)
+    }
+
+    async fn take_pin(
+        &self,
+        portal: PortalId,
+        hotel: HotelId,
+        subject: String,
+        (entity, id): (CrmEntity, i64),
+        wish: &PinWish,
+    ) -> Result<(), SyncError> {
+        let deps = &self.0.deps;
+        let key = deps.portals.key(portal).await?;
+        let mut wish = wish.clone();
+        let holder = holder(entity, id, &subject);
+        let held = pins::load(&deps.db, portal, &key, std::slice::from_ref(&holder)).await?.remove(&holder);
+        match (wish.pinned, held.unwrap_or_default().contains_key(&wish.field)) {
             (true, true) | (false, false) => return Ok(()),
             (false, true) => {}
             (true, false) => {
-                let trace = provenance::load(&deps.db, portal, &key, &subjects).await?.remove(subject);
-                let record = crm_records::load(&deps.db, portal, &key, CrmEntity::Deal, &[deal]).await?.remove(&deal);
+                let subjects = std::slice::from_ref(&subject);
+                let trace = provenance::load(&deps.db, portal, &key, subjects).await?.remove(&subject);
+                let record = crm_records::load(&deps.db, portal, &key, entity, &[id]).await?.remove(&id);
                 let written = trace.as_ref().and_then(|trace| trace.get(&wish.field));
                 let stands = record.as_ref().and_then(|record| record.fields.get(&wish.field));
                 // What somebody else wrote there since is not ours to take back.
@@ -82,29 +119,62 @@ impl Engine {
                 wish.of = written.at;
             }
         }
-        self.wish(portal, hotel, InboxKind::Pin, subject.clone(), &wish).await?;
-        Ok(())
+        self.wish(portal, hotel, InboxKind::Pin, subject, &wish).await
     }
 }
 
 /// Whether people took the field of a record to themselves.
-pub(super) fn any(pinned: &HashMap<String, Pins>, behind: &[String], field: &str) -> bool {
-    behind.iter().filter_map(|subject| pinned.get(subject)).any(|pins| pins.contains_key(field))
+pub(super) fn any(
+    pinned: &HashMap<String, Pins>,
+    (entity, id): (CrmEntity, i64),
+    behind: &[String],
+    field: &str,
+) -> bool {
+    behind.iter().filter_map(|subject| pinned.get(&holder(entity, id, subject))).any(|pins| pins.contains_key(field))
+}
+
+/// What people took to themselves of one record, for its plan.
+pub(super) struct Theirs<'p> {
+    pub holder: String,
+    pub pins: Option<&'p Pins>,
+}
+
+impl Theirs<'_> {
+    pub fn holds(&self, field: &str) -> bool {
+        self.pins.is_some_and(|pins| pins.contains_key(field))
+    }
+
+    fn owed(&self) -> impl Iterator<Item = (&String, &Pin)> {
+        self.pins.into_iter().flatten().filter(|(_, pin)| !pin.written)
+    }
+
+    /// What stood there before our write is written once; what people wrote over it meanwhile stands.
+    pub fn give_back(&self, stands: &Fields, left: &mut Fields) {
+        let ours = |(field, pin): &(&String, &Pin)| stands.get(*field).is_some_and(|stands| alike(stands, &pin.undone));
+        left.extend(self.owed().filter(ours).map(|(field, pin)| (field.clone(), pin.value.clone())));
+    }
+
+    /// Fields that get it back by this write, and those where there is nothing to write.
+    pub fn of_write(&self, write: &Fields) -> (Vec<Held>, Vec<Held>) {
+        let named = |(field, _): (&String, &Pin)| (self.holder.clone(), field.clone());
+        self.owed().map(named).partition(|(_, field)| write.contains_key(field))
+    }
 }
 
 impl Delivery {
-    /// Fields of stays' deals that people took to themselves, by stay.
+    /// Fields of these records that people took to themselves, by holder.
     pub(super) async fn pinned(
         &self,
         tx: &Tx,
         entity: CrmEntity,
-        subjects: impl Iterator<Item = &String>,
+        behind: &HashMap<i64, Vec<String>>,
     ) -> Result<HashMap<String, Pins>, StoreError> {
-        if entity != CrmEntity::Deal {
-            return Ok(HashMap::new());
-        }
-        let subjects: Vec<String> = subjects.cloned().collect();
-        pins::load(tx, self.portal, &self.key, &subjects).await
+        let of = |(id, subjects): (&i64, &Vec<String>)| {
+            let id = *id;
+            subjects.iter().map(move |subject| holder(entity, id, subject)).collect::<Vec<_>>()
+        };
+        let holders: BTreeSet<String> = behind.iter().flat_map(of).collect();
+        pins::load(tx, self.portal, &self.key, &holders.into_iter().collect::<Vec<_>>()).await
     }
 }
 
@@ -114,33 +184,29 @@ impl Chunk<'_> {
         let mut intents = Vec::new();
         for (row, wish) in wishes {
             let (subject, field) = (&row.subject, &wish.field);
+            let link = links::of_subjects(tx, self.portal, std::slice::from_ref(subject)).await?.remove(subject);
+            // Nobody's record: there is nothing to take back, and nothing to hold.
+            let Some(LinkRow { entity, crm_id, .. }) = link else { continue };
+            let holder = holder(entity, crm_id, subject);
             if wish.pinned {
                 let subjects = std::slice::from_ref(subject);
                 let trace = provenance::load(tx, self.portal, self.key, subjects).await?.remove(subject);
                 let written = trace.as_ref().and_then(|trace| trace.get(field)).filter(|written| written.at == wish.of);
-                let stands = self.deal_field(tx, subject, field).await?;
+                let record = crm_records::load(tx, self.portal, self.key, entity, &[crm_id]).await?.remove(&crm_id);
+                // As of our last look.
+                let stands = record.and_then(|mut record| record.fields.remove(field));
                 let ours = written.filter(|written| stands.is_some_and(|stands| alike(&written.value, &stands)));
                 let pin = ours.and_then(|written| {
                     let (value, undone) = (former(field, written)?.clone(), written.value.clone());
                     Some(Pin { value, undone, written: false })
                 });
                 let pin = pin.unwrap_or_else(Pin::blank);
-                pins::set(tx, self.portal, self.key, (subject, field), &pin, (wish.by, self.now)).await?;
+                pins::set(tx, self.portal, self.key, (&holder, field), &pin, (wish.by, self.now)).await?;
             } else {
-                pins::release(tx, self.portal, subject, field).await?;
+                pins::release(tx, self.portal, &holder, field).await?;
             }
-            intents.push(look_at(CrmEntity::Deal, subject, self.now));
+            intents.push(look_at(entity, subject, self.now));
         }
         Ok(intents)
-    }
-
-    /// What stands there, as of our last look.
-    async fn deal_field(&self, tx: &Tx, subject: &str, field: &str) -> Result<Option<CrmValue>, StoreError> {
-        let link = links::of_subjects(tx, self.portal, &[subject.to_owned()]).await?.remove(subject);
-        let Some(deal) = link.filter(|link| link.entity == CrmEntity::Deal).map(|link| link.crm_id) else {
-            return Ok(None);
-        };
-        let record = crm_records::load(tx, self.portal, self.key, CrmEntity::Deal, &[deal]).await?.remove(&deal);
-        Ok(record.and_then(|mut record| record.fields.remove(field)))
     }
 }

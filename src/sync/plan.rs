@@ -11,6 +11,7 @@ use super::notes;
 use super::plan_groups;
 use super::refer::Sign;
 use super::strangers::STOPPED_MS;
+use super::words::{Carried, Words};
 use crate::bitrix::multifield::Stored;
 use crate::domain::change_set::CommStep;
 use crate::domain::identity::Sample;
@@ -20,8 +21,9 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow};
 use crate::store::merge_hints::{self, NewHint};
 use crate::store::outbox::{self, OutboxRow};
-use crate::store::pins;
+use crate::store::pins::{self, Held};
 use crate::store::problems::{self, NewProblem};
+use crate::store::provenance::{Answer, Call, Told};
 use crate::store::splits::{self, SplitRow};
 
 /// One write of one subject.
@@ -56,14 +58,26 @@ pub(super) struct Planned {
     pub named: Vec<(String, Option<i64>)>,
     /// Of the mapping that said what to write.
     pub version: i64,
-    /// Fields that get back what stood there before our write.
-    pub pins: Vec<String>,
+    /// Holders and fields that get back what stood there before our write.
+    pub pins: Vec<Held>,
+    /// Of the hotel, where it is what is written.
+    pub words: Option<Words>,
+    pub carried: Carried,
 }
 
 impl Planned {
     /// The fields that are written.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         self.fields.keys().chain(self.comms.iter().map(|(name, _)| name))
+    }
+
+    /// The hotel's word behind a field.
+    pub fn told(&self, field: &str) -> Option<Told> {
+        self.words.as_ref().filter(|_| !self.pins.iter().any(|(_, pin)| pin == field))?.told(field)
+    }
+
+    pub fn call(&self, field: &str) -> Option<Call> {
+        self.carried.call(self.comms.iter().any(|(name, _)| name == field), Answer::Confirmed)
     }
 }
 
@@ -100,10 +114,10 @@ pub(super) struct Plan {
     pub(super) marks: HashMap<HotelId, Sample>,
     /// Those that are not: nobody stands behind them.
     pub(super) strange: Vec<(CrmEntity, i64)>,
-    /// Fields that hold again what stood there before our write: subject and name.
-    pub(super) pinned: Vec<(String, String)>,
-    /// Deals whose timelines have something to be told.
-    pub(super) to_tell: Vec<i64>,
+    /// Fields that hold again what stood there before our write: holder and name.
+    pub(super) pinned: Vec<Held>,
+    /// Records whose timelines have something to be told.
+    pub(super) to_tell: Vec<(CrmEntity, i64)>,
     pub(super) hints: Vec<NewHint>,
     /// Nothing is to be taken off these records: they are not there any more, or nothing was ever written to them.
     pub(super) cleaned: Vec<SplitRow>,
@@ -160,7 +174,7 @@ impl Plan {
             self.peace.push((record.entity, record.crm_id));
         }
         if !row.putbacks.owed().is_empty() {
-            self.to_tell.push(row.crm_id);
+            self.to_tell.push((row.entity, row.crm_id));
         }
         row.edits.settle(after.keys());
         row.fields.extend(after);
@@ -185,9 +199,7 @@ impl Plan {
             self.settled.retain(|settled| *settled != subject);
             self.peace.retain(|record| *record != (was.entity, was.crm_id));
             self.writes.retain(|write| write.row != due.0);
-            if was.entity == CrmEntity::Deal {
-                self.to_tell.retain(|deal| *deal != was.crm_id);
-            }
+            self.to_tell.retain(|record| *record != (was.entity, was.crm_id));
             self.later.push((due.0, now));
         }
     }
@@ -231,7 +243,6 @@ impl Delivery {
     pub async fn plan(&self, rows: Vec<OutboxRow>) -> Result<Plan, SyncError> {
         let mut plan = Plan::default();
         let (mut deals, mut profiles, mut leaving, mut notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut notes_of_people = Vec::new();
         let stopped = self.stopped_hotels().await?;
         for row in rows {
             let Ok(subject) = row.subject.parse::<Subject>() else {
@@ -250,10 +261,7 @@ impl Delivery {
                     leaving.push(Due { row, subject });
                 }
                 Subject::Crm(entity, id) => plan.rereads.push((row.id, row.seq, *entity, *id)),
-                Subject::Note(CrmEntity::Deal, deal) => notes.push((Due { row, subject: subject.clone() }, *deal)),
-                Subject::Note(entity, id) => {
-                    notes_of_people.push((Due { row, subject: subject.clone() }, *entity, *id))
-                }
+                Subject::Note(entity, id) => notes.push((Due { row, subject: subject.clone() }, *entity, *id)),
                 Subject::Stay(..) | Subject::Group(..) => deals.push(Due { row, subject }),
                 Subject::Profile(..) => profiles.push(Due { row, subject }),
             }
@@ -263,7 +271,6 @@ impl Delivery {
         self.plan_deals(&mut plan, deals).await?;
         self.plan_removals(&mut plan, leaving).await?;
         self.plan_notes(&mut plan, notes).await?;
-        self.plan_notes_of_people(&mut plan, notes_of_people).await?;
         self.give_up(&mut plan);
         self.settle_plan(&mut plan).await?;
         Ok(plan)
@@ -311,7 +318,7 @@ impl Delivery {
                 problems::over_all(&tx, self.portal, &plan.settled, cause).await?;
             }
             self.make_peace(&tx, &plan.peace).await?;
-            let notes = plan.to_tell.iter().map(|deal| notes::intent(CrmEntity::Deal, *deal, self.now())).collect();
+            let notes = plan.to_tell.iter().map(|(entity, id)| notes::intent(*entity, *id, self.now())).collect();
             outbox::add(&tx, self.portal, notes).await?;
             merge_hints::raise(&tx, self.portal, std::mem::take(&mut plan.hints), self.now()).await?;
             let joined = plan.links.iter().map(|link| (link.subject.clone(), link.crm_id)).collect();

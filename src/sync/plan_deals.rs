@@ -9,17 +9,19 @@ use super::lanes::Delivery;
 use super::lost::DUPLICATE_MARK;
 use super::owned::made_at;
 use super::people::hash_of;
+use super::pins::Theirs;
 use super::plan::{Due, Plan};
 use super::plan_guests::{Around, Guests};
 use super::plan_people::planned;
 use super::refer::Reference;
-use crate::domain::change_set::{alike, change_set};
+use super::words::Words;
+use crate::domain::change_set::change_set;
 use crate::domain::desired::{deal_birth, desired_deal, keep_what_stands};
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, StayNumber, Subject};
 use crate::store::crm_index::{self, IndexKind};
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
-use crate::store::pins::{self, Pin};
+use crate::store::pins;
 use crate::store::stays::{self, StayRow};
 
 pub(super) const LOOK_AGAIN_MS: i64 = 2_000;
@@ -155,21 +157,7 @@ impl Delivery {
         record: &RecordRow,
         around: &Around,
     ) {
-        let (links, named, name) = match self.guests(due, row, around, true) {
-            Guests::Ready { links, named, name } => (links, named, name),
-            Guests::Wait => {
-                self.lanes().waiting.insert(due.row.id);
-                return;
-            }
-            Guests::Later(until) => {
-                plan.later.push((due.row.id, until));
-                return;
-            }
-            Guests::Behind(until) => {
-                plan.behind(due, until);
-                return;
-            }
-        };
+        let Some(Guests { links, named, name }) = self.guests(plan, due, row, around, true) else { return };
         let Some((hotel, active)) = self.mapping_of(&due.subject) else { return };
         let mapping = &active.mapping;
         if self.lanes().flight.records.contains(&(CrmEntity::Deal, record.crm_id)) {
@@ -197,26 +185,20 @@ impl Delivery {
             let birth = deal_birth(mapping, &hotel.code, &row.facts, &name, &place, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        let pinned = around.pins.get(&due.row.subject);
-        desired.retain(|field, _| !pinned.is_some_and(|pins| pins.contains_key(field)));
+        let theirs = Theirs { holder: due.row.subject.clone(), pins: around.pins.get(&due.row.subject) };
+        desired.retain(|field, _| !theirs.holds(field));
         let made_at = made_at(hotel, row.pms_time, row.received_at);
         let (mut judged, mut left) = self.left_to_write(&[row.hotel], record, &desired, made_at);
-        let owed = || pinned.into_iter().flatten().filter(|(_, pin)| !pin.written);
-        let back: Vec<String> = owed().map(|(field, _)| field.clone()).collect();
-        // What people wrote over it meanwhile stands.
-        let ours =
-            |(field, pin): &(&String, &Pin)| record.fields.get(*field).is_some_and(|stands| alike(stands, &pin.undone));
-        left.extend(owed().filter(ours).map(|(field, pin)| (field.clone(), pin.value.clone())));
+        theirs.give_back(&record.fields, &mut left);
         let set = change_set(&left, &record.fields);
-        let stands = back.iter().filter(|field| !set.write.contains_key(*field));
-        plan.pinned.extend(stands.map(|field| (due.row.subject.clone(), field.clone())));
+        let (back, stands) = theirs.of_write(&set.write);
+        plan.pinned.extend(stands);
         self.owe(record, &mut judged, &set);
         if set.is_empty() {
             plan.nothing(due, record, judged, &desired, set.after, self.now());
             return;
         }
-        let undoes = back.iter().any(|field| set.write.contains_key(field));
-        if (undoes || self.wants_a_look(&[row.hotel], CrmEntity::Deal, &set))
+        if (!back.is_empty() || self.wants_a_look(&[row.hotel], CrmEntity::Deal, &set))
             && self.fresh(CrmEntity::Deal, record.crm_id).is_none()
         {
             plan.read(CrmEntity::Deal, record.crm_id, due);
@@ -225,6 +207,7 @@ impl Delivery {
         plan.decided(due, record, judged);
         let mut write = planned(due, CrmEntity::Deal, record.crm_id, set.write, Vec::new(), set.after, String::new());
         (write.named, write.version, write.pins) = (named, active.version, back);
+        write.words = Some(Words::of_stay(mapping, &hotel.code, row, &name, &write.fields));
         // What told of a guest is not kept once it is gone: his erasure looks where he is named now.
         let stood = |field: &String| Some((field.clone(), record.fields.get(field)?.clone()));
         write.before = write
@@ -237,21 +220,7 @@ impl Delivery {
     }
 
     fn plan_new_deal(&self, plan: &mut Plan, due: &Due, row: &StayRow, around: &Around) {
-        let (links, named, name) = match self.guests(due, row, around, false) {
-            Guests::Ready { links, named, name } => (links, named, name),
-            Guests::Wait => {
-                self.lanes().waiting.insert(due.row.id);
-                return;
-            }
-            Guests::Later(until) => {
-                plan.later.push((due.row.id, until));
-                return;
-            }
-            Guests::Behind(until) => {
-                plan.behind(due, until);
-                return;
-            }
-        };
+        let Some(Guests { links, named, name }) = self.guests(plan, due, row, around, false) else { return };
         let Some((hotel, active)) = self.mapping_of(&due.subject) else { return };
         let mapping = &active.mapping;
         let Some(owner) = self.ground.terms.owner_rule.owner(&hotel.code, &due.row.subject) else {
@@ -265,6 +234,7 @@ impl Delivery {
         let mark = format!("{}:{}", hotel.code, row.facts.number);
         let mut write = planned(due, CrmEntity::Deal, 0, set.write, Vec::new(), set.after, mark);
         (write.named, write.version) = (named, active.version);
+        write.words = Some(Words::of_stay(mapping, &hotel.code, row, &name, &write.fields));
         plan.writes.push(write);
     }
 }

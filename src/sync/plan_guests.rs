@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::error::SyncError;
 use super::lanes::Delivery;
-use super::plan::Due;
+use super::plan::{Due, Plan};
 use super::plan_deals::LOOK_AGAIN_MS;
 use crate::bitrix::Priority;
 use crate::domain::desired::DealLinks;
@@ -34,19 +34,12 @@ pub(super) struct Around {
     pub pins: HashMap<String, Pins>,
 }
 
-/// Whether a deal can be written now.
-pub(super) enum Guests {
-    Ready {
-        links: DealLinks,
-        named: Vec<(String, Option<i64>)>,
-        name: String,
-    },
-    /// Something in flight or due before will make them ready.
-    Wait,
-    /// Not read from the PMS yet.
-    Later(i64),
-    /// What makes them ready may not be sent before then.
-    Behind(i64),
+/// What a deal says of its people, once all of them can be named.
+#[derive(Default)]
+pub(super) struct Guests {
+    pub(super) links: DealLinks,
+    pub(super) named: Vec<(String, Option<i64>)>,
+    pub(super) name: String,
 }
 
 /// How a record that a deal is to name comes to be.
@@ -63,8 +56,8 @@ impl Delivery {
         let mut groups: BTreeSet<String> = BTreeSet::new();
         for row in rows {
             mains.extend(row.facts.main_guest.get().map(|guest| (row.hotel, guest.clone())));
-            for (profile, _) in stays::roles(&row.facts) {
-                named.entry(row.hotel).or_default().insert(profile);
+            for (profile, _) in stays::parts(&row.facts) {
+                named.entry(row.hotel).or_default().insert(profile.clone());
             }
             groups.extend(self.group_to_name(row).map(|group| group.to_string()));
         }
@@ -103,10 +96,18 @@ impl Delivery {
         Ok(Around { profiles, known, links, gone, erased, outbox, in_flight, pins: HashMap::new() })
     }
 
-    /// `stands`: the deal is there, and does not wait for a guest who may not be written before long; he is added then.
-    pub(super) fn guests(&self, due: &Due, row: &StayRow, around: &Around, stands: bool) -> Guests {
+    /// `None`: the deal waits for them, and is planned anew when what it waits for may be there. `stands`: the deal is
+    /// there, and does not wait for a guest who may not be written before long; he is added then.
+    pub(super) fn guests(
+        &self,
+        plan: &mut Plan,
+        due: &Due,
+        row: &StayRow,
+        around: &Around,
+        stands: bool,
+    ) -> Option<Guests> {
         if matches!(due.subject, Subject::Group(..)) {
-            return Guests::Ready { links: DealLinks::default(), named: Vec::new(), name: String::new() };
+            return Some(Guests::default());
         }
         let mut links = DealLinks::default();
         let mut named = Vec::new();
@@ -115,19 +116,23 @@ impl Delivery {
         // Whether everybody of that kind is there; else the deal's own stand as they are.
         let (mut people, mut firms) = (true, true);
         let mut awaits = |coming| match coming {
+            // Nobody comes on paper: the deal is shown as it is before they are added.
+            _ if self.on_paper => {}
             Coming::Not => {}
             Coming::Soon => wait = true,
             Coming::After(moment) => behind = behind.max(Some(moment)),
         };
-        for (profile, role) in stays::roles(&row.facts) {
-            let subject = Subject::Profile(row.hotel, profile).to_string();
+        for (profile, role) in stays::parts(&row.facts) {
+            let subject = Subject::Profile(row.hotel, profile.clone()).to_string();
             if around.erased.contains(&subject) {
                 nobody |= !role.is_person();
                 links.erased |= role.is_person();
                 continue;
             }
             let link = around.links.get(&subject);
-            named.push((subject.clone(), link.map(|link| link.crm_id)));
+            if !named.iter().any(|(held, _)| *held == subject) {
+                named.push((subject.clone(), link.map(|link| link.crm_id)));
+            }
             match link {
                 Some(link) if around.gone.contains(&(link.entity, link.crm_id)) => {}
                 Some(link) => match (link.entity, role) {
@@ -178,13 +183,19 @@ impl Delivery {
             links.group = Known::Empty;
         }
         if let Some(until) = behind {
-            return Guests::Behind(until);
+            // What makes them ready may not be sent before then.
+            plan.behind(due, until);
+            return None;
         }
         if wait {
-            return Guests::Wait;
+            // Something in flight or due before will make them ready.
+            self.lanes().waiting.insert(due.row.id);
+            return None;
         }
         if let Some(until) = later {
-            return Guests::Later(until);
+            // Not read from the PMS yet.
+            plan.later.push((due.row.id, until));
+            return None;
         }
         let name = row
             .facts
@@ -193,7 +204,7 @@ impl Delivery {
             .and_then(|guest| around.profiles.get(&(row.hotel, guest.clone())))
             .map(|profile| profile.facts.display_name())
             .unwrap_or_default();
-        Guests::Ready { links, named, name }
+        Some(Guests { links, named, name })
     }
 
     /// One whose first try failed keeps nobody waiting.

@@ -11,9 +11,11 @@ use super::left_over::is_stale_mark;
 use super::lost::DUPLICATE_MARK;
 use super::owned::{hotels_of, made_at};
 use super::people::{comm_keys, name_tokens};
+use super::pins::{Theirs, holder};
 use super::plan::{Due, Plan, Planned};
 use super::plan_deals::LOOK_AGAIN_MS;
 use super::split::Leaving;
+use super::words::{Carried, Words};
 use crate::domain::change_set::{change_set, only_held};
 use crate::domain::crm::CrmEntity;
 use crate::domain::desired::{desired_person, keep_what_stands, person_birth};
@@ -23,6 +25,7 @@ use crate::domain::{CrmValue, Fields, GuestTotals, HotelId, ProfileKind, Profile
 use crate::store::crm_records::{self, RecordRow};
 use crate::store::links::{self, LinkRow, Origin};
 use crate::store::merges::MergeRow;
+use crate::store::pins;
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::stay_sums;
 use crate::store::stays::Role;
@@ -99,6 +102,8 @@ impl Delivery {
                 .collect();
             let totals = self.totals(&guests).await?;
             let merged = self.merged(guests.iter()).await?;
+            let holders: Vec<String> = ids.iter().map(|id| holder(entity, *id, "")).collect();
+            let pinned = pins::load(self.db(), self.portal, &self.key, &holders).await?;
             let mut leaving = self.leaving(entity, &ids, &behind).await?;
             let mut taken: HashSet<i64> = HashSet::new();
             for (due, link) in due.iter().filter(|(_, link)| link.entity == entity) {
@@ -130,7 +135,9 @@ impl Delivery {
                 }
                 let shared = behind.get(&link.crm_id).map(Vec::as_slice).unwrap_or_default();
                 let leaving = leaving.remove(&link.crm_id).unwrap_or_default();
-                self.plan_person(plan, due, link, record, (shared, &leaving, &merged), &rows, &totals);
+                let holder = holder(entity, link.crm_id, &link.subject);
+                let theirs = Theirs { pins: pinned.get(&holder), holder };
+                self.plan_person(plan, due, link, record, (shared, &leaving, &merged, &theirs), &rows, &totals);
             }
         }
         self.plan_lost_people(plan, lost).await
@@ -143,7 +150,7 @@ impl Delivery {
         due: &Due,
         link: &LinkRow,
         record: &RecordRow,
-        (shared, leaving, merged): (&[LinkRow], &Leaving, &HashMap<ProfileKey, MergeRow>),
+        (shared, leaving, merged, theirs): (&[LinkRow], &Leaving, &HashMap<ProfileKey, MergeRow>, &Theirs<'_>),
         rows: &HashMap<ProfileKey, ProfileRow>,
         totals: &HashMap<ProfileKey, GuestTotals>,
     ) {
@@ -198,13 +205,18 @@ impl Delivery {
             let birth = person_birth(mapping, entity, &hotel.code, &profile.facts, &sum, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
+        // What an erased one's record holds of him goes, whoever took it to himself.
+        desired.retain(|field, _| erased || !theirs.holds(field));
         let made_at = made_at(hotel, profile.pms_time, profile.received_at);
         let hotels = hotels_of(shared.iter().map(|link| &link.subject));
-        let (judged, mut left) = match erased {
+        let (mut judged, mut left) = match erased {
             // Whoever changed a field, or goes on changing it, does not keep it from being emptied.
             true => (record.clone(), desired.clone()),
             false => self.left_to_write(&hotels, record, &desired, made_at),
         };
+        if !erased {
+            theirs.give_back(&record.fields, &mut left);
+        }
         let set = if leaving.is_empty() {
             change_set(&left, &record.fields)
         } else {
@@ -216,6 +228,11 @@ impl Delivery {
             }
             change_set(&left, &leaving.known(&record.fields))
         };
+        let (back, stands) = theirs.of_write(&set.write);
+        if !erased {
+            self.owe(record, &mut judged, &set);
+            plan.pinned.extend(stands);
+        }
         if set.is_empty() {
             self.lanes().phones.learn(&due.row.subject, true);
             plan.parted.extend((!leaving.is_empty()).then_some((entity, link.crm_id)));
@@ -223,15 +240,23 @@ impl Delivery {
             return;
         }
         let stored = self.fresh(entity, link.crm_id);
-        if stored.is_none() && self.wants_a_look(&hotels, entity, &set) {
+        if stored.is_none() && (!back.is_empty() || self.wants_a_look(&hotels, entity, &set)) {
             plan.read(entity, link.crm_id, due);
             return;
         }
         let stored = stored.unwrap_or_default();
         plan.decided(due, record, judged);
         self.lanes().phones.learn(&due.row.subject, set.comms.is_empty());
-        let write = planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new());
-        plan.writes.push(Planned { stored, version: active.version, ..write });
+        let mut write = planned(due, entity, link.crm_id, set.write, set.comms, set.after, String::new());
+        (write.stored, write.version) = (stored, active.version);
+        if !erased {
+            write.words = Some(Words::of_profile(mapping, entity, profile, &write.after));
+            write.pins = back;
+            // What stands there while somebody leaves the record may be his.
+            let stood = |field: &String| Some((field.clone(), record.fields.get(field)?.clone()));
+            write.before = write.fields.keys().filter(|_| leaving.is_empty()).filter_map(stood).collect();
+        }
+        plan.writes.push(write);
     }
 
     async fn plan_new_people(&self, plan: &mut Plan, due: Vec<(Due, ProfileRow)>) -> Result<(), SyncError> {
@@ -313,7 +338,8 @@ impl Delivery {
         all.extend(person_birth(&active.mapping, entity, &hotel.code, &row.facts, &sum, owner));
         let set = change_set(&all, &Fields::new());
         let write = planned(&due, entity, 0, set.write, set.comms, set.after, mark);
-        plan.writes.push(Planned { version: active.version, ..write });
+        let words = Some(Words::of_profile(&active.mapping, entity, &row, &write.after));
+        plan.writes.push(Planned { version: active.version, words, ..write });
     }
 
     /// What finished stays of these guests add up to.
@@ -358,5 +384,7 @@ pub(super) fn planned(
         named: Vec::new(),
         version: 0,
         pins: Vec::new(),
+        words: None,
+        carried: Carried::default(),
     }
 }

@@ -55,6 +55,8 @@ pub trait Portals: Send + Sync {
     async fn client(&self, portal: PortalId) -> Result<PortalClient, SyncError>;
     async fn terms(&self, portal: PortalId) -> Result<PortalTerms, SyncError>;
     async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
+    /// What phones and e-mails in its support requests are hashed with.
+    async fn request_key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
     /// How phones and e-mails are changed was found out.
     async fn learned(&self, _portal: PortalId, _way: Way) {}
     /// How moments are written into filters was found out.

@@ -9,7 +9,7 @@ use super::error::SyncError;
 use super::ground::Ground;
 use super::lanes::Delivery;
 use super::plan::{Due, Plan, Planned};
-use crate::bitrix::{COMMANDS, PAGE};
+use crate::bitrix::{COMMANDS, PAGE, Priority};
 use crate::domain::change_set::{ChangeSet, alike, field_of};
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelId, Mapping, PortalId, StayNumber, Subject, group};
 use crate::store::crm_records::{self, RecordRow};
@@ -34,7 +34,7 @@ pub enum Outcome {
     Refused,
 }
 
-/// One field; `before` is not known where the portal was never asked for it.
+/// One field; `before` is not known where the portal was never asked for it, and does not answer now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldPreview {
     pub name: String,
@@ -101,6 +101,7 @@ impl Delivery {
                 held.insert((entity, id), row);
             }
         }
+        self.fill_in(&mut held).await;
         // Of several profiles behind one record the first speaks for it.
         let mut once: HashSet<(CrmEntity, i64)> = HashSet::new();
         let first = |subject: &&String| linked.get(*subject).is_none_or(|link| once.insert((link.entity, link.crm_id)));
@@ -118,6 +119,33 @@ impl Delivery {
         records.sort_by_key(|record| record.entity);
         let (commands, requests) = self.cost(&plan);
         Ok(Ok(Preview { records, commands, requests }))
+    }
+
+    /// What we never asked of these records is asked now, so that their fields can be shown as they stand. Where the portal
+    /// does not answer, it stays unknown.
+    async fn fill_in(&self, held: &mut HashMap<(CrmEntity, i64), RecordRow>) {
+        let mut wanted: BTreeMap<CrmEntity, BTreeSet<i64>> = BTreeMap::new();
+        for entity in CrmEntity::ALL {
+            let names: Vec<String> = self.tracked(entity).into_keys().filter(|name| field_of(name) == name).collect();
+            let lacks = |row: &&RecordRow| names.iter().any(|name| !row.fields.contains_key(name));
+            let of = held.values().filter(|row| row.entity == entity && !row.deleted).filter(lacks);
+            let ids: BTreeSet<i64> = of.map(|row| row.crm_id).collect();
+            if !ids.is_empty() {
+                wanted.insert(entity, ids);
+            }
+        }
+        let found = match self.look_up(Priority::Person, &wanted).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::info!(portal = %self.portal, %error, "a preview could not ask the portal for what is not known");
+                return;
+            }
+        };
+        for record in found.into_iter().flat_map(|(_, seen, _)| seen) {
+            if let Some(row) = held.get_mut(&(record.entity, record.id)) {
+                row.fields.extend(record.fields);
+            }
+        }
     }
 
     fn record_preview(
@@ -192,12 +220,18 @@ impl Delivery {
         }
         let mut commands: usize = reads.values().map(|ids| ids.len().div_ceil(PAGE)).sum();
         let mut requests = commands.div_ceil(COMMANDS);
-        let mut rest = plan.writes.as_slice();
-        while !rest.is_empty() {
-            let (job, more) = rest.split_at(self.fill(rest).clamp(1, rest.len()));
-            commands += self.commands(job).len();
-            requests += 1;
-            rest = more;
+        // Deals leave with whoever is there; behind people who are yet to be made they leave later.
+        let (people, deals): (Vec<Planned>, Vec<Planned>) =
+            plan.writes.iter().cloned().partition(|write| write.entity != CrmEntity::Deal);
+        let all = [people.as_slice(), deals.as_slice()].concat();
+        let born = people.iter().any(|write| write.target == 0);
+        for mut rest in if born { vec![people.as_slice(), deals.as_slice()] } else { vec![all.as_slice()] } {
+            while !rest.is_empty() {
+                let (job, more) = rest.split_at(self.fill(rest).clamp(1, rest.len()));
+                commands += self.commands(job).len();
+                requests += 1;
+                rest = more;
+            }
         }
         (commands, requests)
     }
@@ -209,7 +243,7 @@ fn due(subjects: &[String], rank: i32, from: usize) -> Vec<Due> {
         id: n,
         subject: subject.clone(),
         intent: Intent::Sync,
-        priority: super::lane(crate::bitrix::Priority::Person),
+        priority: super::lane(Priority::Person),
         rank,
         seq: 1,
         state: outbox::WAITING,

@@ -232,7 +232,7 @@ impl Engine {
     }
 
     async fn reconciliation_view(&self, portal: PortalId, job: JobRow) -> Result<ReconciliationView, SyncError> {
-        let cursor: Cursor = serde_json::from_value(job.progress).unwrap_or_default();
+        let cursor = Cursor::shown(&job);
         Ok(ReconciliationView {
             causes: reconciliations::counts(&self.0.deps.db, portal, &job.id).await?,
             id: job.id,

@@ -1,4 +1,5 @@
-//! A reconciliation's look at the hotel: its windows of arrivals, one a step, compared with the store as they are read.
+//! A reconciliation's look at the hotel: its windows of arrivals and who is in house since long, one a step, compared with
+//! the store as they are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,8 +100,11 @@ impl Engine {
         let deps = &self.0.deps;
         let begun = deps.clock.now_ms();
         while let Some(what) = windows.get(cursor.window) {
-            let Read::Arrivals { from, to } = what else { return Ok(()) };
-            let window = (*from, *to);
+            // Of whoever is in house what differs is found; who is missing, and the figures of the day, come with arrivals.
+            let window = match what {
+                Read::Arrivals { from, to } => Some((*from, *to)),
+                _ => None,
+            };
             let intake = Intake::new(deps, lease, key, portal, job.hotel, Priority::Reconciliation);
             let audit = Some(Audit::new(job, &cursor, row, deps.clock.now()));
             let mut intake = Intake { audit, ..intake };
@@ -108,7 +112,10 @@ impl Engine {
                 return Ok(());
             };
             let since = (deps.clock.now() - PURGED_AFTER).date_naive();
-            let held = reconciliations::arriving(&deps.db, portal, job.hotel, window, since).await?;
+            let held = match window {
+                Some(window) => reconciliations::arriving(&deps.db, portal, job.hotel, window, since).await?,
+                None => Vec::new(),
+            };
             let met = intake.audit.as_ref().map(|audit| audit.met.clone()).unwrap_or_default();
             let absent: Vec<&Arriving> = held
                 .iter()
@@ -129,7 +136,7 @@ impl Engine {
             (cursor.failures, cursor.not_before) = (0, 0);
             cursor.window += 1;
             let mut days = ByDay::new();
-            for day in met.values().flatten() {
+            for day in met.values().flatten().filter(|_| window.is_some()) {
                 days.entry(*day).or_default().pms += 1;
             }
             for day in held.iter().filter_map(|stay| stay.arrival) {

@@ -181,7 +181,13 @@ impl Engine {
         lease: &HeldLease,
         job: &JobRow,
     ) -> Result<(), SyncError> {
-        let mut course: Course = serde_json::from_value(job.progress.clone()).unwrap_or_default();
+        let Ok(mut course) = serde_json::from_value::<Course>(job.progress.clone()) else {
+            // From its beginning everything would be decided a second time, under another job's word.
+            tracing::error!(%portal, job = %job.id, "where a replay stands cannot be read: it ends");
+            let now = self.0.deps.clock.now_ms();
+            jobs::step(&self.0.deps.db, portal, &job.id, &["running"], "failed", now).await?;
+            return Ok(());
+        };
         let end = course.done + LOT;
         let mut most = LOT;
         while course.done < end {

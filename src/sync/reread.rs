@@ -226,7 +226,7 @@ impl Delivery {
             linked.entry(link.crm_id).or_default().push(link.subject);
         }
         let held = crm_records::load(tx, self.portal, &self.key, entity, &ids).await?;
-        let pinned = self.pinned(tx, entity, linked.values().flatten()).await?;
+        let pinned = self.pinned(tx, entity, &linked).await?;
         let mut sent: HashMap<i64, Fields> = HashMap::new();
         for (id, sealed) in outbox::open_writes(tx, self.portal, entity.type_id(), &ids).await? {
             sent.entry(id).or_default().extend(self.open_write(&sealed)?.after);
@@ -244,7 +244,8 @@ impl Delivery {
             // undo that.
             let written_since = held.get(&record.id).is_some_and(|row| row.synced_at > asked_at);
             let hotels = hotels_of(subjects);
-            let theirs = |field: &str| pins::any(&pinned, subjects, field).then_some(Stance::Theirs);
+            let theirs =
+                |field: &str| pins::any(&pinned, (entity, record.id), subjects, field).then_some(Stance::Theirs);
             let stance = |field: &str| theirs(field).unwrap_or_else(|| self.ground.stance(&hotels, entity, field));
             let merged = merge(held.get(&record.id), sent.get(&record.id), record, stance, now);
             if written_since || self.lanes().flight.records.contains(&(entity, record.id)) {

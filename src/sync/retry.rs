@@ -12,6 +12,7 @@ use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
 use crate::domain::{Change, Entity, HotelId, Known, Observed, PortalId, Stay, StayStatus, Subject};
 use crate::store::crm_records::{self, RecordRow};
+use crate::store::desk::undelivered;
 use crate::store::inbox::{InboxKind, NewRow};
 use crate::store::outbox::{Intent, NewIntent};
 use crate::store::problems::ProblemRow;
@@ -85,6 +86,9 @@ impl Engine {
         }
         if problem.cause == STATUS_REFUSED {
             self.confirm_status(tx, portal, key, problem).await?;
+        }
+        if problem.cause == undelivered::CAUSE {
+            undelivered::retry(tx, portal, &problem.subject, self.0.deps.clock.now_ms()).await?;
         }
         inbox::revive(tx, portal, &problem.subject).await?;
         if outbox::retry(tx, portal, &problem.subject, urgency == Priority::Person).await? == 0

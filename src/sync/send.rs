@@ -9,6 +9,7 @@ use super::lanes::Delivery;
 use super::notes::NOTE;
 use super::plan::Planned;
 use super::strangers::REINSTALLED;
+use super::words::Carried;
 use crate::bitrix::{Class, Error, Priority, Reservation};
 use crate::store::outbox::{self, Sending};
 use crate::store::source_reading;
@@ -26,12 +27,15 @@ impl Delivery {
             Err(error) => return Ok(Ended::Refused(error)),
         };
         self.engine.step("deliver.permit")?;
-        let (writes, marked_at) = self.mark_sent(job).await?;
+        let (mut writes, marked_at) = self.mark_sent(job).await?;
         self.engine.step("deliver.marked")?;
         if writes.is_empty() {
             return Ok(Ended::Went(0));
         }
         let commands = self.commands(&writes);
+        for (at, call) in commands.iter().flat_map(|one| one.writes.iter().map(|at| (*at, &one.call))) {
+            writes.get_mut(at).into_iter().for_each(|write| write.carried.methods.push(call.method.clone()));
+        }
         let calls: Vec<_> = commands.iter().map(|command| command.call.clone()).collect();
         let answers = self.client.batch_with(permit.leaving_by(marked_at + LEAVES_WITHIN_MS), &held, &calls).await;
         drop(held);
@@ -97,7 +101,8 @@ impl Delivery {
             outbox::mark_sent(&tx, self.portal, self.lease.fence(), now, now + cap + CAP_MARGIN_MS, rows).await?;
         tx.commit().await?;
         let marked: HashSet<i64> = marked.into_iter().collect();
-        Ok((job.iter().filter(|write| marked.contains(&write.row)).cloned().collect(), now))
+        let sent = |write: &Planned| Planned { carried: Carried { at: now, methods: Vec::new() }, ..write.clone() };
+        Ok((job.iter().filter(|write| marked.contains(&write.row)).map(sent).collect(), now))
     }
 }
 

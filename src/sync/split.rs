@@ -14,6 +14,7 @@ use super::engine::Engine;
 use super::error::SyncError;
 use super::lanes::Delivery;
 use super::notes;
+use super::pins::holder;
 use super::plan_people::{ProfileKey, key_of};
 use super::pms_merges::without_merged;
 use super::reread::look_at;
@@ -28,7 +29,7 @@ use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, NewIntent};
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::splits::{self, SplitRow};
-use crate::store::{Db, StoreError, Tx, Via, crm_records, erasures, merges, problems};
+use crate::store::{Db, StoreError, Tx, Via, crm_records, erasures, merges, pins, problems, provenance};
 
 /// After so long a wish that had to wait is looked at again.
 const WAIT_MS: i64 = 1_000;
@@ -145,6 +146,11 @@ impl Chunk<'_> {
                 links::inherited(tx, self.portal, own.entity, own.crm_id, own.origin).await?;
             }
             let others: Vec<String> = others.into_iter().map(|link| link.subject).collect();
+            // What stood there before a write of ours may have been his: it is given back to nobody.
+            let behind: Vec<String> = leave.iter().chain(&others).cloned().collect();
+            provenance::forget(tx, self.portal, self.key, &behind, &BTreeSet::new(), self.now).await?;
+            let holder = holder(own.entity, own.crm_id, &row.subject);
+            pins::blank(tx, self.portal, self.key, &[holder]).await?;
             splits::add(tx, self.portal, &split, &others).await?;
             problems::over(tx, self.portal, &row.subject, super::lost::DUPLICATE_MARK).await?;
             let looks = others.iter().chain([&row.subject]);

@@ -108,6 +108,13 @@ impl Delivery {
         }
     }
 
+    /// Of which calls the write would be made now: as [`Self::commands`] makes them.
+    pub(super) fn methods(&self, write: &Planned) -> Vec<String> {
+        let comms = write.target != 0 && !write.comms.is_empty() && self.lanes().phones.way == Way::Old;
+        let first = (!comms || !write.fields.is_empty()).then(|| self.kind(write).method().to_owned());
+        first.into_iter().chain(comms.then(|| format!("crm.{}.update", write.entity.word()))).collect()
+    }
+
     /// What the portal shows of this kind of write, as far as whoever sends in this lane may use it.
     fn pace(&self, kind: CommandKind, lane: i32) -> Pace {
         let history = lane >= super::lane(Priority::Import);

@@ -12,6 +12,8 @@ use fidelio_bitrix24::mail::Mailer;
 use fidelio_bitrix24::store::alerts::{self, AlertKey};
 use fidelio_bitrix24::store::hotels;
 use fidelio_bitrix24::store::jobs::{self, JobKind, JobRow};
+use fidelio_bitrix24::store::outbox::{self, Intent, NewIntent};
+use fidelio_bitrix24::store::reconciliations::{self, DriftRow};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -309,6 +311,89 @@ on_both_engines! {
         assert_eq!(told("Сверка не выполняется"), 1, "it is tried again after two hours");
         look(1, 1).await;
         assert_eq!(told("Сверка не выполняется"), 2, "{:?}", scene.titles());
+    }
+
+    s48_a_clock_measured_to_be_off_is_told_whichever_way_it_is(db) {
+        let scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        let portal = scene.town.portal(scene.house()).await.id;
+        let hotel = hotels::list(&db.db, portal).await.expect("hotels").remove(0).id;
+        let clock = async |ahead_ms: i64, minutes: u64| {
+            hotels::set_clock(&db.db, portal, hotel, ahead_ms).await.expect("kept");
+            scene.town.pass(Duration::from_secs(minutes * 60));
+            scene.alerts.tick().await.expect("a look");
+            scene.titles()
+        };
+        assert!(clock(200_000, 1).await.is_empty(), "windows of reading overlap by more");
+        let told = clock(-400_000, 1).await;
+        assert!(told[0].starts_with("Часы Fidelio идут неверно") && told[0].contains("GRAND"), "{told:?}");
+        assert_eq!(clock(400_000, 1).await.len(), 1, "still off");
+        let told = clock(0, 6).await;
+        assert!(told[1].starts_with("Часы Fidelio снова верны"), "{told:?}");
+    }
+
+    s48_a_queue_that_stands_is_told_of_its_hotel_and_of_the_portal_where_it_is_nobodys(db) {
+        let mut scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        scene.minutes(3).await;
+        let portal = scene.town.portal(scene.house()).await.id;
+        let hotel = hotels::list(&db.db, portal).await.expect("hotels").remove(0).id;
+        let waits = async |subject: String, priority: i32| {
+            let seen_at = scene.town.now.now_ms();
+            let intent = NewIntent { subject, intent: Intent::Sync, priority, rank: 0, not_before: 0, seen_at };
+            let tx = db.db.begin().await.expect("a transaction");
+            outbox::add(&tx, portal, vec![intent]).await.expect("kept");
+            tx.commit().await.expect("kept");
+        };
+        let look = async |minutes: u64| {
+            scene.town.pass(Duration::from_secs(minutes * 60));
+            scene.alerts.tick().await.expect("a look");
+            scene.titles()
+        };
+        let through = async || {
+            let due = outbox::due(&db.db, portal, (0, 9), &[], i64::MAX, 50).await.expect("rows");
+            let rows: Vec<(i64, i64)> = due.iter().map(|row| (row.id, row.seq)).collect();
+            let tx = db.db.begin().await.expect("a transaction");
+            outbox::drop_unsent(&tx, portal, &rows).await.expect("dropped");
+            tx.commit().await.expect("kept");
+        };
+        let stay = format!("stay:{hotel}:900001");
+        waits(stay.clone(), 2).await;
+        assert!(look(61).await.is_empty(), "an import may take hours");
+        through().await;
+        waits(stay.clone(), 1).await;
+        assert!(look(59).await.is_empty());
+        waits("crm:2:77".to_owned(), 1).await;
+        let told = look(2).await;
+        assert!(told.len() == 1 && told[0].starts_with("Изменения ждут больше часа") && told[0].contains("GRAND"), "{told:?}");
+        assert_eq!(look(60).await.len(), 1, "its hotel's queue says it already");
+        through().await;
+        let told = look(6).await;
+        assert!(told[1].starts_with("Очередь изменений разобрана"), "{told:?}");
+        waits("crm:2:77".to_owned(), 1).await;
+        let told = look(61).await;
+        assert!(told[2].starts_with("Изменения ждут больше часа") && !told[2].contains("GRAND"), "{told:?}");
+    }
+
+    s48_what_the_last_reconciliation_found_is_told_until_one_finds_nothing(db) {
+        let scene = Scene::open(&db, json!({"emails": ["director@example.com"]})).await;
+        let portal = scene.town.portal(scene.house()).await.id;
+        let job = scene.ended(JobKind::Reconciliation, "completed").await;
+        let look = async |minutes: u64| {
+            scene.town.pass(Duration::from_secs(minutes * 60));
+            scene.alerts.tick().await.expect("a look");
+            let drift = |title: &String| title.contains("расхождени") || title.contains("Расхождени");
+            scene.titles().into_iter().filter(drift).collect::<Vec<_>>()
+        };
+        assert!(look(1).await.is_empty());
+        let cause = "differs_in_store".to_owned();
+        let drift = DriftRow { subject: "stay:1:1".into(), cause, arrival: None, detail: json!({}) };
+        let tx = db.db.begin().await.expect("a transaction");
+        reconciliations::note(&tx, portal, &job, &[drift], scene.town.now.now_ms()).await.expect("noted");
+        tx.commit().await.expect("kept");
+        let told = look(1).await;
+        assert!(told.len() == 1 && told[0].starts_with("Сверка нашла расхождения") && told[0].contains("GRAND"), "{told:?}");
+        assert_eq!(look(10).await.len(), 1, "once");
+        scene.ended(JobKind::Reconciliation, "completed").await;
+        assert!(look(6).await[1].starts_with("Расхождений больше нет"));
     }
 
     s48_who_is_told_works_at_the_portal_and_only_who_may_changes_it(db) {

@@ -48,4 +48,30 @@ on_both_engines! {
         let (status, _) = manager.get("/api/v1/contacts/none/guest").await;
         assert_eq!(status, 404);
     }
+
+    s3_where_a_contacts_values_come_from_is_told_to_whom_the_portal_lets_read_it(db) {
+        let options = HotelOptions { reservations: 6, rooms: 10, seed: 5, ..HotelOptions::default() };
+        let town = Town::open(&db.db, vec![House::build(PortalOptions::default(), options)]);
+        let house = &town.houses[0];
+        let mut crew = town.crew(None);
+        town.move_in(house, "GRAND", &mut crew).await;
+        let deal = house.portal.records(Entity::Deal).into_iter()
+            .find(|deal| deal.fields["contactIds"].as_array().is_some_and(|ids| !ids.is_empty())).expect("a deal with a guest");
+        let contact = deal.fields["contactIds"][0].as_i64().expect("a contact");
+        let path = format!("/api/v1/contacts/{contact}/provenance");
+        let manager = Admin::open_tab_as(&house.portal, &town.node.url, 2).await;
+        let (status, told) = manager.get(&path).await;
+        assert_eq!(status, 200, "{told}");
+        let fields = told["fields"].as_array().expect("fields");
+        let name = fields.iter().find(|one| one["field"] == "lastName").expect("a name");
+        assert!(name["of"].as_str().is_some_and(|of| of.starts_with("GRAND:")), "{name}");
+        assert_eq!((&name["fact"], &name["pms"]["value"]), (&json!("last_name"), &name["value"]), "{name}");
+        assert_eq!((&name["call"]["answer"], &name["undoable"]), (&json!("confirmed"), &json!(false)));
+        assert!(name["call"]["sent_at"].is_string() && name["written_at"].is_string(), "{name}");
+        assert!(fields.iter().all(|one| one["value"].get("currency").is_none()), "no money without the grant: {told}");
+        let extranet = Admin::open_tab_as(&house.portal, &town.node.url, 3).await;
+        assert_eq!(extranet.get(&path).await.0, 403);
+        let (status, none) = manager.get("/api/v1/contacts/999999/provenance").await;
+        assert!(status == 403 || (status == 404 && none["code"] == "no_guest"), "{status}: {none}");
+    }
 }

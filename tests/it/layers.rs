@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: &[&[&str]] = &[
     &["domain"],
     &["clock", "crypto", "net"],
-    &["config", "telemetry", "bitrix", "fidelio", "files", "mail"],
+    &["config", "telemetry", "bitrix", "fidelio", "files", "mail", "kaiten"],
     &["store"],
     &["portal"],
     &["sync", "alerts", "support"],

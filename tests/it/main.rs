@@ -11,6 +11,10 @@
     reason = "a test that cannot go on panics"
 )]
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod alerts;
 mod api_access;
 mod api_attach;
@@ -25,7 +29,9 @@ mod api_store;
 mod api_texts;
 mod api_views;
 mod assets;
+mod big_import;
 mod bitrix;
+mod cards;
 mod chaos;
 mod desk;
 mod echo;

@@ -1,6 +1,8 @@
 //! Requests leave for their tasks (S-37, S-39, S-42…S-45): each task and each message once, in order, whatever happens to
 //! answers and to the process.
 
+mod failing;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,9 +15,9 @@ use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::support::history::Head;
 use fidelio_bitrix24::domain::support::{Clocks, Kind, Priority, RequestNumber, Scope, State};
 use fidelio_bitrix24::domain::{Lang, PortalId};
-use fidelio_bitrix24::store::StoreError;
-use fidelio_bitrix24::store::desk::outbox::{self, Channel};
+use fidelio_bitrix24::store::desk::outbox::{self, Channel, OutboxRow};
 use fidelio_bitrix24::store::desk::requests::{self, Hashes, RequestRow};
+use fidelio_bitrix24::store::{StoreError, problems};
 use fidelio_bitrix24::support::deliver::{DeliverError, Deps, StepObserver, TaskDelivery, TaskPlace, TaskPortals};
 use fidelio_bitrix24::support::outgoing::{Outgoing, Side, Task};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +46,9 @@ impl TaskPortals for Place {
     async fn request_key(&self, _: PortalId) -> Result<TenantKey, StoreError> {
         Ok(self.key.clone())
     }
+    async fn key(&self, _: PortalId) -> Result<TenantKey, StoreError> {
+        Ok(self.key.clone())
+    }
     async fn failed(&self, _: PortalId, _: &bitrix::Error) {}
 }
 
@@ -70,13 +75,29 @@ impl Bench {
 
     /// A node; told at each step.
     fn node(&self, observer: Option<StepObserver>) -> TaskDelivery {
+        self.node_for(Duration::from_secs(20), observer)
+    }
+
+    fn node_for(&self, lease: Duration, observer: Option<StepObserver>) -> TaskDelivery {
         TaskDelivery::new(Deps {
             db: self.db.db.clone(),
             clock: self.clock.clone(),
             portals: self.place.clone(),
-            lease: Duration::from_secs(20),
+            post: None,
+            lease,
             observer,
         })
+    }
+
+    async fn rows(&self, request: i64) -> Vec<OutboxRow> {
+        outbox::of_request(&self.db.db, DESK, request).await.expect("rows")
+    }
+
+    /// What is told of undelivered rows: subject and kind.
+    async fn told(&self) -> Vec<(String, String)> {
+        let of = problems::ListOf::default();
+        let told = problems::page(&self.db.db, DESK, &self.place.key, &of, 10).await.expect("problems");
+        told.into_iter().map(|problem| (problem.subject, problem.kind)).collect()
     }
 
     fn pass(&self, seconds: u64) {
@@ -109,6 +130,8 @@ impl Bench {
             clocks: Clocks::start(DateTime::UNIX_EPOCH),
             told: String::new(),
             look_at: None,
+            silence: None,
+            erased_at: None,
             revision: 1,
             head: Head { place: 0, hash: [0; 32] },
             created_at: now,

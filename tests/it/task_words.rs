@@ -46,6 +46,9 @@ impl TaskPortals for Place {
     async fn request_key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
         keys::obtain_for(&self.db, &self.keyring, portal, keys::REQUESTS, 0).await
     }
+    async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
+        keys::obtain(&self.db, &self.keyring, portal, 0).await
+    }
     async fn failed(&self, _: PortalId, _: &bitrix::Error) {}
 }
 
@@ -82,14 +85,19 @@ impl Bench {
     }
 
     async fn deliver(&self) {
+        self.deliver_to(Channel::Task, self.desk).await;
+    }
+
+    async fn deliver_to(&self, channel: Channel, target: PortalId) {
         let delivery = TaskDelivery::new(deliver::Deps {
             db: self.api.db.clone(),
             clock: self.api.now.clone(),
             portals: self.place.clone(),
+            post: None,
             lease: Duration::from_secs(20),
             observer: None,
         });
-        delivery.deliver(Channel::Task, self.desk).await.expect("delivered");
+        delivery.deliver(channel, target).await.expect("delivered");
         self.pass(30);
     }
 
@@ -171,6 +179,30 @@ fn dispute() -> Action {
 }
 
 on_both_engines! {
+    s37_whoever_reported_in_his_portal_is_told_there_in_one_notice_a_request(db) {
+        let bench = Bench::start(db, Edition::Cloud).await;
+        let customer = bench.row().await.customer.expect("a portal");
+        let row = bench.api.desk.register(bench.desk, report(customer, SPECIALIST)).await.expect("registered").row;
+        let told = async || {
+            bench.deliver_to(Channel::Notice, customer).await;
+            let notices = bench.portal.notices();
+            let own = notices.into_iter().filter(|notice| notice.user == SPECIALIST);
+            own.map(|notice| notice.message).collect::<Vec<_>>()
+        };
+        assert_eq!(told().await, Vec::<String>::new(), "what he did himself he knows");
+        let operator = actor(&[Role::Operator], 9);
+        let step = |action, text: Option<&str>| Deed::Step { action, text: text.map(str::to_owned) };
+        let row = bench.api.desk.act(&operator, &row, &step(Action::Take, None)).await.expect("taken");
+        let row = bench.api.desk.act(&operator, &row, &step(Action::Ask, Some("Какой [b]отель?"))).await.expect("asked");
+        let asked = told().await;
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        assert!(asked[0].contains(&format!("Обращение {}: Нет броней", row.number)), "{asked:?}");
+        assert!(asked[0].contains("отель?") && !asked[0].contains("[b]отель"), "what people write marks up nothing: {asked:?}");
+        bench.api.desk.act(&operator, &row, &step(Action::Answer, Some("Готово"))).await.expect("answered");
+        let answered = told().await;
+        assert!(answered.len() == 1 && answered[0].contains("Готово"), "the newest in its place: {answered:?}");
+    }
+
     s39_s42_words_in_a_task_reach_the_customer_where_they_are_meant_for_him(db) {
         for edition in EDITIONS {
             let bench = Bench::start(db.another().await, edition).await;
@@ -179,7 +211,6 @@ on_both_engines! {
             bench.api.desk.act(&actor(&[Role::Submitter], 6), &row, &word).await.expect("said");
             bench.deliver().await;
             let (told, left) = (bench.portal.said(TASK).len(), bench.left_for(Channel::Task).await);
-            let news = bench.left_for(Channel::Notice).await.len();
             bench.portal.say_as(SPECIALIST, TASK, "посмотрю в базе");
             bench.portal.say_as(SPECIALIST, TASK, "[b]Клиенту:[/b] обновите страницу");
             for _ in 0..2 {
@@ -188,7 +219,6 @@ on_both_engines! {
             let customer = bench.seen_by(Role::Submitter).await;
             assert_eq!(customer[customer.len() - 2..], ["say: Клиенту: я сам клиент", "say: обновите страницу"], "{edition:?}");
             assert_eq!(bench.times("note: посмотрю в базе").await, 1, "{edition:?}");
-            assert_eq!(bench.left_for(Channel::Notice).await.len(), news + 1, "the customer is told of one");
             assert_eq!(bench.left_for(Channel::Task).await, left, "nothing is told where it came from");
             bench.deliver().await;
             assert_eq!(bench.portal.said(TASK).len(), told + 2, "{edition:?}");
@@ -364,7 +394,6 @@ on_both_engines! {
         let row = bench.row().await;
         bench.api.desk.act(&actor(&[Role::Operator], 5), &row, &Deed::Assign(7)).await.expect("assigned");
         bench.portal.delete_task_as(1, TASK).expect("deleted");
-        let notices = bench.left_for(Channel::Notice).await.len();
         // Nobody told of it: a day later it is read all the same.
         bench.pass(25 * 3_600);
         assert_eq!(bench.node(None).scan(bench.desk).await.expect("a look"), 1);
@@ -373,7 +402,6 @@ on_both_engines! {
         assert_eq!(bench.times("task_gone: ").await, 1);
         assert!(!bench.seen_by(Role::Submitter).await.contains(&"task_gone: ".to_owned()));
         assert_eq!(problems::open_count(&bench.api.db, bench.desk).await.expect("counted"), 1);
-        assert_eq!(bench.left_for(Channel::Notice).await.len(), notices + 1, "who works it is told");
         bench.by(&[Role::Operator], Action::Answer).await;
         bench.by(&[Role::Submitter], Action::Confirm).await;
         assert_eq!(bench.state().await, State::Completed);

@@ -222,7 +222,7 @@ export const guests = [
         const who = await openDeal({ stand, browser }, deal.id, { width })
         const tab = inside(who.page)
         await tab.locator(`[data-stay="${mark(deal)}"]`).waitFor()
-        await tab.getByText(/пол(е|я|ей) сделки заполняет отель/).click()
+        await tab.getByText(/пол(е|я|ей) этой записи заполняет отель/).click()
         await tab.locator('[data-field="UF_CRM_FB24_ARRIVAL"]').waitFor()
         await look(who, `deal-tab-origins-${width}`)
         await who.close()

@@ -1,7 +1,7 @@
 // The support desk's public pages, as somebody without an account meets them: the call-back form, the number, the link, the request.
 import assert from 'node:assert/strict'
 import { axe, inside, overflow, shot } from '../browser.mjs'
-import { api, open, until } from '../acts.mjs'
+import { api, goTo, look as lookInside, open, until } from '../acts.mjs'
 
 const words = {
   ru: {
@@ -74,103 +74,111 @@ const desk = (operator, number) => (deed, body) => async () => {
   assert.equal(done.status, 200, `${deed}: ${JSON.stringify(done.body)}`)
 }
 
+/** The smallest picture there is. */
+const picture = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64'
+)
+const file = (name, buffer, mimeType = '') => ({ name, buffer, mimeType })
+
 const state = (page, name) => page.locator(`[data-state="${name}"]`).waitFor()
 
 export const publicPages = [
-  ...['ru', 'en'].flatMap((lang) =>
-    [1280, 390].map((width) => [
-      `s21_s43_from_the_form_to_the_end_of_the_request_in_${lang}_at_${width}`,
-      async (world) => {
-        const operator = await open(world)
-        const form = await stranger(world, `callback?lang=${lang}`, { width })
-        await form.page.getByRole('heading', { name: words[lang].form, level: 1 }).waitFor()
-        await form.page.getByLabel(words[lang].phone).waitFor()
-        await look(form, `public-form-${lang}-${width}`)
-        await form.page.getByRole('button', { name: words[lang].send }).click()
-        await form.page.locator('#phone-wrong').waitFor()
-        assert.equal(await form.page.evaluate(() => document.activeElement.id), 'phone', 'the first wrong field')
-        await look(form, `public-form-wrong-${lang}-${width}`)
-        const question = lang === 'ru' ? 'Как подключить второй отель?' : 'How do I connect another hotel?'
-        const { number, link } = await called(form, lang, { name: 'Анна', question })
-        await look(form, `public-form-done-${lang}-${width}`)
-        await form.close()
+  ...[
+    ['ru', 390],
+    ['en', 1280]
+  ].map(([lang, width]) => [
+    `s21_s43_from_the_form_to_the_end_of_the_request_in_${lang}_at_${width}`,
+    async (world) => {
+      const operator = await open(world)
+      const form = await stranger(world, `callback?lang=${lang}`, { width })
+      await form.page.getByRole('heading', { name: words[lang].form, level: 1 }).waitFor()
+      await form.page.getByLabel(words[lang].phone).waitFor()
+      await look(form, `public-form-${lang}-${width}`)
+      await form.page.getByRole('button', { name: words[lang].send }).click()
+      await form.page.locator('#phone-wrong').waitFor()
+      assert.equal(await form.page.evaluate(() => document.activeElement.id), 'phone', 'the first wrong field')
+      await look(form, `public-form-wrong-${lang}-${width}`)
+      const question = lang === 'ru' ? 'Как подключить второй отель?' : 'How do I connect another hotel?'
+      const { number, link } = await called(form, lang, { name: 'Анна', question })
+      await look(form, `public-form-done-${lang}-${width}`)
+      await form.close()
 
-        const work = desk(operator, number)
-        const holder = await world.browser.person({ width, height: 1000 })
-        const { page } = holder
-        const asked = []
-        page.on('request', (request) => asked.push(request.url()))
-        await page.goto(link)
-        await state(page, 'registered')
-        const secret = link.split('#')[1]
-        assert.ok(secret.length === 64 && asked.every((url) => !url.includes(secret)), 'the secret is in no address')
-        assert.equal(await page.evaluate(() => location.hash), '', 'nor in the address bar')
-        await page.getByRole('heading', { name: number, level: 1 }).waitFor()
-        assert.equal(await page.evaluate(() => document.documentElement.lang), lang, 'as the form was')
-        await look(holder, `public-request-registered-${lang}-${width}`)
+      const work = desk(operator, number)
+      const holder = await world.browser.person({ width, height: 1000 })
+      const { page } = holder
+      const asked = []
+      page.on('request', (request) => asked.push(request.url()))
+      await page.goto(link)
+      await state(page, 'registered')
+      const secret = link.split('#')[1]
+      assert.ok(secret.length === 64 && asked.every((url) => !url.includes(secret)), 'the secret is in no address')
+      assert.equal(await page.evaluate(() => location.hash), '', 'nor in the address bar')
+      await page.getByRole('heading', { name: number, level: 1 }).waitFor()
+      assert.equal(await page.evaluate(() => document.documentElement.lang), lang, 'as the form was')
+      await look(holder, `public-request-registered-${lang}-${width}`)
 
-        await work('take')()
-        await work('comments', { text: 'Какой отель и какая версия Suite 8?', intent: 'ask' })()
-        await page.reload()
-        await state(page, 'waiting_for_customer')
-        await look(holder, `public-request-asked-${lang}-${width}`)
-        await page.locator('#say-text').fill('Гранд Отель, версия 8.14')
-        await page.locator('#say-text').locator('xpath=ancestor::form').getByRole('button').click()
-        await state(page, 'in_progress')
-        await work('comments', { text: 'Добавьте второй отель на странице «Отели».', intent: 'answer' })()
-        await page.getByRole('button', { name: lang === 'ru' ? 'Обновить' : 'Refresh' }).click()
-        await page.getByRole('heading', { name: words[lang].answered }).waitFor()
-        await look(holder, `public-request-answered-${lang}-${width}`)
+      await work('take')()
+      await work('comments', { text: 'Какой отель и какая версия Suite 8?', intent: 'ask' })()
+      await page.reload()
+      await state(page, 'waiting_for_customer')
+      await look(holder, `public-request-asked-${lang}-${width}`)
+      await page.locator('#say-text').fill('Гранд Отель, версия 8.14')
+      await page.locator('#say-text').locator('xpath=ancestor::form').getByRole('button').click()
+      await state(page, 'in_progress')
+      await work('comments', { text: 'Добавьте второй отель на странице «Отели».', intent: 'answer' })()
+      await page.getByRole('button', { name: lang === 'ru' ? 'Обновить' : 'Refresh' }).click()
+      await page.getByRole('heading', { name: words[lang].answered }).waitFor()
+      await look(holder, `public-request-answered-${lang}-${width}`)
 
-        const [dispute, carry, confirm] =
-          lang === 'ru'
-            ? ['Нет, не решён', 'Продолжить работу', 'Да, вопрос решён']
-            : ['No, it is not', 'Continue the work', 'Yes, it is solved']
-        await page.getByRole('button', { name: dispute }).click()
-        assert.equal(await page.evaluate(() => document.activeElement.id), 'reason')
-        await page.getByRole('button', { name: carry }).click()
-        await page.locator('#reason-wrong').waitFor()
-        await look(holder, `public-request-reason-${lang}-${width}`)
-        await page.locator('#reason').fill('Кнопки нет')
-        await page.getByRole('button', { name: carry }).click()
-        await state(page, 'in_progress')
-        await page.getByText('Кнопки нет').waitFor()
-        await work('options', { options: ['Подключим сами', 'Пришлём инструкцию'], text: 'Как поступить?' })()
-        await page.getByRole('button', { name: lang === 'ru' ? 'Обновить' : 'Refresh' }).click()
-        await page.getByRole('radio', { name: 'Подключим сами' }).check()
-        await look(holder, `public-request-options-${lang}-${width}`)
-        await page.getByRole('button', { name: lang === 'ru' ? 'Выбрать' : 'Choose' }).click()
-        await page.getByRole('radio').first().waitFor({ state: 'detached' })
-        await work('comments', { text: 'Подключили.', intent: 'answer' })()
-        await page.getByRole('button', { name: lang === 'ru' ? 'Обновить' : 'Refresh' }).click()
-        await page.getByRole('button', { name: confirm }).click()
-        await state(page, 'completed')
-        assert.equal(await page.evaluate(() => document.activeElement.id), 'state', 'the focus is where it goes on')
-        await look(holder, `public-request-completed-${lang}-${width}`)
+      const [dispute, carry, confirm] =
+        lang === 'ru'
+          ? ['Нет, не решён', 'Продолжить работу', 'Да, вопрос решён']
+          : ['No, it is not', 'Continue the work', 'Yes, it is solved']
+      await page.getByRole('button', { name: dispute }).click()
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'reason')
+      await page.getByRole('button', { name: carry }).click()
+      await page.locator('#reason-wrong').waitFor()
+      await look(holder, `public-request-reason-${lang}-${width}`)
+      await page.locator('#reason').fill('Кнопки нет')
+      await page.getByRole('button', { name: carry }).click()
+      await state(page, 'in_progress')
+      await page.getByText('Кнопки нет').waitFor()
+      await work('options', { options: ['Подключим сами', 'Пришлём инструкцию'], text: 'Как поступить?' })()
+      await page.getByRole('button', { name: lang === 'ru' ? 'Обновить' : 'Refresh' }).click()
+      await page.getByRole('radio', { name: 'Подключим сами' }).check()
+      await look(holder, `public-request-options-${lang}-${width}`)
+      await page.getByRole('button', { name: lang === 'ru' ? 'Выбрать' : 'Choose', exact: true }).click()
+      await page.getByRole('radio').first().waitFor({ state: 'detached' })
+      await work('comments', { text: 'Подключили.', intent: 'answer' })()
+      await page.getByRole('button', { name: lang === 'ru' ? 'Обновить' : 'Refresh' }).click()
+      await page.getByRole('button', { name: confirm }).click()
+      await state(page, 'completed')
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'state', 'the focus is where it goes on')
+      await look(holder, `public-request-completed-${lang}-${width}`)
 
-        // Who represents the customer has a link of his own.
-        const other = await api(operator, 'POST', `/requests/${number}/links`, { role: 'representative' })
-        const representative = await world.browser.person({ width, height: 1000 })
-        await representative.page.goto(other.body.link)
-        await state(representative.page, 'completed')
-        await look(representative, `public-request-representative-${lang}-${width}`)
-        await representative.page.getByRole('button', { name: /Закрыть обращение|Close the request/ }).click()
-        await state(representative.page, 'closed')
-        await look(representative, `public-request-closed-${lang}-${width}`)
-        await representative.close()
+      // Who represents the customer has a link of his own.
+      const other = await api(operator, 'POST', `/requests/${number}/links`, { role: 'representative' })
+      const representative = await world.browser.person({ width, height: 1000 })
+      await representative.page.goto(other.body.link)
+      await state(representative.page, 'completed')
+      await look(representative, `public-request-representative-${lang}-${width}`)
+      await representative.page.getByRole('button', { name: /Закрыть обращение|Close the request/ }).click()
+      await state(representative.page, 'closed')
+      await look(representative, `public-request-closed-${lang}-${width}`)
+      await representative.close()
 
-        assert.equal((await api(operator, 'DELETE', `/requests/${number}/links`)).status, 204)
-        await page.reload()
-        await page.locator('[data-trouble="gone"]').waitFor()
-        await look(holder, `public-request-gone-${lang}-${width}`)
-        await page.reload()
-        await page.locator('[data-trouble="none"]').waitFor()
-        await holder.close()
-        await operator.close()
-        assert.ok(!(await world.stand.log()).includes(secret), 'nor in the log')
-      }
-    ])
-  ),
+      assert.equal((await api(operator, 'DELETE', `/requests/${number}/links`)).status, 204)
+      await page.reload()
+      await page.locator('[data-trouble="gone"]').waitFor()
+      await look(holder, `public-request-gone-${lang}-${width}`)
+      await page.reload()
+      await page.locator('[data-trouble="none"]').waitFor()
+      await holder.close()
+      await operator.close()
+      assert.ok(!(await world.stand.log()).includes(secret), 'nor in the log')
+    }
+  ]),
   [
     's47_a_request_is_withdrawn_with_a_reason_by_keyboard',
     async (world) => {
@@ -335,5 +343,68 @@ export const publicPages = [
       await assert.rejects(blocked.waitFor({ timeout: 2_000 }), 'a site that is not named gets no form')
       await stranger.close()
     }
-  ])
+  ]),
+  [
+    's12_s33_files_of_both_sides_are_handed_in_once_and_read',
+    async (world) => {
+      const form = await stranger(world, 'callback?lang=ru')
+      const { number, link } = await called(form, 'ru', { question: 'Что на снимке?' })
+      await form.close()
+      const holder = await world.browser.person({ width: 390, height: 1000 })
+      const { page } = holder
+      await page.goto(link)
+      await state(page, 'registered')
+      let lost = 0
+      await page.route('**/support/link/files', async (route) => {
+        if (lost) return route.continue()
+        lost += 1
+        await route.fetch()
+        await route.abort('connectionreset')
+      })
+      await page
+        .locator('input[type=file]')
+        .setInputFiles([file('снимок (1).png', picture), file('злой.html', Buffer.from('<script>alert(1)</script>'))])
+      await page.locator('[data-upload="failed"]').waitFor()
+      const listed = page.locator('.files').first()
+      await listed.getByText('злой.html').waitFor()
+      await look(holder, 'public-files-failed', ['Failed to load resource'])
+      await page.getByRole('button', { name: 'Повторить' }).click()
+      await page.locator('[data-upload]').waitFor({ state: 'detached' })
+      assert.equal(await listed.getByText('снимок (1).png').count(), 1, 'one file, not two')
+      await look(holder, 'public-files', ['Failed to load resource'])
+
+      const [opened] = await Promise.all([
+        page.waitForEvent('popup'),
+        page.getByRole('button', { name: 'Открыть файл снимок (1).png' }).click()
+      ])
+      await opened.waitForLoadState()
+      assert.equal(await opened.evaluate(() => document.images[0]?.naturalWidth), 1, 'the picture is shown')
+      await opened.close()
+      // A window that has nothing to show ends with the download that it began.
+      const saving = new Promise((resolve) => {
+        page.on('download', resolve)
+        page.on('popup', (one) => one.on('download', resolve))
+      })
+      await page.getByRole('button', { name: 'Открыть файл злой.html' }).click()
+      const saved = await saving
+      assert.equal(saved.suggestedFilename(), 'злой.html', 'a page of somebody else is saved, never shown')
+
+      const operator = await open(world)
+      await goTo(operator, `#/requests/${number}`)
+      const desks = inside(operator.page)
+      await desks.getByRole('button', { name: 'Открыть файл снимок (1).png' }).waitFor()
+      await desks.locator('input[name=internal]').check()
+      await desks.locator('input[type=file]').setInputFiles(file('для нас.txt', Buffer.from('пароль гостя')))
+      await desks.getByRole('button', { name: 'Открыть файл для нас.txt' }).waitFor()
+      await desks.locator('input[name=internal]').uncheck()
+      await desks.locator('input[type=file]').setInputFiles(file('инструкция.pdf', Buffer.from('%PDF-1.7')))
+      await desks.getByRole('button', { name: 'Открыть файл инструкция.pdf' }).waitFor()
+      await lookInside(operator, 'desk-files')
+      await operator.close()
+      await page.reload()
+      await listed.getByText('инструкция.pdf').waitFor()
+      assert.equal(await page.getByText('для нас.txt').count(), 0, 'what is the desk’s own stays there')
+      await holder.close()
+    }
+  ]
 ]

@@ -149,7 +149,7 @@ export const settings = [
             .split(/\s{2,}|\d/)[0]
             .trim()
         ),
-        ['Состояние', 'Проблемы', 'Похожие записи', 'О приложении']
+        ['Состояние', 'Проблемы', 'Похожие записи', 'Обращения', 'О приложении']
       )
       await look(viewer, 'overview-viewer')
       assert.equal((await api(viewer, 'GET', '/settings')).status, 403, 'the server decides, not the menu')

@@ -74,6 +74,7 @@ export const troubles = [
       await app.getByText('Сервер приложения не отвечает').waitFor()
       await app.getByRole('button', { name: 'Создать ключ' }).click()
       await app.getByText('ответ с ним потерялся').waitFor()
+      await app.getByText('Потерянный ответ').first().waitFor()
       assert.equal(await app.getByText('Потерянный ответ').count(), 1, 'one key, not two')
       await look(person, 'key-lost')
       await app.getByRole('button', { name: 'Отозвать' }).click()

@@ -1,4 +1,6 @@
-import { noteFailure } from '../app/recent'
+import { noteFailure, noteOperation } from '../app/recent'
+import { handIn } from '../public/shared/hand_in'
+import type { Upload } from '../public/shared/uploads'
 import { ApiProblem, localProblem, readProblem } from './problem'
 import type { Session } from './session'
 
@@ -43,11 +45,33 @@ export class Client {
     try {
       const answer = await this.call<T>('POST', path, { body, idempotencyKey })
       this.#unanswered.delete(wish)
+      noteBegun(path, answer)
       return answer
     } catch (error) {
       if (error instanceof ApiProblem && error.answered) this.#unanswered.delete(wish)
       throw error
     }
+  }
+
+  /** A file as it is. Where it was not taken, why not. */
+  async handIn<T>(path: string, upload: Upload, stop: AbortSignal): Promise<T> {
+    const send = async () => {
+      const headers = {
+        'Accept-Language': this.lang,
+        Authorization: `Bearer ${await this.session.token()}`,
+        'Idempotency-Key': upload.key
+      }
+      return handIn(`/api/v1${path}`, upload.file, headers, (share) => (upload.share = share), stop)
+    }
+    let answer = await send()
+    if (answer.status === 401) {
+      await this.session.renew(true)
+      answer = await send()
+    }
+    if (answer.status === 0) throw localProblem('offline')
+    if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as T
+    noteFailure(`POST ${path} ${answer.status}`)
+    throw await readProblem(new Response(answer.text, { status: answer.status }))
   }
 
   delete(path: string): Promise<void> {
@@ -87,10 +111,14 @@ export class Client {
   }
 
   async #send(method: string, path: string, call: Call): Promise<Response> {
+    const token = await this.session.token().catch((error: unknown) => {
+      noteFailure('session: not renewed')
+      throw error
+    })
     const headers: Record<string, string> = {
       Accept: call.accept ?? 'application/json',
       'Accept-Language': this.lang,
-      Authorization: `Bearer ${await this.session.token()}`
+      Authorization: `Bearer ${token}`
     }
     if (call.body !== undefined) headers['Content-Type'] = 'application/json'
     if (call.idempotencyKey) headers['Idempotency-Key'] = call.idempotencyKey
@@ -104,6 +132,12 @@ export class Client {
       throw localProblem('offline')
     }
   }
+}
+
+/** Imports, reconciliations and the like are found again by their number. */
+function noteBegun(path: string, answer: unknown): void {
+  const id = typeof answer === 'object' && answer !== null && 'id' in answer ? answer.id : undefined
+  if (typeof id === 'string' || typeof id === 'number') noteOperation(`POST ${path} → ${id}`)
 }
 
 function queryOf(query: Query | undefined): string {

@@ -1,9 +1,19 @@
+import type { Upload } from '@/public/shared/uploads'
 import type { Client } from './client'
-import type { RegisteredRequest, RequestInput } from './desk'
+import type { DeskSettings, DeskSettingsView } from './desk_settings'
+import type {
+  DeskErasure,
+  DeskPerson,
+  DeskReport,
+  RegisteredRequest,
+  RequestInput,
+  RequestLine,
+  RequestWhole
+} from './desk'
 import type { Guest, MergeHint } from './guest'
 import type { ProblemCause } from './problems'
 import type { Replay, ReplayInput } from './replay'
-import type { FieldPin } from './stay'
+import type { FieldPin, RecordPin } from './stay'
 import type {
   Alerts,
   AlertsChange,
@@ -29,6 +39,7 @@ import type {
   Settings,
   SettingsChange,
   StayDate,
+  RecordProvenance,
   StayView,
   Status
 } from './types'
@@ -38,6 +49,25 @@ export function createApi(client: Client) {
   const code = encodeURIComponent
   return {
     report: (input: RequestInput) => client.post<RegisteredRequest>('/requests', input),
+    requests: (filter: { number?: string; state?: string; kind?: string; priority?: string; after?: string | null }) =>
+      client.get<List<RequestLine>>('/requests', filter),
+    request: (number: string) => client.get<RequestWhole>(`/requests/${code(number)}`),
+    actOnRequest: (number: string, deed: string, body: object) =>
+      client.post<RequestWhole>(`/requests/${code(number)}/${deed}`, body),
+    splitRequest: (number: string, part: { sentences: number[]; subject: string }) =>
+      client.post<RegisteredRequest>(`/requests/${code(number)}/split`, part),
+    attachToRequest: (number: string, internal: boolean, upload: Upload, stop: AbortSignal) =>
+      client.handIn<RequestWhole>(`/requests/${code(number)}/files${internal ? '?internal=true' : ''}`, upload, stop),
+    addressOfFile: (number: string, file: number) =>
+      client.post<{ url: string }>(`/requests/${code(number)}/files/${file}/url`),
+
+    deskSettings: () => client.get<DeskSettingsView>('/support/settings'),
+    deskReport: (from: string) => client.get<DeskReport>('/support/report', { from }),
+    deskReportTable: (from: string) => client.text(`/support/report?from=${code(from)}`, 'text/csv'),
+    exportPerson: (person: DeskPerson) => client.post<object>('/support/persons/export', person),
+    erasePerson: (person: DeskPerson) => client.post<DeskErasure>('/support/persons/erase', person),
+    saveDeskSettings: (change: { version: number; settings: DeskSettings }) =>
+      client.put<DeskSettingsView>('/support/settings', change),
 
     status: () => client.get<Status>('/status'),
 
@@ -49,7 +79,7 @@ export function createApi(client: Client) {
     saveSettings: (change: SettingsChange) => client.put<Settings>('/settings', change),
     alerts: () => client.get<Alerts>('/alerts'),
     saveAlerts: (change: AlertsChange) => client.put<Alerts>('/alerts', change),
-    users: (query: string) => client.get<List<PortalUser>>('/users', { query }),
+    users: (query: string, limit?: number) => client.get<List<PortalUser>>('/users', { query, limit }),
 
     hotels: () => client.get<List<Hotel>>('/hotels'),
     hotel: (hotel: string) => client.get<Hotel>(`/hotels/${code(hotel)}`),
@@ -77,6 +107,7 @@ export function createApi(client: Client) {
     stay: (hotel: string, number: string) => client.get<StayView>(`/stays/${code(hotel)}:${code(number)}`),
     stayOfDeal: (deal: string) => client.get<StayView>(`/deals/${code(deal)}/stay`),
     guestOfContact: (contact: string) => client.get<Guest>(`/contacts/${code(contact)}/guest`),
+    originsOfContact: (contact: string) => client.get<RecordProvenance>(`/contacts/${code(contact)}/provenance`),
 
     attach: (stay: string, to: { deal_id: number } | { new: true }) =>
       client.post<{ stay: string; deal_id: number | null }>(`/stays/${code(stay)}/attach`, to),
@@ -84,6 +115,10 @@ export function createApi(client: Client) {
       client.post<FieldPin>(`/stays/${code(stay)}/fields/${code(field)}/undo`),
     releaseField: (stay: string, field: string) =>
       client.post<FieldPin>(`/stays/${code(stay)}/fields/${code(field)}/release`),
+    undoFieldOfContact: (contact: string, field: string) =>
+      client.post<RecordPin>(`/contacts/${code(contact)}/fields/${code(field)}/undo`),
+    releaseFieldOfContact: (contact: string, field: string) =>
+      client.post<RecordPin>(`/contacts/${code(contact)}/fields/${code(field)}/release`),
     detach: (stay: string) => client.post<void>(`/stays/${code(stay)}/detach`),
 
     problems: (filter: { state?: string; kind?: string; cause?: string; after?: string | null }) =>

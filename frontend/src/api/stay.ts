@@ -34,6 +34,10 @@ export interface FieldOrigin {
   /** 0: the standard mapping. */
   mapping_version: number
   written_at: Moment
+  /** The hotel's word behind it; `null`: no single record of the hotel says it, or it was written before this was kept. */
+  pms?: { value: unknown; time: Moment | null; received_at: Moment } | null
+  /** `answer`: `confirmed`, or `found` where the answer was lost. */
+  call?: { method: string; sent_at: Moment; answer: string } | null
   /** Who wrote something else there since, as of our last look; 0: somebody unknown. */
   changed_by: number | null
   /** What stands there instead. */
@@ -42,6 +46,13 @@ export interface FieldOrigin {
   undoable: boolean
   /** A person took our write back: the field is people's until it is released. */
   pinned: boolean
+}
+
+/** Of a contact or company. */
+export interface RecordProvenance {
+  looked_at: Moment | null
+  /** `of`: the profile that said it last, `GRAND:7`. */
+  fields: (FieldOrigin & { of: string })[]
 }
 
 export interface StayView {
@@ -66,6 +77,7 @@ export interface StayView {
   /** Whether the reader may see money at all. */
   folio: boolean
   total: Money | null
+  paid?: Money | null
   balance: Money | null
   notes: { category: string; text: string; guest_may_see: boolean }[]
   source: string
@@ -82,4 +94,15 @@ export interface FieldPin {
   stay: string
   field: string
   pinned: boolean
+}
+
+export interface RecordPin {
+  field: string
+  pinned: boolean
+}
+
+/** How a write of ours to a field is taken back, and the field given back to the hotel. */
+export interface FieldPins {
+  undo: (field: string) => Promise<unknown>
+  release: (field: string) => Promise<unknown>
 }

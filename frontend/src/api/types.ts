@@ -250,7 +250,7 @@ export type {
 export type { AlertKind, Alerts, AlertsChange, OpenAlert } from './alerts'
 export type { Drift, DriftCause, Reconciliation } from './reconciliation'
 export type { EventsStatus, ReconciliationStatus, Status, Support } from './status'
-export type { FieldOrigin, StayPerson, StayStatus, StayStep, StayView } from './stay'
+export type { FieldOrigin, FieldPins, RecordProvenance, StayPerson, StayStatus, StayStep, StayView } from './stay'
 
 export type Role = 'installer' | 'front_desk' | 'viewer' | 'support_manager' | 'support_operator'
 export type Grant = 'folio' | 'write_back' | 'persons'

@@ -8,6 +8,10 @@ export interface Rights {
   repair: boolean
   /** Joining a stay and a deal, and parting them. */
   attach: boolean
+  /** Support requests of others: where this portal is the desk. */
+  desk: boolean
+  /** How the desk works. */
+  manageDesk: boolean
   /** What only the portal's own administrator decides: roles and integrator keys. */
   admin: boolean
 }
@@ -19,6 +23,11 @@ export function rightsOf(user: BootUser): Rights {
     read: manage || user.roles.includes('front_desk') || user.roles.includes('viewer'),
     repair: manage || user.roles.includes('front_desk'),
     attach: user.admin || user.roles.includes('front_desk'),
+    desk: user.admin || user.roles.includes('support_manager') || user.roles.includes('support_operator'),
+    manageDesk: user.admin || user.roles.includes('support_manager'),
     admin: user.admin
   }
 }
+
+/** The main page has something for whoever looks after the hotels, and for whoever works the desk. */
+export const mayEnter = (rights: Rights) => rights.read || rights.desk

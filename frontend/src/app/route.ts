@@ -49,6 +49,8 @@ function parse(hash: string): Route {
 /** The same inside one place: a step that replaced another. */
 export async function focusHeading(): Promise<void> {
   await nextTick()
-  const heading = document.querySelector<HTMLElement>('[data-page-heading]')
+  const headings = [...document.querySelectorAll<HTMLElement>('[data-page-heading]')]
+  // A page may wait unseen behind another; an old browser cannot tell.
+  const heading = headings.find((one) => one.checkVisibility?.() ?? true)
   heading?.focus({ preventScroll: true })
 }

@@ -1,7 +1,10 @@
 import type { Moment, Money, StayDate } from '../api/types'
+import { size } from '../public/shared/hand_in'
 
 export interface Formats {
   number(value: number): string
+  /** The length of a file. */
+  bytes(value: number): string
   percent(share: number): string
   money(value: Money): string
   /** A hotel's calendar date, as written: no time zone ever moves it. */
@@ -11,6 +14,8 @@ export interface Formats {
   dates(from: StayDate, to: StayDate): string
   /** A moment on the reader's own clock. */
   moment(value: Moment): string
+  /** The same for what is promised or was said: nobody counts its seconds. */
+  minute(value: Moment): string
   /** A moment on the clock it was written with (the hotel's), whatever zone the reader is in. */
   wall(value: Moment): string
   ago(value: Moment, now?: number): string
@@ -32,6 +37,12 @@ export function createFormats(locale: string): Formats {
   })
   const clock = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit' } as const
   const moments = new Intl.DateTimeFormat(locale, clock)
+  const minutes = new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit'
+  })
   const walls = new Intl.DateTimeFormat(locale, {
     day: 'numeric',
     month: 'short',
@@ -47,6 +58,7 @@ export function createFormats(locale: string): Formats {
 
   return {
     number: (value) => numbers.format(value),
+    bytes: (value) => size(value, locale),
     percent: (share) => percents.format(share),
     money: (value) => money(locale, value),
     date: (value) => calendar(dates, value),
@@ -60,6 +72,10 @@ export function createFormats(locale: string): Formats {
     moment(value) {
       const time = Date.parse(value)
       return Number.isNaN(time) ? dash : moments.format(time)
+    },
+    minute(value) {
+      const time = Date.parse(value)
+      return Number.isNaN(time) ? dash : minutes.format(time)
     },
     wall(value) {
       const written = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)/.exec(value)
@@ -82,8 +98,8 @@ export function createFormats(locale: string): Formats {
         const rest = whole < 600 ? whole % 60 : 0
         return [unit(Math.floor(whole / 60), 'minute'), rest ? unit(rest, 'second') : ''].filter(Boolean).join(' ')
       }
-      const minutes = Math.floor((whole % 3_600) / 60)
-      return [unit(Math.floor(whole / 3_600), 'hour'), minutes ? unit(minutes, 'minute') : ''].filter(Boolean).join(' ')
+      const rest = Math.floor((whole % 3_600) / 60)
+      return [unit(Math.floor(whole / 3_600), 'hour'), rest ? unit(rest, 'minute') : ''].filter(Boolean).join(' ')
     }
   }
 }

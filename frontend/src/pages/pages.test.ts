@@ -262,6 +262,9 @@ describe('main page', () => {
       'Mapping',
       'Access',
       'Integrator keys',
+      'Support requests',
+      'Figures',
+      'Support settings',
       'About'
     ])
     expect(await shownTo({ admin: false, roles: ['installer'] })).toEqual([
@@ -273,9 +276,16 @@ describe('main page', () => {
       'Request log',
       'Rules',
       'Mapping',
+      'Support requests',
       'About'
     ])
-    expect(await shownTo({ admin: false, roles: ['viewer'] })).toEqual(['Status', 'Problems', 'Look-alikes', 'About'])
+    expect(await shownTo({ admin: false, roles: ['viewer'] })).toEqual([
+      'Status',
+      'Problems',
+      'Look-alikes',
+      'Support requests',
+      'About'
+    ])
   })
 })
 

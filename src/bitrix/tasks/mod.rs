@@ -7,13 +7,15 @@ mod read;
 mod talk;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Answer, Call, Priority};
-use super::client::PortalClient;
+use super::call::{Answer, Api, Call, Priority};
+use super::client::{Leave, PortalClient};
 use super::de;
 use super::error::{Class, Error};
+use super::limits::Permit;
 use super::setup;
 
 pub use fields::{TaskChange, TaskFields, TaskPriority};
@@ -59,13 +61,33 @@ pub fn speaks_v3<'a>(mut scopes: impl Iterator<Item = &'a str>) -> bool {
 pub struct Tasks {
     client: PortalClient,
     priority: Priority,
-    v3: AtomicBool,
+    v3: Arc<AtomicBool>,
+    /// Of [`Self::once`]: under which its one request leaves.
+    permit: Option<Mutex<Option<Permit>>>,
 }
 
 impl Tasks {
     /// `v3`: from [`speaks_v3`]; a portal that turns out to lack it is served by v2.
     pub fn new(client: PortalClient, priority: Priority, v3: bool) -> Self {
-        Self { client, priority, v3: AtomicBool::new(v3) }
+        Self { client, priority, v3: Arc::new(AtomicBool::new(v3)), permit: None }
+    }
+
+    /// Waits for its turn, and takes it.
+    pub async fn permit(&self) -> Result<Permit, Error> {
+        self.client.permit(self.priority).await
+    }
+
+    /// The same tasks for one request, which leaves under a permit taken before and exactly once: whoever recorded "sent"
+    /// knows that nothing leaves later. A second one comes back as not carried out.
+    pub fn once(&self, permit: Permit) -> Self {
+        let permit = Some(Mutex::new(Some(permit)));
+        Self { client: self.client.clone(), priority: self.priority, v3: self.v3.clone(), permit }
+    }
+
+    fn leave(&self) -> Result<Leave, Error> {
+        let Some(permit) = &self.permit else { return Ok(Leave::InTurn(self.priority)) };
+        let permit = permit.lock().unwrap_or_else(PoisonError::into_inner).take();
+        permit.map(Leave::Once).ok_or_else(Error::not_run)
     }
 
     /// Asks the portal which REST it has.
@@ -81,7 +103,7 @@ impl Tasks {
     }
 
     async fn call(&self, method: &str, params: Value) -> Result<Answer, Error> {
-        self.client.call(self.priority, &Call::new(method, params)).await
+        self.client.one(self.leave()?, &Call::new(method, params), Api::V2, None).await
     }
 
     /// Through REST 3.0; `None`: the portal has none, and nothing was done.
@@ -89,7 +111,7 @@ impl Tasks {
         if !self.has_v3() {
             return Ok(None);
         }
-        match self.client.call_v3(self.priority, &Call::new(method, params), Some(key)).await {
+        match self.client.one(self.leave()?, &Call::new(method, params), Api::V3, Some(key)).await {
             Err(error) if lacks_v3(&error) => {
                 self.v3.store(false, Ordering::Relaxed);
                 Ok(None)

@@ -79,6 +79,12 @@ impl Tasks {
         self.call("task.commentitem.add", json!({"TASKID": task, "FIELDS": {"POST_MESSAGE": text}})).await.map(drop)
     }
 
+    /// Tells a user in his notices; one of the same tag goes.
+    pub async fn notify(&self, user: i64, text: &str, tag: &str) -> Result<(), Error> {
+        let notice = json!({"USER_ID": user, "MESSAGE": text, "TAG": tag});
+        self.call("im.notify.system.add", notice).await.map(drop)
+    }
+
     /// What was said behind `after`, the oldest first; as much as one request brings. Empty: that was all.
     pub async fn said_after(&self, talk: Talk, after: i64) -> Result<Vec<Said>, Error> {
         let said = match talk {

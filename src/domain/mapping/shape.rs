@@ -96,7 +96,7 @@ impl Fact {
             Self::Nights | Self::Rooms | Self::Adults | Self::Children | Self::Stays | Self::StayNights => {
                 Shape::Integer
             }
-            Self::Balance | Self::Total | Self::Revenue => Shape::Money,
+            Self::Balance | Self::Paid | Self::Total | Self::Revenue => Shape::Money,
             Self::Phones => Shape::Phones,
             Self::Emails => Shape::Emails,
             _ => Shape::Text,

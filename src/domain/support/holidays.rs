@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate, Weekday};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One year as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -23,6 +23,16 @@ pub struct Year {
 pub struct Worked {
     pub day: NaiveDate,
     pub like: Weekday,
+}
+
+/// A day that a desk decides on itself, before what the country's calendar says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnDay {
+    pub day: NaiveDate,
+    /// Worked by this weekday's hours; none: a day off.
+    #[serde(default)]
+    pub like: Option<Weekday>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +111,28 @@ impl Holidays {
         self.days.get(&date).copied().unwrap_or(Day::Plain)
     }
 
+    /// The same with a desk's own days.
+    #[must_use]
+    pub fn with(&self, own: &[OwnDay]) -> Self {
+        let mut all = self.clone();
+        all.days.extend(own.iter().map(|own| (own.day, own.like.map_or(Day::Off, Day::Like))));
+        all
+    }
+
+    /// Every day that is not as its weekday, in order.
+    pub fn days(&self) -> impl Iterator<Item = OwnDay> + '_ {
+        self.days.iter().filter_map(|(day, is)| match is {
+            Day::Plain => None,
+            Day::Off => Some(OwnDay { day: *day, like: None }),
+            Day::Like(like) => Some(OwnDay { day: *day, like: Some(*like) }),
+        })
+    }
+
+    /// Years of which the days off are known.
+    pub fn years(&self) -> impl Iterator<Item = i32> + '_ {
+        self.years.iter().copied()
+    }
+
     /// Years within these of which no holiday is known.
     pub fn unknown(&self, from: NaiveDate, to: NaiveDate) -> Vec<i32> {
         (from.year()..=to.year()).filter(|year| !self.years.contains(year)).collect()
@@ -142,6 +174,21 @@ mod tests {
         let sunday = |year: &mut Year| year.worked.push(Worked { day: date("2027-02-27"), like: Weekday::Sun });
         assert_eq!(refused(sunday), Flaw::NotWorked(date("2027-02-27")));
         assert_eq!(Holidays::checked([year(), year()]), Err(Flaw::YearTwice(2027)));
+    }
+
+    #[test]
+    fn s55_a_desk_s_own_day_comes_before_the_country_s() {
+        let published = Holidays::checked([year()]).expect("a year");
+        let own = |day, like| OwnDay { day: date(day), like };
+        let both = published.with(&[own("2027-02-23", Some(Weekday::Tue)), own("2028-03-01", None)]);
+        assert_eq!(both.day(date("2027-02-23")), Day::Like(Weekday::Tue), "worked, whatever the country does");
+        assert_eq!(both.day(date("2028-03-01")), Day::Off);
+        assert_eq!(both.day(date("2027-02-22")), published.day(date("2027-02-22")));
+        assert_eq!(both.unknown(date("2027-01-01"), date("2028-12-31")), [2028], "one day is no published year");
+        let days: Vec<_> = published.days().map(|own| (own.day.to_string(), own.like)).collect();
+        let told = [("2027-02-20", Some(Weekday::Mon)), ("2027-02-22", None), ("2027-02-23", None)];
+        assert_eq!(days, told.map(|(day, like)| (day.to_owned(), like)));
+        assert_eq!(published.years().collect::<Vec<_>>(), [2027]);
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl State {
     pub const ALL: [Self; 6] =
         [Self::Registered, Self::InProgress, Self::WaitingForCustomer, Self::Answered, Self::Completed, Self::Closed];
 
+    /// His silence holds it up.
+    pub fn is_the_customers(self) -> bool {
+        matches!(self, Self::WaitingForCustomer | Self::Answered | Self::Completed)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Registered => "registered",
@@ -53,7 +58,7 @@ pub enum Role {
 impl Role {
     pub const ALL: [Self; 5] = [Self::Submitter, Self::Representative, Self::Operator, Self::Manager, Self::Policy];
 
-    fn is_customer(self) -> bool {
+    pub fn is_customer(self) -> bool {
         matches!(self, Self::Submitter | Self::Representative)
     }
 
@@ -95,6 +100,8 @@ pub enum Action {
     Withdraw(Reason),
     /// Nobody answered for as long as the policy says, nor to its reminders (`silence`).
     CloseBySilence,
+    /// The customer's end is proven and his words are erased: nobody is left to confirm or to withdraw.
+    CloseOfGone,
 }
 
 /// How a request came to be closed.
@@ -104,16 +111,18 @@ pub enum Resolution {
     Confirmed,
     Withdrawn,
     Policy,
+    CustomerGone,
 }
 
 impl Resolution {
-    pub const ALL: [Self; 3] = [Self::Confirmed, Self::Withdrawn, Self::Policy];
+    pub const ALL: [Self; 4] = [Self::Confirmed, Self::Withdrawn, Self::Policy, Self::CustomerGone];
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
             Self::Withdrawn => "withdrawn",
             Self::Policy => "policy",
+            Self::CustomerGone => "customer_gone",
         }
     }
 
@@ -193,6 +202,10 @@ pub fn decide(state: State, action: &Action, role: Role) -> Result<Transition, R
             Closed
         }
         (Action::CloseBySilence, _) => return Err(Refusal::NotTheCustomersTurn),
+        (Action::CloseOfGone, _) => {
+            resolution = Some(Resolution::CustomerGone);
+            Closed
+        }
     };
     Ok(Transition { from: state, to, resolution })
 }
@@ -204,7 +217,7 @@ fn may_ever(action: &Action, role: Role) -> bool {
         Action::Confirm => role == Role::Submitter,
         Action::Close => role == Role::Representative,
         Action::Dispute(_) | Action::Withdraw(_) => role.is_customer(),
-        Action::CloseBySilence => role == Role::Policy,
+        Action::CloseBySilence | Action::CloseOfGone => role == Role::Policy,
     }
 }
 

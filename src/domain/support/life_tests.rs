@@ -9,7 +9,7 @@ fn reason() -> Reason {
     Reason::parse("the rate is still wrong").expect("a reason")
 }
 
-fn actions() -> [Action; 10] {
+fn actions() -> [Action; 11] {
     [
         Action::Take,
         Action::Ask,
@@ -21,6 +21,7 @@ fn actions() -> [Action; 10] {
         Action::Dispute(reason()),
         Action::Withdraw(reason()),
         Action::CloseBySilence,
+        Action::CloseOfGone,
     ]
 }
 
@@ -49,7 +50,8 @@ fn documents() -> Vec<Rule> {
         (Action::Confirm, vec![Submitter], vec![Answered], Some(Completed)),
         (Action::Close, vec![Representative], vec![Completed], Some(Closed)),
         (Action::Dispute(reason()), customer.clone(), vec![Answered, Completed], Some(InProgress)),
-        (Action::Withdraw(reason()), customer, open, Some(Closed)),
+        (Action::Withdraw(reason()), customer, open.clone(), Some(Closed)),
+        (Action::CloseOfGone, vec![Policy], open, Some(Closed)),
         (Action::CloseBySilence, vec![Policy], vec![WaitingForCustomer, Answered, Completed], Some(Closed)),
     ]
 }
@@ -97,6 +99,9 @@ fn s43_s45_every_state_is_reached_and_none_but_these_close_a_request() {
     }
     for state in [WaitingForCustomer, Answered, Completed] {
         wanted.insert((state, Role::Policy, "Some(Policy)".to_owned()));
+    }
+    for state in [Registered, InProgress, WaitingForCustomer, Answered, Completed] {
+        wanted.insert((state, Role::Policy, "Some(CustomerGone)".to_owned()));
     }
     assert_eq!(closings, wanted);
 }

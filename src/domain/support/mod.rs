@@ -2,6 +2,7 @@
 //! promised, and what was said of it.
 
 pub mod calendar;
+pub mod card_moves;
 pub mod clock;
 pub mod clocks;
 pub mod complete;
@@ -11,9 +12,11 @@ pub mod holidays;
 pub mod kind;
 pub mod life;
 pub mod mark;
+pub mod may;
 pub mod number;
 pub mod priority;
 pub mod queue;
+pub mod report;
 pub mod silence;
 pub mod sla;
 pub mod split;

@@ -38,18 +38,56 @@ impl AutoClose {
     }
 }
 
-/// What is due of a request whose customer is silent since then. `reminders`: when each was sent in this silence. Who was
-/// reminded late, because our mail stood still, has his time from the reminder on.
-pub fn due(policy: Option<&AutoClose>, since: DateTime<Utc>, reminders: &[DateTime<Utc>], now: DateTime<Utc>) -> Due {
-    let Some(policy) = policy.filter(|policy| policy.check().is_ok()) else { return Due::Nothing };
-    let days = |days: u16| TimeDelta::days(i64::from(days));
-    if let Some(next) = policy.remind_after_days.get(reminders.len()) {
-        return if now - since >= days(*next) { Due::Remind } else { Due::Nothing };
+/// The customer's turn, and nothing of him since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    pub since: DateTime<Utc>,
+    /// When he was reminded.
+    pub reminders: Vec<DateTime<Utc>>,
+}
+
+impl Silence {
+    pub fn since(moment: DateTime<Utc>) -> Self {
+        Self { since: moment, reminders: Vec::new() }
     }
-    let (Some(last), Some(sent)) = (policy.remind_after_days.last(), reminders.last()) else { return Due::Nothing };
-    let grace = days(policy.close_after_days.saturating_sub(*last));
-    let over = now - since >= days(policy.close_after_days) && now - *sent >= grace;
-    if over { Due::Close } else { Due::Nothing }
+
+    /// What comes next, and when. Who was told late, because our mail stood still or the policy is newer than his silence, has
+    /// his time from then on.
+    pub fn next(&self, policy: Option<&AutoClose>) -> Option<(DateTime<Utc>, Due)> {
+        let policy = policy.filter(|policy| policy.check().is_ok())?;
+        match policy.remind_after_days.get(self.reminders.len()) {
+            Some(days) => Some((self.reaches(policy, *days)?, Due::Remind)),
+            None => Some((self.closes_at(policy)?, Due::Close)),
+        }
+    }
+
+    /// When it is closed, if nothing comes in between.
+    pub fn closes_at(&self, policy: &AutoClose) -> Option<DateTime<Utc>> {
+        self.reaches(policy, policy.close_after_days)
+    }
+
+    /// The day of the policy, but not sooner after the last reminder than the policy leaves between the two.
+    fn reaches(&self, policy: &AutoClose, day: u16) -> Option<DateTime<Utc>> {
+        let after = |from: DateTime<Utc>, days: u16| from.checked_add_signed(TimeDelta::days(i64::from(days)));
+        let sent = self.reminders.len().checked_sub(1);
+        let planned = sent.and_then(|nth| policy.remind_after_days.get(nth)).copied().unwrap_or_default();
+        let apart = self.reminders.last().map(|sent| after(*sent, day.saturating_sub(planned)));
+        let by_plan = after(self.since, day)?;
+        apart.map_or(Some(by_plan), |apart| Some(by_plan.max(apart?)))
+    }
+
+    /// His last reminder counts from then, if that is later.
+    #[must_use]
+    pub fn reminded_anew(mut self, then: DateTime<Utc>) -> Self {
+        if let Some(last) = self.reminders.last_mut() {
+            *last = then.max(*last);
+        }
+        self
+    }
+
+    pub fn due(&self, policy: Option<&AutoClose>, now: DateTime<Utc>) -> Due {
+        self.next(policy).filter(|(at, _)| *at <= now).map_or(Due::Nothing, |(_, due)| due)
+    }
 }
 
 #[cfg(test)]
@@ -66,7 +104,9 @@ mod tests {
 
     #[test]
     fn s45_silence_closes_nothing_unless_it_was_turned_on_and_everybody_reminded() {
-        assert_eq!(due(None, day(0), &[day(5), day(7)], day(3000)), Due::Nothing, "off");
+        let silent =
+            |reminders: &[i64]| Silence { since: day(0), reminders: reminders.iter().map(|at| day(*at)).collect() };
+        assert_eq!(silent(&[5, 7]).due(None, day(3000)), Due::Nothing, "off");
         let on = policy(&[5, 8], 10);
         for (reminders, now, wanted) in [
             (vec![], 4, Due::Nothing),
@@ -79,8 +119,7 @@ mod tests {
             (vec![5, 12], 13, Due::Nothing),
             (vec![5, 12], 14, Due::Close),
         ] {
-            let sent: Vec<_> = reminders.iter().map(|at| day(*at)).collect();
-            assert_eq!(due(Some(&on), day(0), &sent, day(now)), wanted, "{reminders:?} on day {now}");
+            assert_eq!(silent(&reminders).due(Some(&on), day(now)), wanted, "{reminders:?} on day {now}");
         }
     }
 
@@ -93,7 +132,8 @@ mod tests {
             (policy(&[5, 10], 10), Flaw::ClosedBeforeReminded),
         ] {
             assert_eq!(wrong.check(), Err(flaw));
-            assert_eq!(due(Some(&wrong), day(0), &[day(1), day(2)], day(3000)), Due::Nothing);
+            let silent = Silence { since: day(0), reminders: vec![day(1), day(2)] };
+            assert_eq!(silent.due(Some(&wrong), day(3000)), Due::Nothing);
         }
     }
 }

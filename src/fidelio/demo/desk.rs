@@ -108,10 +108,10 @@ fn money(
     let night = if currency.as_str() == "RUB" { night } else { night / Decimal::ONE_HUNDRED };
     let amount = (night * Decimal::from(booking.nights)).round_dp(2).normalize();
     let of = |amount| Money { amount, currency: currency.clone() };
-    stay.balance = match status {
-        StayStatus::InHouse => Known::Is(of(amount)),
-        StayStatus::CheckedOut => Known::Is(of(Decimal::ZERO)),
-        _ => Known::Empty,
+    (stay.balance, stay.paid) = match status {
+        StayStatus::InHouse => (Known::Is(of(amount)), Known::Is(of(Decimal::ZERO))),
+        StayStatus::CheckedOut => (Known::Is(of(Decimal::ZERO)), Known::Is(of(amount))),
+        _ => (Known::Empty, Known::Empty),
     };
     stay.total = Known::Is(of(amount));
 }

@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -27,6 +28,23 @@ pub struct SettingsView {
     /// `bitrix24`, `kaiten`. The deployment's.
     pub tracker: Vec<String>,
     pub mirror: bool,
+    /// The country's calendar, as this release knows it: the desk's own `days` come before it.
+    pub public_holidays: PublicHolidays,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PublicHolidays {
+    /// Of any other year nothing is known: its weekdays count.
+    pub years: Vec<i32>,
+    pub days: Vec<PublicDay>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PublicDay {
+    #[schema(value_type = String, format = Date)]
+    pub day: NaiveDate,
+    /// Worked by the hours of this weekday (`Mon`); `null`: a day off.
+    pub like: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -45,12 +63,15 @@ async fn view(state: &HttpState, who: &Principal) -> Result<HttpResponse, Proble
     let (settings, version) = state.desk.settings(who.portal).await?;
     let settings = serde_json::to_value(settings).map_err(|error| super::refuse::internal(&error))?;
     let support = &state.config.support;
+    let holidays = state.desk.holidays();
+    let days = holidays.days().map(|own| PublicDay { day: own.day, like: own.like.map(|like| like.to_string()) });
     Ok(HttpResponse::Ok().json(SettingsView {
         version,
         settings,
         support_portal: support.portal.clone(),
         tracker: support.tracker.clone(),
         mirror: support.mirror,
+        public_holidays: PublicHolidays { years: holidays.years().collect(), days: days.collect() },
     }))
 }
 
@@ -83,7 +104,7 @@ pub async fn put(
         let version = body.required("version", integer(0, i64::MAX));
         let settings = body.required("settings", |value| Ok::<_, &'static str>(value.clone()));
         // What `GET` shows may come back.
-        for shown in ["support_portal", "tracker", "mirror"] {
+        for shown in ["support_portal", "tracker", "mirror", "public_holidays"] {
             let _ = body.optional(shown, |_| Ok::<_, &'static str>(()));
         }
         Some((version?, settings?))

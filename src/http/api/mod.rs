@@ -6,7 +6,10 @@ mod alerts;
 mod attach;
 pub(super) mod body;
 mod contacts;
+mod csv;
 mod deals;
+mod desk_persons;
+mod desk_report;
 mod desk_settings;
 mod event_light;
 mod hints;
@@ -15,6 +18,7 @@ mod imports;
 mod input;
 mod installation;
 mod keys;
+mod letters;
 mod log;
 mod mapping;
 mod once;
@@ -23,12 +27,16 @@ mod page;
 mod persons;
 mod problem_causes;
 mod problems;
+mod provenance;
 mod public;
 mod reconciliation_light;
 mod reconciliations;
 mod refuse;
 mod replays;
 mod request_acts;
+mod request_files;
+mod request_may;
+mod request_views;
 mod requests;
 mod roles;
 mod settings;
@@ -49,7 +57,7 @@ pub use openapi::document;
 pub use public::routes as public_routes;
 
 /// A path with its methods; any other method is refused, naming these.
-fn path(path: &str, methods: Vec<(Method, Route)>) -> impl HttpServiceFactory + 'static {
+fn path(path: &str, methods: Vec<(Method, Route)>) -> Resource {
     let allowed = methods.iter().map(|(method, _)| method.as_str().to_owned()).collect::<Vec<_>>().join(", ");
     let refuse = move || {
         let problem = Problem::from(Kind::MethodNotAllowed).allowing(allowed.clone());
@@ -126,6 +134,12 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/persons/{person}/split", vec![post!(persons::split)]))
         .service(path("/v1/deals/{id}/stay", vec![get!(deals::stay)]))
         .service(path("/v1/contacts/{id}/guest", vec![get!(contacts::guest)]))
+        .service(path("/v1/contacts/{id}/provenance", vec![get!(provenance::contact)]))
+        .service(path("/v1/contacts/{id}/fields/{field}/undo", vec![post!(undo::of_contact)]))
+        .service(path("/v1/contacts/{id}/fields/{field}/release", vec![post!(undo::release_contact)]))
+        .service(path("/v1/companies/{id}/provenance", vec![get!(provenance::company)]))
+        .service(path("/v1/companies/{id}/fields/{field}/undo", vec![post!(undo::of_company)]))
+        .service(path("/v1/companies/{id}/fields/{field}/release", vec![post!(undo::release_company)]))
         .service(path("/v1/problems", vec![get!(problems::list)]))
         .service(path("/v1/problems/causes", vec![get!(problem_causes::list)]))
         .service(path("/v1/problems/causes/{cause}/retry", vec![post!(problem_causes::retry)]))
@@ -157,8 +171,13 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/requests/{number}/withdraw", vec![post!(request_acts::withdrawn)]))
         .service(path("/v1/requests/{number}/close", vec![post!(request_acts::close)]))
         .service(path("/v1/requests/{number}/split", vec![post!(request_acts::split)]))
+        .service(path("/v1/requests/{number}/files", vec![post!(request_files::attach)]))
+        .service(path("/v1/requests/{number}/files/{file}/url", vec![post!(request_files::address)]))
         .service(path("/v1/requests/{number}/links", vec![post!(request_acts::link), delete!(request_acts::revoke)]))
         .service(path("/v1/support/settings", vec![get!(desk_settings::get), put!(desk_settings::put)]))
+        .service(path("/v1/support/report", vec![get!(desk_report::get)]))
+        .service(path("/v1/support/persons/export", vec![post!(desk_persons::export)]))
+        .service(path("/v1/support/persons/erase", vec![post!(desk_persons::erase)]))
         .service(path("/v1/keys/{id}", vec![delete!(keys::delete)]))
         .default_service(web::to(no_such_path))
 }

@@ -7,6 +7,7 @@ use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::input::At;
 use super::refuse::{internal, invalid_at};
@@ -82,6 +83,18 @@ fn key_of(request: &HttpRequest) -> Result<Option<String>, Problem> {
         return Err(invalid_at(At::Header("Idempotency-Key"), "idempotency_key"));
     }
     Ok(Some(key.to_owned()))
+}
+
+/// What this very sending is called, so that what it did is known again should its answer be lost; none without a key.
+pub fn named(who: &Principal, request: &HttpRequest, raw: &[u8]) -> Result<Option<String>, Problem> {
+    let Some(key) = key_of(request)? else { return Ok(None) };
+    let (method, path) = (request.method(), request.path());
+    Ok(Some(format!("{} {} {method} {path} {key} {}", who.portal, name(who), digest(raw))))
+}
+
+/// Of a body: the same key may come with another one when the first is forgotten.
+pub(super) fn digest(raw: &[u8]) -> String {
+    Sha256::digest(raw).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Carries out `act` once per key, principal, route and body.

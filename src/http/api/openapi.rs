@@ -11,9 +11,9 @@ use utoipa::openapi::{
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::{
-    alerts, attach, contacts, deals, desk_settings, hints, hotels, imports, installation, keys, log, mapping, persons,
-    problem_causes, problems, reconciliations, replays, request_acts, requests, roles, settings, status, stays, undo,
-    users,
+    alerts, attach, contacts, deals, desk_persons, desk_report, desk_settings, hints, hotels, imports, installation,
+    keys, log, mapping, persons, problem_causes, problems, provenance, reconciliations, replays, request_acts,
+    request_files, requests, roles, settings, status, stays, undo, users,
 };
 use crate::http::lang::Lang;
 use crate::http::problem::Kind;
@@ -108,7 +108,7 @@ struct BootUser {
         imports::of_hotel, imports::create, imports::get, imports::pause, imports::resume, imports::cancel,
         reconciliations::of_hotel, reconciliations::create, reconciliations::get,
         replays::of_hotel, replays::create, replays::get,
-        stays::list, stays::get, attach::attach, attach::detach, undo::undo, undo::release, deals::stay, contacts::guest, persons::export, persons::erase, persons::erasure, persons::split,
+        stays::list, stays::get, attach::attach, attach::detach, undo::undo, undo::release, undo::of_contact, undo::release_contact, undo::of_company, undo::release_company, deals::stay, contacts::guest, provenance::contact, provenance::company, persons::export, persons::erase, persons::erasure, persons::split,
         problems::list, problems::retry, problems::dismiss,
         problem_causes::list, problem_causes::retry, problem_causes::dismiss,
         hints::list, hints::dismiss, log::list, mapping::get, mapping::put,
@@ -119,7 +119,8 @@ struct BootUser {
         request_acts::comments, request_acts::offer_or_choose, request_acts::take, request_acts::resume,
         request_acts::assign, request_acts::deadline, request_acts::confirm, request_acts::disputed,
         request_acts::withdrawn, request_acts::close, request_acts::split, request_acts::link, request_acts::revoke,
-        desk_settings::get, desk_settings::put,
+        request_files::attach, request_files::address,
+        desk_settings::get, desk_settings::put, desk_persons::export, desk_persons::erase, desk_report::get,
     ),
     components(schemas(ProblemBody, FieldProblem, ProblemType)),
     modifiers(&Finish),

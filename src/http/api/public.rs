@@ -1,26 +1,31 @@
 //! `/support`: what strangers and holders of a link use. Nothing here knows a session; a link's secret comes as Bearer.
 
-use actix_web::dev::HttpServiceFactory;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    AUTHORIZATION, CACHE_CONTROL, ORIGIN, USER_AGENT, VARY,
+    AUTHORIZATION, CACHE_CONTROL, HeaderValue, ORIGIN, USER_AGENT, VARY,
 };
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::body::Body;
 use super::input::{At, Bad, Object, boolean, text};
+use super::letters;
+use super::once::digest;
 use super::path;
 use super::refuse::{internal, invalid_at, not_found};
 use super::request_acts::{comment, dispute, options, withdraw};
-use super::requests::{RequestPage, phone, prose};
+use super::request_files;
+use super::request_views::RequestPage;
+use super::requests::{phone, prose};
 use crate::domain::PortalId;
 use crate::domain::support::life::Action;
 use crate::http::lang;
-use crate::http::problem::{Kind, Problem, localise};
+use crate::http::problem::{self, Kind, Problem, localise};
 use crate::http::{HttpState, peer, support_pages};
 use crate::store::idempotency::{self, Begun, Scope};
 use crate::support::Opened;
@@ -35,23 +40,26 @@ macro_rules! page {
     };
 }
 
+/// What another site may ask for, whatever comes of it.
+macro_rules! embedded {
+    ($path:literal, $method:expr, $route:expr) => {
+        path($path, vec![($method, $route), (Method::OPTIONS, web::method(Method::OPTIONS).to(preflight))])
+            .wrap(from_fn(sites))
+    };
+}
+
 pub fn routes() -> impl HttpServiceFactory + 'static {
-    let (get, post, options) = (Method::GET, Method::POST, Method::OPTIONS);
+    let (get, post) = (Method::GET, Method::POST);
     web::scope("/support")
         .wrap(from_fn(localise))
-        .service(path(
-            "/captcha",
-            vec![(get.clone(), web::get().to(captcha)), (options.clone(), web::method(Method::OPTIONS).to(preflight))],
-        ))
-        .service(path(
-            "/form",
-            vec![(get.clone(), web::get().to(form)), (options.clone(), web::method(Method::OPTIONS).to(preflight))],
-        ))
-        .service(path(
-            "/callbacks",
-            vec![(post.clone(), web::post().to(call_back)), (options, web::method(Method::OPTIONS).to(preflight))],
-        ))
+        .service(embedded!("/captcha", get.clone(), web::get().to(captcha)))
+        .service(embedded!("/form", get.clone(), web::get().to(form)))
+        .service(embedded!("/callbacks", post.clone(), web::post().to(call_back)))
+        .service(path("/mail", vec![(Method::POST, web::post().to(letters::take))]))
         .service(path("/link", vec![(get, web::get().to(read))]))
+        .service(page!("/file", request_files::read))
+        .service(path("/link/files", vec![(post.clone(), web::post().to(hand_in))]))
+        .service(path("/link/files/{file}/url", vec![(post.clone(), web::post().to(address))]))
         .service(path("/link/{deed}", vec![(post, web::post().to(act))]))
         .service(page!("/request", support_pages::request))
         .service(page!("/callback", support_pages::call_back))
@@ -59,35 +67,39 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(page!("/callback.js", support_pages::script))
 }
 
-/// Headers for a site that may embed the form; none for any other.
-fn allow(state: &HttpState, request: &HttpRequest, answer: &mut HttpResponse) {
+/// Headers for a site that may embed the form, on refusals too: a browser shows it nothing without them. None for any other.
+async fn sites(
+    state: Data<HttpState>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let origin = request.headers().get(ORIGIN).cloned();
+    let mut answer = problem::localised(next.call(request).await?);
     let headers = answer.headers_mut();
-    headers.insert(VARY, actix_web::http::header::HeaderValue::from_static("Origin"));
-    headers.insert(CACHE_CONTROL, actix_web::http::header::HeaderValue::from_static("no-store"));
-    let Some(origin) = origin else { return };
-    let named = |site: &String| origin.to_str().is_ok_and(|origin| origin == site.trim_end_matches('/'));
-    if state.config.support.allowed_sites.iter().any(named) {
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let named = |origin: &HeaderValue| {
+        let of = |site: &String| origin.to_str().is_ok_and(|origin| origin == site.trim_end_matches('/'));
+        state.config.support.allowed_sites.iter().any(of)
+    };
+    if let Some(origin) = origin.filter(named) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
+    Ok(answer)
 }
 
-async fn preflight(state: Data<HttpState>, request: HttpRequest) -> HttpResponse {
-    let mut answer = HttpResponse::NoContent()
+async fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
         .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type, Idempotency-Key, Accept-Language"))
         .insert_header((ACCESS_CONTROL_MAX_AGE, "600"))
-        .finish();
-    allow(&state, &request, &mut answer);
-    answer
+        .finish()
 }
 
 /// `GET /support/captcha`: a puzzle in the form of ALTCHA, for this form, for ten minutes.
-async fn captcha(state: Data<HttpState>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn captcha(state: Data<HttpState>) -> Result<HttpResponse, Problem> {
     state.desk.public_desk().await?;
-    let mut answer = HttpResponse::Ok().json(state.desk.captcha(FORM)?);
-    allow(&state, &request, &mut answer);
-    Ok(answer)
+    Ok(HttpResponse::Ok().json(state.desk.captcha(FORM)?))
 }
 
 /// `GET /support/form`: contacts, and the consent that is asked for.
@@ -96,9 +108,7 @@ async fn form(state: Data<HttpState>, request: HttpRequest) -> Result<HttpRespon
     if let Some(members) = shown.as_object_mut() {
         members.insert("captcha".to_owned(), json!(state.config.support.captcha));
     }
-    let mut answer = HttpResponse::Ok().json(shown);
-    allow(&state, &request, &mut answer);
-    Ok(answer)
+    Ok(HttpResponse::Ok().json(shown))
 }
 
 struct Sent {
@@ -140,6 +150,7 @@ async fn call_back(state: Data<HttpState>, request: HttpRequest, payload: Payloa
         address: peer::of(&request, &state.config.http.trusted_proxies),
         user_agent: header(&request, USER_AGENT.as_str(), 300),
         form: FORM,
+        once: key.as_ref().map(|key| format!("{FORM} {key} {}", digest(&body.raw))),
     };
     let context = state.clone();
     let act = async move {
@@ -148,9 +159,7 @@ async fn call_back(state: Data<HttpState>, request: HttpRequest, payload: Payloa
         Ok::<_, Problem>(json!({"number": made.row.number, "link": link}))
     };
     let (status, text) = once(&state, desk, key, "POST /support/callbacks", &body.raw, act).await?;
-    let mut answer = HttpResponse::build(status).content_type("application/json").body(text);
-    allow(&state, &request, &mut answer);
-    Ok(answer)
+    Ok(HttpResponse::build(status).content_type("application/json").body(text))
 }
 
 fn header(request: &HttpRequest, name: &str, most: usize) -> String {
@@ -213,13 +222,17 @@ async fn once(
     }
 }
 
-/// The request behind the link whose secret was sent.
-async fn opened(state: &HttpState, request: &HttpRequest) -> Result<Opened, Problem> {
+/// What came as Bearer.
+pub(super) fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret =
         header.and_then(|header| header.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let (_, secret) = secret.ok_or_else(|| Problem::from(Kind::Unauthenticated))?;
-    match state.desk.open_link(secret.trim()).await {
+    secret.map(|(_, secret)| secret.trim()).ok_or_else(|| Kind::Unauthenticated.into())
+}
+
+/// The request behind the link whose secret was sent.
+async fn opened(state: &HttpState, request: &HttpRequest) -> Result<Opened, Problem> {
+    match state.desk.open_link(bearer(request)?).await {
         Ok(opened) => Ok(opened),
         // Whoever holds no link that holds is nobody here.
         Err(crate::support::DeskError::NotFound) => Err(Kind::Unauthenticated.into()),
@@ -246,7 +259,7 @@ async fn act(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let opened = opened(&state, &request).await?;
+    let holder = opened(&state, &request).await?;
     let parse: fn(&mut Object) -> Option<Deed> = match deed.as_str() {
         "comments" => comment,
         "options" => options,
@@ -258,13 +271,35 @@ async fn act(
     };
     let body = Body::optional(&request, payload).await?;
     let step = body.parse(parse)?;
-    let key = key_of(&request)?.map(|key| format!("{} {key}", opened.row.number));
-    let (desk, route, context) = (opened.row.desk, format!("POST /support/link/{deed}"), state.clone());
+    let key = key_of(&request)?.map(|key| format!("{} {key}", holder.row.number));
+    let name = key.as_ref().map(|key| format!("POST /support/link/{deed} {key} {}", digest(&body.raw)));
+    let address = peer::of(&request, &state.config.http.trusted_proxies);
+    let (desk, route, context) = (holder.row.desk, format!("POST /support/link/{deed}"), state.clone());
     let act = async move {
-        let row = context.desk.act(&opened.actor, &opened.row, &step).await?;
-        let page = RequestPage::of(&opened.actor, context.desk.whole(&opened.actor, &row).await?);
-        serde_json::to_value(page).map_err(|error| internal(&error))
+        context.desk.admit(&holder, address).await?;
+        let row = context.desk.act_once(&holder.actor, &holder.row, &step, name.as_deref()).await?;
+        Ok(json!({"number": row.number, "state": row.state}))
     };
-    let (_, text) = once(&state, desk, key, &route, &body.raw, act).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type("application/json").body(text))
+    once(&state, desk, key, &route, &body.raw, act).await?;
+    // What is kept for a repetition holds no words: the holder is shown the request as it stands.
+    shown(&state, &opened(&state, &request).await?).await
+}
+
+/// `POST /support/link/files`: the bytes are the body, the name stands in `Content-Disposition`.
+async fn hand_in(state: Data<HttpState>, request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    let holder = opened(&state, &request).await?;
+    let upload = request_files::upload(&request)?;
+    let name = key_of(&request)?.map(|key| {
+        let (number, digest) = (holder.row.number, digest(upload.name.as_bytes()));
+        format!("POST /support/link/files {number} {key} {digest}")
+    });
+    state.desk.admit(&holder, peer::of(&request, &state.config.http.trusted_proxies)).await?;
+    Box::pin(state.desk.attach(&holder.actor, &holder.row, upload, payload, name.as_deref())).await?;
+    shown(&state, &opened(&state, &request).await?).await
+}
+
+/// `POST /support/link/files/{file}/url`
+async fn address(state: Data<HttpState>, file: Path<String>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let holder = opened(&state, &request).await?;
+    request_files::told(&state, &holder.actor, &holder.row, &file).await
 }

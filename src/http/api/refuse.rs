@@ -2,6 +2,7 @@
 
 use super::input::{At, Invalid};
 use crate::domain::support::life::Refusal;
+use crate::files::FileError;
 use crate::http::lang::Lang;
 use crate::http::problem::{FieldError, Kind, Problem, Sentence};
 use crate::http::texts;
@@ -76,7 +77,7 @@ impl From<SyncError> for Problem {
             SyncError::Elsewhere(_) => Self::from(Kind::InProgress).retry_after(2),
             SyncError::NotFound => not_found(),
             SyncError::Conflict(code) => conflict(code),
-            error @ SyncError::Stopped(_) => internal(&error),
+            error @ (SyncError::Panicked | SyncError::Stopped(_)) => internal(&error),
         }
     }
 }
@@ -91,6 +92,7 @@ impl From<DeskError> for Problem {
             DeskError::Refused(refusal) => conflict(refused(refusal)),
             DeskError::Conflict(code) => conflict(code),
             DeskError::Invalid(pointer, code) => invalid(pointer, code),
+            DeskError::File(error) => error.into(),
             DeskError::TooMany(seconds) => Self::from(Kind::TooMany).retry_after(seconds),
             DeskError::Closed => {
                 let advice = |lang| texts::conflict(lang, "support_closed");
@@ -99,6 +101,22 @@ impl From<DeskError> for Problem {
                     .with_detail(advice(Lang::Ru), advice(Lang::En))
                     .retry_after(3600)
             }
+        }
+    }
+}
+
+impl From<FileError> for Problem {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::TooLarge(_) => Kind::TooLarge.into(),
+            FileError::Picture => invalid(String::new(), "picture"),
+            FileError::Missing => not_found(),
+            FileError::Cut(_) => Kind::Malformed.into(),
+            error @ FileError::Away(_) => {
+                tracing::warn!(%error, "a file was not kept or read");
+                Self::from(Kind::Unavailable).retry_after(30)
+            }
+            error @ (FileError::Settings(_) | FileError::Refused(_) | FileError::Damaged) => internal(&error),
         }
     }
 }

@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 
 use super::body::Body;
 use super::input::{Bad, Object, boolean, integer, list, text};
-use super::once::{Done, once};
-use super::requests::{RegisteredRequest, RequestPage, find, kind, person, prose, scope};
+use super::once::{Done, named, once};
+use super::request_views::{RegisteredRequest, RequestPage};
+use super::requests::{find, kind, person, prose, scope};
 use crate::domain::support::life::{Action, Reason};
 use crate::domain::support::{Kind as RequestKind, Role, Scope};
 use crate::http::HttpState;
@@ -174,10 +175,10 @@ async fn act(
     let (row, actor) = find(&state, &who, &number).await?;
     let body = Body::optional(&request, payload).await?;
     let deed = body.parse(|body| parse(body))?;
-    let context = state.clone();
+    let (context, name) = (state.clone(), named(&who, &request, &body.raw)?);
     let act = async move {
         let seen = actor.clone();
-        let row = context.desk.act(&speaker(actor, &deed), &row, &deed).await?;
+        let row = context.desk.act_once(&speaker(actor, &deed), &row, &deed, name.as_deref()).await?;
         Done::new(StatusCode::OK, &RequestPage::of(&seen, context.desk.whole(&seen, &row).await?))
     };
     once(&state, &who, &request, &body.raw, act).await
@@ -290,23 +291,16 @@ pub async fn split(
     }
     let body = Body::read(&request, payload).await?;
     let part = body.parse(part)?;
-    let context = state.clone();
+    let (context, name) = (state.clone(), named(&who, &request, &body.raw)?);
     let act = async move {
         let both = (part.kind, part.scope);
-        let made = context.desk.split(&actor, &row, &part.sentences, &part.subject, both, None).await?;
-        let view = RegisteredRequest {
-            number: made.row.number.to_string(),
-            state: made.row.state.word().to_owned(),
-            priority: made.row.priority.word().to_owned(),
-            missing: vec![],
-            second_problem: false,
-            link: made.secret.as_ref().map(|secret| context.desk.link_url(secret)),
-        };
+        let made = context.desk.split(&actor, &row, &part.sentences, &part.subject, both, name).await?;
+        let view = RegisteredRequest::of(&context, &made, vec![], false);
         let mut done = Done::new(StatusCode::CREATED, &view)?.at(format!("/api/v1/requests/{}", made.row.number));
         done.once_only = &["link"];
         Ok(done)
     };
-    once(&state, &who, &request, &body.raw, act).await
+    Box::pin(once(&state, &who, &request, &body.raw, act)).await
 }
 
 /// Makes a link to the request's page for somebody without an account: 90 days, one role

@@ -3,155 +3,28 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use chrono::DateTime;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body::Body;
 use super::input::{Bad, Object, boolean, text};
-use super::once::{Done, once};
+use super::once::{Done, named, once};
 use super::page::{Page, Query};
 use super::refuse::not_found;
-use super::time::at;
-use crate::domain::support::clock::{Reading, Standing};
+use super::request_views::{RegisteredRequest, RequestPage, RequestView};
 use crate::domain::support::hint::second_problem;
-use crate::domain::support::{Kind as RequestKind, RequestNumber, Scope, State};
+use crate::domain::support::{Kind as RequestKind, Priority, RequestNumber, Scope, State};
 use crate::http::HttpState;
 use crate::http::auth::{Principal, PrincipalKind, Right, require};
 use crate::http::problem::{Kind, Problem};
 use crate::mail;
-use crate::store::desk::outbox::Channel;
 use crate::store::desk::requests::RequestRow;
 use crate::store::desk::search::{Filter, Whose};
 use crate::support::content::{Content, call_back_subject, email_hash, login_hash, phone_hash};
-use crate::support::view::{Listed, Whole};
 use crate::support::{Actor, Submission};
 
 const LONG: usize = 20_000;
-
-/// A request in a list.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = Request)]
-pub struct RequestView {
-    #[schema(example = "FB-2026-000123")]
-    pub number: String,
-    /// `problem`, `incident`, `service`, `development`, `abuse`.
-    pub kind: String,
-    /// `user`, `department`, `hotel`.
-    pub scope: String,
-    /// `low`, `normal`, `high`, `critical`.
-    pub priority: String,
-    /// `registered`, `in_progress`, `waiting_for_customer`, `answered`, `completed`, `closed`.
-    pub state: String,
-    /// Of a closed one: `confirmed`, `withdrawn`, `policy`.
-    pub resolution: Option<String>,
-    /// `app`, `form`, `mail`, `phone`, `crm_form`, `split`.
-    pub channel: String,
-    /// `null`: erased.
-    pub subject: Option<String>,
-    pub assigned_id: Option<i64>,
-    pub parent: Option<String>,
-    pub clocks: Vec<ClockView>,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
-}
-
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = RequestClock)]
-pub struct ClockView {
-    /// `first_answer`, `next_update`, `solution`.
-    pub clock: String,
-    /// `running`, `paused`, `stopped`.
-    pub state: String,
-    /// Working minutes, pauses left out.
-    pub spent_minutes: i64,
-    pub deadline: Option<DateTime<Utc>>,
-    pub breached: bool,
-}
-
-/// A request with everything the caller may see of it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct RequestPage {
-    #[serde(flatten)]
-    pub request: RequestView,
-    /// `null`: erased.
-    pub content: Option<ContentView>,
-    /// What it still lacks: `subject`, `description`, `picture`, `conditions`, `login`, `portal`.
-    pub missing: Vec<String>,
-    pub history: Vec<EntryView>,
-    pub offers: Vec<OfferView>,
-    /// Its task, chat and card; told the desk only.
-    pub remotes: Vec<RemoteView>,
-    /// What the caller is here: `submitter`, `representative`, `operator`, `manager`.
-    pub roles: Vec<String>,
-    /// What the customer's invoice covers; told the desk only.
-    pub entitlement: String,
-    /// Its description, cut where it can be split; told the desk only.
-    pub sentences: Vec<String>,
-}
-
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = RequestContent)]
-pub struct ContentView {
-    pub subject: String,
-    pub description: String,
-    pub conditions: String,
-    pub login: String,
-    pub portal: String,
-    pub name: String,
-    pub phone: String,
-    pub email: String,
-    pub app_version: String,
-}
-
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = RequestEntry)]
-pub struct EntryView {
-    pub place: u64,
-    pub at: DateTime<Utc>,
-    /// `action`, `message`, `file`, `state`, `clock`.
-    pub kind: String,
-    /// Not shown to the customer.
-    pub internal: bool,
-    /// `null`: erased.
-    #[schema(value_type = Option<Object>)]
-    pub content: Option<Value>,
-}
-
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = RequestOffer)]
-pub struct OfferView {
-    pub offer: i32,
-    pub options: Vec<String>,
-    pub offered_at: DateTime<Utc>,
-    /// Place of the chosen one, from 0.
-    pub chosen: Option<i32>,
-    pub chosen_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = RequestRemote)]
-pub struct RemoteView {
-    /// `task`, `mirror`, `kaiten`.
-    pub channel: String,
-    /// `task`, `chat`, `card`.
-    pub kind: String,
-    pub id: String,
-}
-
-/// A request just registered.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct RegisteredRequest {
-    pub number: String,
-    pub state: String,
-    pub priority: String,
-    pub missing: Vec<String>,
-    /// The text seems to hold a second problem: one request is for one.
-    pub second_problem: bool,
-    /// Of a request taken by phone: its page for the customer, told this once.
-    pub link: Option<String>,
-}
 
 /// Members left out of the portal's own reports are filled in: the portal's link, who reports.
 #[derive(ToSchema)]
@@ -179,106 +52,6 @@ pub struct RequestBody {
     app_version: Option<String>,
     /// There is no screenshot or recording.
     no_picture: Option<bool>,
-}
-
-impl ClockView {
-    fn of((name, reading): &(&'static str, Reading)) -> Self {
-        let state = match reading.standing {
-            Standing::Running => "running",
-            Standing::Paused => "paused",
-            Standing::Stopped => "stopped",
-        };
-        Self {
-            clock: (*name).to_owned(),
-            state: state.to_owned(),
-            spent_minutes: reading.spent.num_minutes(),
-            deadline: reading.deadline,
-            breached: reading.breached,
-        }
-    }
-}
-
-impl RequestView {
-    pub fn of(row: &RequestRow, content: Option<&Content>, clocks: &[(&'static str, Reading)]) -> Self {
-        Self {
-            number: row.number.to_string(),
-            kind: row.kind.word().to_owned(),
-            scope: row.scope.word().to_owned(),
-            priority: row.priority.word().to_owned(),
-            state: row.state.word().to_owned(),
-            resolution: row.resolution.map(|resolution| resolution.word().to_owned()),
-            channel: row.channel.clone(),
-            subject: content.map(|content| content.subject.clone()),
-            assigned_id: row.assigned,
-            parent: row.parent.map(|parent| parent.to_string()),
-            clocks: clocks.iter().map(ClockView::of).collect(),
-            created_at: at(row.created_at),
-            updated_at: at(row.updated_at),
-        }
-    }
-
-    fn listed(listed: &Listed) -> Self {
-        Self::of(&listed.row, listed.content.as_ref(), &listed.clocks)
-    }
-}
-
-impl RequestPage {
-    pub fn of(who: &Actor, whole: Whole) -> Self {
-        let word = |role: &crate::domain::support::Role| {
-            serde_json::to_value(role).ok().and_then(|word| word.as_str().map(str::to_owned))
-        };
-        let sentences = whole.content.as_ref().filter(|_| who.is_desk()).map(crate::support::Desk::sentences);
-        Self {
-            request: RequestView::of(&whole.row, whole.content.as_ref(), &whole.clocks),
-            content: whole.content.map(|content| ContentView {
-                subject: content.subject,
-                description: content.description,
-                conditions: content.conditions,
-                login: content.login,
-                portal: content.portal,
-                name: content.name,
-                phone: content.phone,
-                email: content.email,
-                app_version: whole.row.app_version.clone(),
-            }),
-            missing: whole.missing.iter().map(|item| item.word().to_owned()).collect(),
-            history: whole
-                .history
-                .into_iter()
-                .map(|told| EntryView {
-                    place: told.place,
-                    at: told.at,
-                    kind: told.kind.to_owned(),
-                    internal: told.internal,
-                    content: told.content,
-                })
-                .collect(),
-            offers: whole
-                .offers
-                .into_iter()
-                .map(|offer| OfferView {
-                    offer: offer.offer,
-                    options: offer.options,
-                    offered_at: at(offer.offered_at),
-                    chosen: offer.chosen,
-                    chosen_at: offer.chosen_at.map(at),
-                })
-                .collect(),
-            remotes: whole
-                .remotes
-                .into_iter()
-                .filter(|remote| matches!(remote.channel, Channel::Task | Channel::Mirror | Channel::Kaiten))
-                .map(|remote| RemoteView {
-                    channel: remote.channel.word().to_owned(),
-                    kind: remote.kind,
-                    id: remote.id,
-                })
-                .collect(),
-            roles: who.roles.iter().filter_map(word).collect(),
-            entitlement: whole.entitlement,
-            sentences: sentences.unwrap_or_default(),
-        }
-    }
 }
 
 /// Text of several lines, trimmed; nothing is nothing.
@@ -359,6 +132,7 @@ fn read(body: &mut Object) -> Option<Input> {
         phone: body.optional("phone", called).unwrap_or_default(),
         email: body.optional("email", written).unwrap_or_default(),
         no_picture: body.optional("no_picture", boolean).unwrap_or(false),
+        letter: String::new(),
     };
     if phone_channel && content.phone.is_empty() && !body.failed("phone") {
         body.reject("phone", "required");
@@ -400,7 +174,7 @@ pub async fn create(
     if by_phone && !(state.desk.is_desk(who.portal).await? && who.may(Right::WorkRequests)) {
         return Err(Kind::Forbidden.into());
     }
-    let (context, caller) = (state.clone(), who.clone());
+    let (context, caller, name) = (state.clone(), who.clone(), named(&who, &request, &body.raw)?);
     let act = async move {
         let state = context;
         let desk = if by_phone { caller.portal } else { state.desk.desk_of(caller.portal).await? };
@@ -424,21 +198,15 @@ pub async fn create(
             app_version: if by_phone { String::new() } else { input.app_version },
             lang: caller.lang,
             content,
-            once: None,
+            once: name,
             parent: None,
             by: Actor { roles: [by].into(), user: Some(user), via: None },
             link: by_phone,
             consent: None,
+            gate: None,
         };
         let made = state.desk.register(desk, submission).await?;
-        let view = RegisteredRequest {
-            number: made.row.number.to_string(),
-            state: made.row.state.word().to_owned(),
-            priority: made.row.priority.word().to_owned(),
-            missing,
-            second_problem: hint,
-            link: made.secret.as_ref().map(|secret| state.desk.link_url(secret)),
-        };
+        let view = RegisteredRequest::of(&state, &made, missing, hint);
         let mut done = Done::new(StatusCode::CREATED, &view)?.at(format!("/api/v1/requests/{}", made.row.number));
         done.once_only = &["link"];
         Ok(done)
@@ -449,20 +217,22 @@ pub async fn create(
 /// Requests: all that the desk works, else all of the portal or one's own; the newest first
 #[utoipa::path(get, path = "/api/v1/requests", tag = "support", operation_id = "listRequests",
     params(("number" = Option<String>, Query), ("state" = Option<String>, Query), ("kind" = Option<String>, Query),
-        ("customer" = Option<String>, Query, description = "`member_id`; of a desk's list"),
+        ("priority" = Option<String>, Query), ("customer" = Option<String>, Query, description = "`member_id`; of a desk's list"),
         ("phone" = Option<String>, Query), ("email" = Option<String>, Query), ("login" = Option<String>, Query),
         ("from" = Option<String>, Query), ("to" = Option<String>, Query),
         ("after" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 1, maximum = 200)),
     responses((status = 200, body = Page<RequestView>)))]
 pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let user = person(&who)?;
-    let known = ["number", "state", "kind", "customer", "phone", "email", "login", "from", "to", "after", "limit"];
+    let known =
+        ["number", "state", "kind", "priority", "customer", "phone", "email", "login", "from", "to", "after", "limit"];
     let query = Query::read(&request, &known)?;
     let limit = query.limit()?;
     let time = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis());
     let mut filter = Filter {
         state: query.parsed("state", "request_state", State::parse)?,
         kind: query.parsed("kind", "request_kind", RequestKind::parse)?,
+        priority: query.parsed("priority", "request_priority", Priority::parse)?,
         from: query.parsed("from", "time", time)?,
         to: query.parsed("to", "time", time)?,
         after: query.parsed("after", "after", |text| {
@@ -484,12 +254,14 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
         return Ok(HttpResponse::Ok().json(Page::whole(items)));
     }
     let works = state.desk.is_desk(who.portal).await? && who.may(Right::WorkRequests);
-    let whose = match (works, who.admin) {
-        (true, _) => Whose::Desk(who.portal),
-        (false, true) => Whose::Customer(who.portal),
-        (false, false) => Whose::Submitter(who.portal, user),
-    };
     let desk = if works { who.portal } else { state.desk.desk_of(who.portal).await? };
+    let whose = if works {
+        Whose::Desk(who.portal)
+    } else if state.desk.represents(desk, who.portal, user, who.admin).await? {
+        Whose::Customer(who.portal)
+    } else {
+        Whose::Submitter(who.portal, user)
+    };
     let key = state.desk.search_key(desk).await?;
     filter.phone = query.get("phone").map(|text| phone_hash(&key, text));
     filter.email = query.get("email").map(|text| email_hash(&key, text));

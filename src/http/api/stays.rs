@@ -77,10 +77,12 @@ pub struct StayDetails {
     pub travel_agent: Option<StayGuest>,
     /// The group, else the party.
     pub group: Option<StayGroup>,
-    /// Whether the reader may see money: without it `total` and `balance` are `null` whatever the hotel told.
+    /// Whether the reader may see money: without it `total`, `paid` and `balance` are `null` whatever the hotel told.
     pub folio: bool,
     /// The whole stay. Shown with the grant `folio`.
     pub total: Option<MoneyView>,
+    /// What was paid by now. Shown with the grant `folio`.
+    pub paid: Option<MoneyView>,
     /// What is still owed. Shown with the grant `folio`.
     pub balance: Option<MoneyView>,
     pub notes: Vec<StayNote>,
@@ -108,7 +110,12 @@ pub struct FieldProvenance {
     pub value: Value,
     /// Of the hotel's mapping; 0: the standard one.
     pub mapping_version: i64,
+    /// When the portal said that it is written.
     pub written_at: DateTime<Utc>,
+    /// The hotel's word behind it; `null`: no single record of the hotel says it, or it was written before this was kept.
+    pub pms: Option<PmsWord>,
+    /// The call that wrote it, and what the portal answered; `null`: it was written before this was kept.
+    pub call: Option<PortalCall>,
     /// Who wrote something else there since, as of our last look at the deal.
     pub changed_by: Option<i64>,
     /// What stands there instead; `null`: what was written, or nothing.
@@ -118,6 +125,28 @@ pub struct FieldProvenance {
     pub undoable: bool,
     /// A person took our write back: the field is people's until it is released (`…/fields/{field}/release`).
     pub pinned: bool,
+}
+
+/// What the hotel said.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PmsWord {
+    /// `null`: not kept, because several facts went into the field or they tell of a guest. Money is shown with the grant `folio`.
+    #[schema(value_type = Object)]
+    pub value: Value,
+    /// The PMS's own stamp of the record, on the hotel's clock.
+    pub time: Option<DateTime<FixedOffset>>,
+    pub received_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PortalCall {
+    #[schema(example = "crm.item.update")]
+    pub method: String,
+    /// The request is found in the log by this moment.
+    pub sent_at: DateTime<Utc>,
+    /// `confirmed`: the portal said that it is done. `found`: its answer was lost, and the value stood there when we asked.
+    #[schema(example = "confirmed")]
+    pub answer: String,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -205,20 +234,24 @@ impl StayDetails {
             group: facts.group_or_party().get().map(StayGroup::of),
             folio,
             total: money(facts.total.get()),
+            paid: money(facts.paid.get()),
             balance: money(facts.balance.get()),
             notes: notes(facts),
             source: view.source.clone(),
             pms_time: view.pms_time.map(|time| wall(time, zone)),
             received_at: at(view.received_at),
             history: view.history.iter().map(|row| StayEvent::of(row, zone)).collect(),
-            provenance: view.origins.iter().map(|origin| FieldProvenance::of(origin, folio)).collect(),
+            provenance: view.origins.iter().map(|origin| FieldProvenance::of(origin, zone, folio)).collect(),
         }
     }
 }
 
 impl FieldProvenance {
-    fn of(origin: &FieldOrigin, folio: bool) -> Self {
-        let hidden = !folio && (is_money(&origin.value) || origin.stands.as_ref().is_some_and(is_money));
+    /// `zone`: the hotel's. `folio`: whether the reader may see money.
+    pub fn of(origin: &FieldOrigin, zone: &str, folio: bool) -> Self {
+        let said = origin.told.as_ref().and_then(|told| told.value.as_ref());
+        let money = [Some(&origin.value), origin.stands.as_ref(), said].into_iter().flatten().any(is_money);
+        let hidden = !folio && money;
         let visible = |value: &CrmValue| if hidden { Value::Null } else { shown(value) };
         Self {
             field: origin.field.clone(),
@@ -226,6 +259,16 @@ impl FieldProvenance {
             value: visible(&origin.value),
             mapping_version: origin.version,
             written_at: at(origin.at),
+            pms: origin.told.as_ref().map(|told| PmsWord {
+                value: said.map_or(Value::Null, visible),
+                time: told.pms_time.map(|time| wall(time, zone)),
+                received_at: at(told.received_at),
+            }),
+            call: origin.call.as_ref().map(|call| PortalCall {
+                method: call.method.clone(),
+                sent_at: at(call.sent_at),
+                answer: call.answer.word().to_owned(),
+            }),
             changed_by: origin.changed_by,
             stands: origin.stands.as_ref().map(visible),
             undoable: origin.undoable,

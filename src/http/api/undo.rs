@@ -1,4 +1,4 @@
-//! Our last write of one field of a stay's deal taken back by a person, and the field released to the hotel again.
+//! Our last write of one field of a record taken back by a person, and the field released to the hotel again.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, Payload};
@@ -9,11 +9,22 @@ use utoipa::ToSchema;
 use super::attach::{his, stay};
 use super::body::Body;
 use super::once::{Done, once};
+use super::provenance::{COMPANY, CONTACT, record_id};
 use super::refuse::not_found;
+use crate::bitrix::crm::Entity;
+use crate::domain::CrmEntity;
 use crate::http::HttpState;
-use crate::http::auth::Principal;
-use crate::http::problem::Problem;
+use crate::http::auth::{Principal, Right, reads_himself, require};
+use crate::http::problem::{Kind, Problem};
 use crate::sync::pins::PinWish;
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RecordPin {
+    #[schema(example = "UF_CRM_FB24_VIP")]
+    pub field: String,
+    /// The field is people's until it is released.
+    pub pinned: bool,
+}
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FieldPin {
@@ -68,8 +79,7 @@ async fn pin(
 ) -> Result<HttpResponse, Problem> {
     let (hotel, number) = stay(&state, &who, &name).await?;
     let raw = Body::none(&request, payload).await?;
-    // Names of fields are the portal's own words.
-    if field.len() > 64 || !field.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_') {
+    if !is_field(&field) {
         return Err(not_found());
     }
     if let Some(deal) = state.engine.deal_of(who.portal, hotel.id, &number).await? {
@@ -81,6 +91,99 @@ async fn pin(
         context.engine.pin(portal, hotel.id, &number, &wish).await?;
         let stay = format!("{}:{number}", hotel.code);
         Done::new(StatusCode::ACCEPTED, &FieldPin { stay, field: wish.field, pinned })
+    })
+    .await
+}
+
+/// Names of fields are the portal's own words.
+fn is_field(name: &str) -> bool {
+    name.len() <= 64 && name.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_')
+}
+
+/// Takes our last write of a field of the contact back
+///
+/// What stood there before is written again, and the field of this contact is people's until it is released.
+#[utoipa::path(post, path = "/api/v1/contacts/{id}/fields/{field}/undo", tag = "stays", operation_id = "undoFieldOfContact",
+    params(("id" = i64, Path), ("field" = String, Path, example = "UF_CRM_FB24_VIP")),
+    responses((status = 202, body = RecordPin), (status = 409, description = "`undo_nothing`")))]
+pub async fn of_contact(
+    state: Data<HttpState>,
+    who: Principal,
+    path: Path<(String, String)>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    pin_of(state, who, (CONTACT, true), path.into_inner(), request, payload).await
+}
+
+/// Gives a field of the contact back to the hotel
+#[utoipa::path(post, path = "/api/v1/contacts/{id}/fields/{field}/release", tag = "stays", operation_id = "releaseFieldOfContact",
+    params(("id" = i64, Path), ("field" = String, Path, example = "UF_CRM_FB24_VIP")),
+    responses((status = 202, body = RecordPin)))]
+pub async fn release_contact(
+    state: Data<HttpState>,
+    who: Principal,
+    path: Path<(String, String)>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    pin_of(state, who, (CONTACT, false), path.into_inner(), request, payload).await
+}
+
+/// Takes our last write of a field of the company back
+///
+/// What stood there before is written again, and the field of this company is people's until it is released.
+#[utoipa::path(post, path = "/api/v1/companies/{id}/fields/{field}/undo", tag = "stays", operation_id = "undoFieldOfCompany",
+    params(("id" = i64, Path), ("field" = String, Path, example = "title")),
+    responses((status = 202, body = RecordPin), (status = 409, description = "`undo_nothing`")))]
+pub async fn of_company(
+    state: Data<HttpState>,
+    who: Principal,
+    path: Path<(String, String)>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    pin_of(state, who, (COMPANY, true), path.into_inner(), request, payload).await
+}
+
+/// Gives a field of the company back to the hotel
+#[utoipa::path(post, path = "/api/v1/companies/{id}/fields/{field}/release", tag = "stays", operation_id = "releaseFieldOfCompany",
+    params(("id" = i64, Path), ("field" = String, Path, example = "title")),
+    responses((status = 202, body = RecordPin)))]
+pub async fn release_company(
+    state: Data<HttpState>,
+    who: Principal,
+    path: Path<(String, String)>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    pin_of(state, who, (COMPANY, false), path.into_inner(), request, payload).await
+}
+
+async fn pin_of(
+    state: Data<HttpState>,
+    who: Principal,
+    ((entity, wire), pinned): ((CrmEntity, Entity), bool),
+    (id, field): (String, String),
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    require(&who, Right::Attach)?;
+    let id = record_id(&id)?;
+    let raw = Body::none(&request, payload).await?;
+    if !is_field(&field) {
+        return Err(not_found());
+    }
+    if !reads_himself(&state, &who, wire, &[id]).await?.contains(&id) {
+        return Err(Kind::Forbidden.into());
+    }
+    let context = state.clone();
+    let (portal, hotels) = (who.portal, who.hotels.clone());
+    let wish = PinWish { field, pinned, by: who.user_id, of: 0 };
+    once(&state, &who, &request, &raw, async move {
+        let done = context.engine.pin_of_record(portal, (entity, id), hotels.as_deref(), &wish).await?;
+        done.ok_or_else(|| not_found().with_code("no_guest"))?;
+        Done::new(StatusCode::ACCEPTED, &RecordPin { field: wish.field, pinned })
     })
     .await
 }

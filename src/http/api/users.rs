@@ -1,4 +1,4 @@
-//! Employees of the portal, for the owner rule and the roles, as the asking person's own token shows them.
+//! Employees of the portal, for the owner rule, the roles and the desk's queues, as the asking person's own token shows them.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -30,7 +30,9 @@ impl From<&Employee> for UserView {
     params(("query" = Option<String>, Query), ("limit" = Option<i64>, Query)),
     responses((status = 200, body = Page<UserView>)))]
 pub async fn find(state: Data<HttpState>, who: Principal, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    require(&who, Right::SeeSettings)?;
+    if !who.may(Right::SeeSettings) {
+        require(&who, Right::ManageDesk)?;
+    }
     let query = Query::read(&request, &["query", "limit"])?;
     let limit = usize::try_from(query.limit()?).unwrap_or_default();
     let PrincipalKind::User { access, session, .. } = &who.kind else { return Err(Kind::Forbidden.into()) };

@@ -116,8 +116,11 @@ pub(crate) const TEXTS: Texts = Texts {
         ("stay_elsewhere", "This stay is another hotel's: a preview is of one hotel."),
         ("stay_unknown", "We hold no such stay of this hotel."),
         ("idempotency_key", "Idempotency-Key: 1 to 255 printable ASCII characters."),
+        ("file_name", "The file needs a name: Content-Disposition: attachment; filename=\"…\"."),
+        ("picture", "The picture cannot be read. Take it again, or save it as PNG or JPEG."),
         ("request_kind", "A kind of request is problem, incident, service, development or abuse."),
         ("request_scope", "A scope is user, department or hotel."),
+        ("request_priority", "A priority is low, normal, high or critical."),
         ("request_state", "There is no such state of a request."),
         ("request_number", "A request's number looks like FB-2026-000123."),
         ("request_channel", "A channel is app or phone."),
@@ -134,6 +137,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("captcha", "The check is wrong or out of date: ask for a new one."),
         ("captcha_spent", "This check was used already: ask for a new one."),
         ("consent_version", "Consent to the current version of the document is needed."),
+        ("person_unnamed", "Give a phone number, an e-mail address or a login."),
         ("desk_settings", "The settings cannot be read."),
         ("wider_is_lower", "Lower than the same kind of a narrower scope."),
         ("severer_is_lower", "Lower than a milder kind."),
@@ -143,10 +147,16 @@ pub(crate) const TEXTS: Texts = Texts {
         ("never_open", "The calendar has no working hour."),
         ("hours_backwards", "A range ends before it begins."),
         ("hours_overlap", "Ranges overlap or are out of order."),
+        ("day_twice", "A day stands here twice."),
         ("queue_name", "A queue needs a name of its own."),
+        (
+            "kaiten_column",
+            "A Kaiten column's number: positive, and not the same for new, in progress and answered states.",
+        ),
         ("to_customer", "A word for the customer: letters, no colon, 60 characters at most."),
         ("auto_close", "Closing by silence needs reminders in order and closes after the last."),
         ("consent_document", "A document needs a version of its own and both texts."),
+        ("consent_kept", "A version that people may have agreed to stays as it is: add a new one."),
         ("retention", "Data is kept for 1 to 3650 days."),
         ("after", "There is no such page: begin the list anew."),
         ("uuid", "A UUID is needed."),
@@ -165,6 +175,10 @@ pub(crate) const TEXTS: Texts = Texts {
         ("request_not_customers_turn", "It is not the customer's turn."),
         ("request_reason", "A reason is needed."),
         ("request_busy", "Several people act on the request at once. Try again."),
+        (
+            "files_full",
+            "The request holds as many files as it can: 50, or 2 GB in all. Put the rest into a new request.",
+        ),
         ("option_chosen", "An option was chosen already."),
         ("settings_changed", "Somebody changed the settings meanwhile. Open them again."),
         ("desk_elsewhere", "The desk's settings are changed in the support portal only."),
@@ -299,6 +313,10 @@ pub(crate) const TEXTS: Texts = Texts {
             "portal_refused",
             "The portal refuses to have its deals or contacts read. Check its plan and the rights of whoever installed the app, then start again.",
         ),
+        (
+            "broken",
+            "Where it stood cannot be read any more. Start again: what is there already is not written a second time.",
+        ),
         ("portal_unreachable", "The portal gave no answer for hours. Start again once it works."),
         ("unreachable", "The hotel's interface does not answer; tries go on."),
         ("unreadable", "The interface's answer cannot be read; tries go on."),
@@ -393,6 +411,16 @@ pub(crate) const TEXTS: Texts = Texts {
             "Fidelio's value is not put back any more; the record's other fields go on. Find the robot or the person that changes it, then retry: Fidelio's value is written again.",
         ),
         (
+            "desk.undelivered",
+            "Something of a request did not reach its task or its submitter",
+            "The details name what, by which channel, and what the other side said. Once that is mended, retry: what waits behind it follows by itself.",
+        ),
+        (
+            "desk.card_gone",
+            "A request's card was deleted",
+            "The request goes on without its card in Kaiten: answer the customer on the request's page. If the card was only hidden from the app, let it see the card again: it will be read anew.",
+        ),
+        (
             "desk.task_gone",
             "A request's task was deleted",
             "The request goes on without it: answer the customer on the request's page. If the task was only hidden from the app, let it see the task again: it will be read anew.",
@@ -431,6 +459,15 @@ pub(crate) const TEXTS: Texts = Texts {
     acts: &[
         ("pms", "Fidelio itself: erase or de-identify the profile there, or its interface keeps the data."),
         ("tasks_and_chats", "Tasks, chats, mail, files and reports of the portal: look for the name there."),
+        ("backups", "Backups of the app's database: they keep what they held until they age out."),
+        (
+            "support_requests",
+            "Requests to support that bear his phone or e-mail, with their messages and files: erase them at the support desk.",
+        ),
+        (
+            "request_log",
+            "The log of requests to the portal: methods, ids and names of fields, never a value; it goes after two weeks.",
+        ),
         (
             "shared_record",
             "The record stands for another profile of ours as well, which still tells of it: erase that one, too.",
@@ -464,7 +501,6 @@ pub(crate) const TEXTS: Texts = Texts {
             "numbers",
             "Numbers of the profile and of its stays, by which it is known that nothing may be taken in again.",
         ),
-        ("request_log", "The log of requests to the portal holds no personal data."),
     ],
     drifts: &[
         (

@@ -196,8 +196,7 @@ impl Work<'_> {
 
 impl Directory {
     fn is_support_portal(&self, member: &str) -> bool {
-        let desk = self.0.parts.config.support.portal.trim();
-        !desk.is_empty() && desk == member
+        self.0.parts.config.support.named() == Some(member)
     }
 
     /// What a portal is set up as: one that becomes the support portal, or is it no more, is set up anew.

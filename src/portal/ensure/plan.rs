@@ -64,9 +64,9 @@ pub const FIELDS: &[Field] = &[
     profile(Company),
 ];
 
-/// What people call a field of ours on a deal.
-pub fn field_title(lang: Lang, full_name: &str) -> Option<&'static str> {
-    let field = FIELDS.iter().find(|field| field.owner == Deal && field.full_name() == full_name)?;
+/// What people call a field of ours.
+pub fn field_title(lang: Lang, owner: Entity, full_name: &str) -> Option<&'static str> {
+    let field = FIELDS.iter().find(|field| field.owner == owner && field.full_name() == full_name)?;
     Some(if lang == Lang::Ru { field.ru } else { field.en })
 }
 

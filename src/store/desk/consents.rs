@@ -54,3 +54,12 @@ pub async fn list(db: &Db, desk: PortalId, key: &TenantKey, limit: i64) -> Resul
         })
         .collect()
 }
+
+/// Forgets evidence that is older, unless the request it belongs to still has its words.
+pub async fn purge(db: &Db, desk: PortalId, before: i64, limit: i64) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM desk_consent WHERE id IN (SELECT c.id FROM desk_consent c
+            WHERE c.portal_id = $1 AND c.at < $2 AND NOT EXISTS
+                (SELECT 1 FROM desk_request r WHERE r.number = c.number AND r.erased_at IS NULL)
+            ORDER BY c.at LIMIT $3)";
+    db.execute(sql, args![desk.0, before, limit]).await
+}

@@ -20,13 +20,25 @@ pub struct Line {
 }
 
 pub async fn append(tx: &Tx, desk: PortalId, key: &TenantKey, request: i64, lines: &[Line]) -> Result<(), StoreError> {
-    let mut rows = Vec::new();
+    let mut rows = Vec::with_capacity(lines.len());
     for line in lines {
         let sealed = match &line.content {
             Some((salt, content)) => Some(key.seal(CONTENT, &[salt.0.as_slice(), content].concat())?),
             None => None,
         };
-        rows.push(args![
+        rows.push((line, sealed));
+    }
+    write(tx, desk, request, rows).await
+}
+
+/// An entry whose content nobody can read any more.
+pub async fn append_bare(tx: &Tx, desk: PortalId, request: i64, entry: Entry) -> Result<(), StoreError> {
+    write(tx, desk, request, vec![(&Line { entry, internal: false, content: None }, None)]).await
+}
+
+async fn write(tx: &Tx, desk: PortalId, request: i64, lines: Vec<(&Line, Option<Vec<u8>>)>) -> Result<(), StoreError> {
+    let row = |(line, sealed): (&Line, Option<Vec<u8>>)| {
+        args![
             desk.0,
             request,
             i64::try_from(line.entry.place).unwrap_or(i64::MAX),
@@ -36,11 +48,11 @@ pub async fn append(tx: &Tx, desk: PortalId, key: &TenantKey, request: i64, line
             line.entry.commitment.to_vec(),
             line.entry.hash.to_vec(),
             sealed
-        ]);
-    }
+        ]
+    };
     let columns =
         ["portal_id", "request_id", "place", "at", "kind", "internal", "commitment", "hash", "content_sealed"];
-    insert(tx, "desk_history", &columns, rows, "").await?;
+    insert(tx, "desk_history", &columns, lines.into_iter().map(row).collect(), "").await?;
     Ok(())
 }
 

@@ -1,17 +1,26 @@
 //! What public forms are held to, over all nodes: captchas count once, and so much comes from one place in a span of time.
 //! Names are keyed hashes: no address and no phone stands here.
 
+use crate::store::bulk::Via;
 use crate::store::{Db, StoreError, args};
 
-/// `false`: it was used before.
-pub async fn spend(db: &Db, captcha: &str, expires_at: i64) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO desk_spent (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
-    Ok(db.execute(sql, args![captcha, expires_at]).await? > 0)
+/// What has a name and happens once until its end: a captcha that is used, a deed that is done. `false`: it happened before.
+pub async fn spend(via: impl Into<Via<'_>>, name: &str, expires_at: i64, now: i64) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO desk_spent (id, expires_at) VALUES ($1, $2)
+         ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at WHERE desk_spent.expires_at <= $3";
+    Ok(via.into().execute(sql, args![name, expires_at, now]).await? > 0)
+}
+
+/// Whether it happened, and its end has not come.
+pub async fn is_spent(db: &Db, name: &str, now: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM desk_spent WHERE id = $1 AND expires_at > $2";
+    Ok(!db.rows(sql, args![name, now]).await?.is_empty())
 }
 
 /// Counts one more within the span that began with the first; `false`: there were `most` already.
-pub async fn count(db: &Db, name: &str, most: i64, span_ms: i64, now: i64) -> Result<bool, StoreError> {
-    let counted = db
+pub async fn count(via: impl Into<Via<'_>>, name: &str, most: i64, span_ms: i64, now: i64) -> Result<bool, StoreError> {
+    let counted = via
+        .into()
         .execute(
             "INSERT INTO desk_count (name, used, until) VALUES ($1, 1, $3)
              ON CONFLICT (name) DO UPDATE SET

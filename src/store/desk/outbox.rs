@@ -4,6 +4,8 @@
 //! Rows of a request and channel are due one after another: the next one only when all before it are done or rejected. A row
 //! that failed waits for somebody and holds those behind it; one that was rejected (the other side said no) holds nobody.
 
+use std::collections::HashMap;
+
 use crate::crypto::TenantKey;
 use crate::domain::PortalId;
 use crate::domain::support::RequestNumber;
@@ -46,6 +48,11 @@ impl Channel {
 
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|channel| channel.word() == word)
+    }
+
+    /// Whether it stands in a portal's tasks.
+    pub fn is_task(self) -> bool {
+        matches!(self, Self::Task | Self::Mirror)
     }
 }
 
@@ -214,12 +221,45 @@ pub async fn due(
 pub async fn mark_sent(tx: &Tx, row: &OutboxRow, fence: i64, now: i64, hold_until: i64) -> Result<bool, StoreError> {
     let marked = tx
         .execute(
-            "UPDATE desk_outbox SET state = 1, fence = $3, sent_at = $4, hold_until = $5, attempts = attempts + 1
+            "UPDATE desk_outbox SET state = 1, fence = $3, sent_at = $4, hold_until = $5, attempts = attempts + 1, cause = ''
              WHERE portal_id = $1 AND id = $2 AND state = 0",
             args![row.desk.0, row.id, fence, now, hold_until],
         )
         .await?;
     Ok(marked > 0)
+}
+
+/// The same for the next request of a row whose last one was answered.
+pub async fn mark_next(tx: &Tx, row: &OutboxRow, fence: i64, now: i64, hold_until: i64) -> Result<bool, StoreError> {
+    let marked = tx
+        .execute(
+            "UPDATE desk_outbox SET sent_at = $4, hold_until = $5, cause = ''
+             WHERE portal_id = $1 AND id = $2 AND state = 1 AND fence = $3",
+            args![row.desk.0, row.id, fence, now, hold_until],
+        )
+        .await?;
+    Ok(marked > 0)
+}
+
+/// Nothing can be learnt of its task now: the row is left alone until then, as it is. `false`: another owner has it.
+pub async fn put_off(
+    tx: &Tx,
+    row: &OutboxRow,
+    fence: i64,
+    until: i64,
+    cause: &str,
+    counts: bool,
+) -> Result<bool, StoreError> {
+    let put_off = tx
+        .execute(
+            "UPDATE desk_outbox SET attempts = attempts + $6, cause = $5,
+                not_before = CASE WHEN state = 0 THEN $4 ELSE not_before END,
+                hold_until = CASE WHEN state = 1 THEN $4 ELSE hold_until END
+             WHERE portal_id = $1 AND id = $2 AND ((state = 1 AND fence = $3) OR state = 0)",
+            args![row.desk.0, row.id, fence, until, cause, i32::from(counts)],
+        )
+        .await?;
+    Ok(put_off > 0)
 }
 
 /// Rows whose outcome is not known and whose hold is over: to be settled by look-up, never by sending again unseen.
@@ -254,6 +294,8 @@ pub enum Outcome {
     Again {
         not_before: i64,
         cause: String,
+        /// Whether it was a try: the next pause is longer.
+        counts: bool,
     },
     /// It waits for somebody, and what is behind it waits with it.
     Failed(String),
@@ -265,26 +307,41 @@ pub enum Outcome {
 pub async fn settle(tx: &Tx, row: &OutboxRow, fence: i64, outcome: &Outcome, now: i64) -> Result<bool, StoreError> {
     let (state, not_before, cause, done_at) = match outcome {
         Outcome::Done => (DONE, now, "", Some(now)),
-        Outcome::Again { not_before, cause } => (WAITING, *not_before, cause.as_str(), None),
+        Outcome::Again { not_before, cause, .. } => (WAITING, *not_before, cause.as_str(), None),
         Outcome::Failed(cause) => (FAILED, now, cause.as_str(), None),
         Outcome::Rejected(cause) => (REJECTED, now, cause.as_str(), Some(now)),
     };
+    let forgiven = i32::from(matches!(outcome, Outcome::Again { counts: false, .. }));
     let settled = tx
         .execute(
             "UPDATE desk_outbox SET state = $4, not_before = $5, cause = $6, done_at = $7,
+                attempts = attempts - CASE WHEN state = 1 THEN $8 ELSE 0 END,
                 payload_sealed = CASE WHEN $4 = 4 THEN NULL ELSE payload_sealed END
              WHERE portal_id = $1 AND id = $2 AND ((state = 1 AND fence = $3) OR state = 0)",
-            args![row.desk.0, row.id, fence, state, not_before, cause, done_at],
+            args![row.desk.0, row.id, fence, state, not_before, cause, done_at, forgiven],
         )
         .await?;
     Ok(settled > 0)
 }
 
-/// A failed row is tried again: a person said so, or what was wrong is mended.
+/// What failed or was refused is tried again, and what waits for another try or look-up goes at once: a person said so, or
+/// what was wrong is mended. A hold is waited for (it has no cause yet). What says where its request stood, and was said anew
+/// since, stays; so does what is no news any more.
 pub async fn retry(tx: &Tx, desk: PortalId, request: i64, now: i64) -> Result<u64, StoreError> {
-    let sql = "UPDATE desk_outbox SET state = 0, attempts = 0, not_before = $3
-         WHERE portal_id = $1 AND request_id = $2 AND state = 3";
-    tx.execute(sql, args![desk.0, request, now]).await
+    let waiting = "UPDATE desk_outbox SET not_before = $3
+         WHERE portal_id = $1 AND request_id = $2 AND state = 0 AND not_before > $3";
+    let looked_up = "UPDATE desk_outbox SET hold_until = $3
+         WHERE portal_id = $1 AND request_id = $2 AND state = 1 AND hold_until > $3 AND cause <> ''";
+    let ended = "UPDATE desk_outbox SET state = 0, attempts = 0, not_before = $3, done_at = NULL
+         WHERE portal_id = $1 AND request_id = $2 AND state IN (2, 3) AND NOT (state = 2 AND cause IN ('no_mail', 'not_notified'))
+            AND NOT (state = 2 AND kind IN ('state', 'deadline', 'assign') AND EXISTS (SELECT 1 FROM desk_outbox n
+                WHERE n.portal_id = desk_outbox.portal_id AND n.request_id = desk_outbox.request_id
+                    AND n.channel = desk_outbox.channel AND n.kind = desk_outbox.kind AND n.id > desk_outbox.id))";
+    let mut woken = 0;
+    for sql in [waiting, looked_up, ended] {
+        woken += tx.execute(sql, args![desk.0, request, now]).await?;
+    }
+    Ok(woken)
 }
 
 /// When the next row of a target becomes due or the next hold ends.
@@ -299,11 +356,36 @@ pub async fn next_at(db: &Db, channel: Channel, target: PortalId) -> Result<Opti
     rows.first().map_or(Ok(None), |row| row.get("at"))
 }
 
-/// Whether the task has yet to follow its request's state.
-pub async fn owes_state(db: &Db, desk: PortalId, request: i64) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 AS one FROM desk_outbox WHERE portal_id = $1 AND request_id = $2 AND channel = 'task'
+/// Whether the task or card has yet to follow its request's state.
+pub async fn owes_state(db: &Db, desk: PortalId, request: i64, channel: Channel) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 AS one FROM desk_outbox WHERE portal_id = $1 AND request_id = $2 AND channel = $3
          AND kind = 'state' AND state IN (0, 1, 3) LIMIT 1";
-    Ok(!db.rows(sql, args![desk.0, request]).await?.is_empty())
+    Ok(!db.rows(sql, args![desk.0, request, channel.word()]).await?.is_empty())
+}
+
+/// What became of the last word that its submitter was to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It reached him by one way at least, then.
+    Reached(i64),
+    /// It is under way, or waits for somebody.
+    Owed,
+    /// It reaches him by no way.
+    Refused,
+}
+
+pub async fn last_told(db: &Db, desk: PortalId, request: i64) -> Result<Told, StoreError> {
+    let sql = "SELECT channel, state, done_at FROM desk_outbox
+         WHERE portal_id = $1 AND request_id = $2 AND kind = 'tell' ORDER BY id";
+    // That an earlier word reached him says nothing of the last one.
+    let mut last = HashMap::new();
+    for row in db.rows(sql, args![desk.0, request]).await? {
+        let (state, at): (i32, Option<i64>) = (row.get("state")?, row.get("done_at")?);
+        last.insert(row.get::<String>("channel")?, (state, at));
+    }
+    let reached = last.values().filter(|(state, _)| *state == DONE).filter_map(|(_, at)| *at).min();
+    let owed = last.values().any(|(state, _)| matches!(*state, WAITING | SENT | FAILED));
+    Ok(reached.map_or(if owed { Told::Owed } else { Told::Refused }, Told::Reached))
 }
 
 /// All rows of a request, the oldest first: what its page shows of its deliveries.

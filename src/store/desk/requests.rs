@@ -4,6 +4,7 @@
 use crate::domain::PortalId;
 use crate::domain::support::history::Head;
 use crate::domain::support::life::Resolution;
+use crate::domain::support::silence::Silence;
 use crate::domain::support::{Clocks, Kind, Priority, RequestNumber, Scope, State};
 use crate::store::bulk::Via;
 use crate::store::{Db, Row, StoreError, Tx, args};
@@ -39,6 +40,10 @@ pub struct RequestRow {
     pub told: String,
     /// When its clocks must be looked at again.
     pub look_at: Option<i64>,
+    /// While it is the customer's turn.
+    pub silence: Option<Silence>,
+    /// Since then it has no words any more.
+    pub erased_at: Option<i64>,
     pub revision: i64,
     pub head: Head,
     pub created_at: i64,
@@ -54,8 +59,8 @@ pub struct Hashes {
 }
 
 pub(super) const COLUMNS: &str = "id, portal_id, customer_id, key_portal, number, kind, scope, priority, state, resolution, \
-     channel, app_version, language, submitter_id, assigned_id, parent, content_sealed, clocks, breaches, look_at, revision, \
-     head_place, head_hash, created_at, updated_at";
+     channel, app_version, language, submitter_id, assigned_id, parent, content_sealed, clocks, breaches, look_at, silence, \
+     erased_at, revision, head_place, head_hash, created_at, updated_at";
 
 pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
     fn word<T>(row: &Row, column: &'static str, parse: fn(&str) -> Option<T>) -> Result<T, StoreError> {
@@ -91,6 +96,11 @@ pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
             .map_err(|_| StoreError::Corrupt("desk_request.clocks"))?,
         told: row.get("breaches")?,
         look_at: row.get("look_at")?,
+        silence: row
+            .get::<Option<String>>("silence")?
+            .map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("desk_request.silence")))
+            .transpose()?,
+        erased_at: row.get("erased_at")?,
         revision: row.get("revision")?,
         head,
         created_at: row.get("created_at")?,
@@ -100,6 +110,11 @@ pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
 
 fn clocks(clocks: &Clocks) -> Result<String, StoreError> {
     serde_json::to_string(clocks).map_err(|_| StoreError::Corrupt("desk_request.clocks"))
+}
+
+fn silence(silence: Option<&Silence>) -> Result<Option<String>, StoreError> {
+    let text = silence.map(serde_json::to_string).transpose();
+    text.map_err(|_| StoreError::Corrupt("desk_request.silence"))
 }
 
 fn place(head: &Head) -> i64 {
@@ -159,7 +174,7 @@ pub async fn save(tx: &Tx, desk: PortalId, row: &RequestRow, now: i64) -> Result
         .execute(
             "UPDATE desk_request SET state = $4, resolution = $5, assigned_id = $6, clocks = $7, breaches = $8, look_at = $9,
                 head_place = $10, head_hash = $11, kind = $12, scope = $13, priority = $14, updated_at = $15,
-                revision = revision + 1
+                silence = $16, closed_at = CASE WHEN $17 THEN COALESCE(closed_at, $15) END, revision = revision + 1
              WHERE portal_id = $1 AND id = $2 AND revision = $3",
             args![
                 desk.0,
@@ -176,7 +191,9 @@ pub async fn save(tx: &Tx, desk: PortalId, row: &RequestRow, now: i64) -> Result
                 row.kind.word(),
                 row.scope.word(),
                 row.priority.word(),
-                now
+                now,
+                silence(row.silence.as_ref())?,
+                row.state == State::Closed
             ],
         )
         .await?;
@@ -210,8 +227,8 @@ pub async fn by_once(db: &Db, desk: PortalId, once: &str) -> Result<Option<Reque
 }
 
 /// Open requests that each user of the desk has.
-pub async fn loads(db: &Db, desk: PortalId) -> Result<Vec<(i64, u32)>, StoreError> {
-    let rows = db
+pub async fn loads(tx: &Tx, desk: PortalId) -> Result<Vec<(i64, u32)>, StoreError> {
+    let rows = tx
         .rows(
             "SELECT assigned_id, COUNT(*) AS n FROM desk_request
              WHERE portal_id = $1 AND state <> 'closed' AND assigned_id IS NOT NULL GROUP BY assigned_id",
@@ -240,16 +257,62 @@ pub async fn look_again(db: &Db, desk: PortalId, id: i64, at: i64) -> Result<(),
     Ok(())
 }
 
+/// How long silence may last has changed: whoever is silent is looked at.
+pub async fn wake_silent(db: &Db, desk: PortalId, now: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE desk_request SET look_at = $2 WHERE portal_id = $1 AND silence IS NOT NULL AND erased_at IS NULL";
+    db.execute(sql, args![desk.0, now]).await?;
+    Ok(())
+}
+
+/// Desks that have closed requests with their words.
+pub async fn desks_to_erase(db: &Db) -> Result<Vec<PortalId>, StoreError> {
+    let sql = "SELECT DISTINCT portal_id FROM desk_request WHERE erased_at IS NULL AND closed_at IS NOT NULL";
+    db.rows(sql, vec![]).await?.iter().map(|row| Ok(PortalId(row.get("portal_id")?))).collect()
+}
+
+/// Requests of a desk that were closed before and still have their words, the longest closed first.
+pub async fn to_erase(db: &Db, desk: PortalId, closed_before: i64, limit: i64) -> Result<Vec<RequestRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM desk_request WHERE portal_id = $1 AND closed_at < $2 AND erased_at IS NULL
+         ORDER BY closed_at LIMIT $3"
+    );
+    db.rows(&sql, args![desk.0, closed_before, limit]).await?.iter().map(read).collect()
+}
+
+/// Requests of a desk that one of these hashes finds and that have their words, the oldest first.
+pub async fn of_person(db: &Db, desk: PortalId, hashes: &Hashes, limit: i64) -> Result<Vec<RequestRow>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM desk_request
+         WHERE portal_id = $1 AND erased_at IS NULL AND (phone_hash = $2 OR email_hash = $3 OR login_hash = $4)
+         ORDER BY created_at, id LIMIT $5"
+    );
+    let values = args![desk.0, hashes.phone.clone(), hashes.email.clone(), hashes.login.clone(), limit];
+    db.rows(&sql, values).await?.iter().map(read).collect()
+}
+
+/// Its words and what it is found by go; `false`: somebody changed it since it was read.
+pub async fn erase(tx: &Tx, row: &RequestRow, now: i64) -> Result<bool, StoreError> {
+    let sql = "UPDATE desk_request SET content_sealed = $4, phone_hash = NULL, email_hash = NULL, login_hash = NULL,
+            look_at = NULL, erased_at = $5, head_place = $6, head_hash = $7, revision = revision + 1
+         WHERE portal_id = $1 AND id = $2 AND revision = $3";
+    let (place, hash) = (place(&row.head), row.head.hash.to_vec());
+    let erased = tx.execute(sql, args![row.desk.0, row.id, row.revision, Vec::<u8>::new(), now, place, hash]).await?;
+    Ok(erased > 0)
+}
+
 /// How many requests of all desks stand in each state.
 pub async fn by_state(db: &Db) -> Result<Vec<(String, i64)>, StoreError> {
     let rows = db.rows("SELECT state, COUNT(*) AS n FROM desk_request GROUP BY state", vec![]).await?;
     rows.iter().map(|row| Ok((row.get("state")?, row.get("n")?))).collect()
 }
 
-/// Whose turn it was last in a queue.
-pub async fn last_turn(db: &Db, desk: PortalId, queue: &str) -> Result<Option<i64>, StoreError> {
-    let sql = "SELECT user_id FROM desk_turn WHERE portal_id = $1 AND queue = $2";
-    db.rows(sql, args![desk.0, queue]).await?.first().map(|row| row.get("user_id")).transpose()
+/// Whose turn it was last in a queue; nobody else takes a turn in it before the transaction ends.
+pub async fn last_turn(tx: &Tx, desk: PortalId, queue: &str) -> Result<Option<i64>, StoreError> {
+    let sql = "INSERT INTO desk_turn (portal_id, queue, user_id) VALUES ($1, $2, 0)
+         ON CONFLICT (portal_id, queue) DO UPDATE SET user_id = desk_turn.user_id RETURNING user_id";
+    let rows = tx.rows(sql, args![desk.0, queue]).await?;
+    let user: Option<i64> = rows.first().map(|row| row.get("user_id")).transpose()?;
+    Ok(user.filter(|user| *user > 0))
 }
 
 pub async fn set_turn(tx: &Tx, desk: PortalId, queue: &str, user: i64) -> Result<(), StoreError> {

@@ -1,9 +1,30 @@
-//! Lists of requests, the newest first. Each is read along an index: what it is found by comes with its time.
+//! Lists of requests, the newest first. Each is read along an index: what it is found by comes with its time. A person is
+//! found by keyed hashes.
 
 use super::requests::{COLUMNS, RequestRow, read};
+use crate::crypto::TenantKey;
 use crate::domain::PortalId;
-use crate::domain::support::{Kind, State};
+use crate::domain::phone::Phone;
+use crate::domain::support::{Kind, Priority, State};
 use crate::store::{Db, StoreError, args};
+
+/// Numbers without a country's code are taken for numbers of the vendor's country.
+const COUNTRY: &str = "RU";
+
+/// Spellings of one number have one hash.
+pub fn phone_hash(key: &TenantKey, text: &str) -> String {
+    let digits = || text.chars().filter(char::is_ascii_digit).collect();
+    let number = Phone::read(text, Some(COUNTRY)).e164.unwrap_or_else(digits);
+    key.hash("desk.phone", number.as_bytes())
+}
+
+pub fn email_hash(key: &TenantKey, text: &str) -> String {
+    key.hash("desk.email", text.trim().to_lowercase().as_bytes())
+}
+
+pub fn login_hash(key: &TenantKey, text: &str) -> String {
+    key.hash("desk.login", text.trim().to_lowercase().as_bytes())
+}
 
 /// Whose list it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +42,7 @@ pub enum Whose {
 pub struct Filter {
     pub state: Option<State>,
     pub kind: Option<Kind>,
+    pub priority: Option<Priority>,
     /// Of a desk's list.
     pub customer: Option<PortalId>,
     pub phone: Option<String>,
@@ -50,6 +72,9 @@ pub(crate) fn statement(whose: Whose, filter: &Filter, limit: i64) -> (String, V
     }
     if let Some(kind) = filter.kind {
         say("kind =", kind.word().into());
+    }
+    if let Some(priority) = filter.priority {
+        say("priority =", priority.word().into());
     }
     if let (Some(customer), Whose::Desk(_)) = (filter.customer, whose) {
         say("customer_id =", customer.0.into());
@@ -84,4 +109,10 @@ pub(crate) fn statement(whose: Whose, filter: &Filter, limit: i64) -> (String, V
 pub async fn list(db: &Db, whose: Whose, filter: &Filter, limit: i64) -> Result<Vec<RequestRow>, StoreError> {
     let (sql, values) = statement(whose, filter, limit);
     db.rows(&sql, values).await?.iter().map(read).collect()
+}
+
+/// The desks that hold requests about this portal: its own, and the support portal's.
+pub async fn desks_of(db: &Db, portal: PortalId) -> Result<Vec<PortalId>, StoreError> {
+    let sql = "SELECT DISTINCT portal_id FROM desk_request WHERE customer_id = $1 OR portal_id = $1 ORDER BY portal_id";
+    db.rows(sql, args![portal.0]).await?.iter().map(|row| Ok(PortalId(row.get("portal_id")?))).collect()
 }

@@ -34,8 +34,16 @@ impl Held {
 
     /// Whether a request may start: ours for 5 s more (product §2.1); shorter leases of a test deployment keep a quarter.
     pub async fn may_start(&self, tx: &Tx) -> Result<bool, StoreError> {
-        let margin = 5_000.min(self.length / 4);
-        leases::holds(tx, &self.lease, self.clock.now_ms() + margin).await
+        leases::holds(tx, &self.lease, self.clock.now_ms() + self.margin()).await
+    }
+
+    /// By when a request that may start now has left, or never leaves: before the lease and its hold can end.
+    pub fn leave_by(&self, now: i64) -> i64 {
+        now + self.margin() * 4 / 5
+    }
+
+    fn margin(&self) -> i64 {
+        5_000.min(self.length / 4)
     }
 
     pub async fn renew(&self) -> Result<bool, StoreError> {
@@ -43,18 +51,18 @@ impl Held {
         leases::renew(&self.db, &self.lease, now, now + self.length).await
     }
 
-    /// Carries on to its end what must not be cut off. If the lease is lost meanwhile, whoever has it decides what became
-    /// of it: our fence settles nothing any more.
-    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+    /// Renews the lease while the work goes on. `None`: it was lost, and the work is cut off; whoever has it now decides what
+    /// became of what had left.
+    pub async fn during<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let pause = Duration::from_millis(u64::try_from(self.length / 3).unwrap_or(1_000));
         tokio::pin!(work);
         loop {
             tokio::select! {
-                done = &mut work => return done,
-                () = self.clock.sleep(pause) => {
-                    if let Err(error) = self.renew().await {
-                        tracing::warn!(lease = self.lease.name, %error, "a lease could not be renewed");
-                    }
+                done = &mut work => return Some(done),
+                () = self.clock.sleep(pause) => match self.renew().await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(error) => tracing::warn!(lease = self.lease.name, %error, "a lease could not be renewed"),
                 }
             }
         }

@@ -1,14 +1,18 @@
 //! Requests → tasks (S-39): rows of the desk's outbox leave in their order, each recorded as sent before it is. What nobody
 //! answered is held until it cannot be carried out any more, then looked up; it is never sent again unseen (product §2.1).
 
+mod failing;
 pub(super) mod lease;
+mod letter_words;
+mod letters;
 mod places;
 mod run;
 mod send;
 mod settle;
-mod words;
+mod tell;
+pub(super) mod words;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,19 +27,22 @@ use crate::domain::{Lang, PortalId};
 use crate::store::desk::heard;
 use crate::store::desk::outbox::{self, Channel, OutboxRow, Outcome};
 use crate::store::desk::remotes::{self, Remote};
+use crate::store::desk::undelivered;
 use crate::store::{Db, StoreError};
+use crate::support::outgoing::Outgoing;
 use crate::telemetry::Pulse;
 use lease::Held;
 
+pub(super) use failing::scheduled;
+pub use letters::Post;
 pub use places::Places;
 pub(super) use send::seen;
+pub(super) use tell::LATE_MS;
 
 /// Rows looked at together.
 const LOOK: i64 = 50;
 /// Beyond the request cap, for clocks that differ (product §2.1).
 const HOLD_MS: i64 = 5_000;
-/// The published schedule of tries after a failure that may pass, in seconds; then the row waits for somebody.
-const RETRY_SECONDS: [i64; 6] = [10, 60, 300, 1_800, 7_200, 21_600];
 /// It looks every second; a database that answers slowly stretches that.
 const STANDS_STILL: Duration = Duration::from_secs(60);
 /// What a task is known by in [`remotes`].
@@ -76,6 +83,8 @@ pub trait TaskPortals: Send + Sync {
     async fn place(&self, portal: PortalId) -> Result<TaskPlace, DeliverError>;
     /// The request key of a portal.
     async fn request_key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
+    /// The portal's own key.
+    async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError>;
     /// A call failed in a way that concerns the whole portal.
     async fn failed(&self, portal: PortalId, error: &bitrix::Error);
 }
@@ -87,6 +96,8 @@ pub struct Deps {
     pub db: Db,
     pub clock: Clock,
     pub portals: Arc<dyn TaskPortals>,
+    /// How letters leave; none where no server is set.
+    pub post: Option<Post>,
     /// `sync.lease_seconds`
     pub lease: Duration,
     pub observer: Option<StepObserver>,
@@ -124,14 +135,21 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// One delivery to one portal.
-struct Round {
+/// Under whose lease rows of one target are sent, and how it is written down.
+struct Book {
     delivery: TaskDelivery,
     channel: Channel,
     target: PortalId,
+    lease: Held,
+}
+
+/// One delivery to one portal.
+struct Round {
+    book: Book,
     place: TaskPlace,
     tasks: Tasks,
-    lease: Held,
+    /// How often each row went again at once.
+    at_once: Mutex<HashMap<i64, u8>>,
 }
 
 impl TaskDelivery {
@@ -161,25 +179,40 @@ impl TaskDelivery {
         let name = format!("desk:{}:{target}", channel.word());
         let lease = Held::take(&deps.db, &deps.clock, &name, &self.0.node, deps.lease).await?;
         let lease = lease.ok_or(DeliverError::Elsewhere(target))?;
-        let result = match deps.portals.place(target).await {
+        let book = Book { delivery: self.clone(), channel, target, lease };
+        if channel == Channel::Mail {
+            let result = book.post().await;
+            return book.closed(result).await;
+        }
+        match deps.portals.place(target).await {
             Ok(place) => {
                 let tasks = Tasks::new(place.client.clone(), Priority::Live, place.v3);
-                let round = Round { delivery: self.clone(), channel, target, place, tasks, lease };
+                let round = Round { book, place, tasks, at_once: Mutex::default() };
                 let result = round.work().await;
-                if matches!(result, Err(DeliverError::Stopped(_))) {
-                    return result;
-                }
-                round.lease.release().await;
-                return result;
+                round.book.closed(result).await
             }
-            Err(error) => Err(error),
-        };
-        lease.release().await;
-        result
+            Err(error) => book.closed(Err(error)).await,
+        }
     }
 }
 
-impl Round {
+impl std::ops::Deref for Round {
+    type Target = Book;
+
+    fn deref(&self) -> &Book {
+        &self.book
+    }
+}
+
+impl Book {
+    /// Gives the lease back; who was stopped as by a crash gives nothing back.
+    async fn closed(&self, result: Result<usize, DeliverError>) -> Result<usize, DeliverError> {
+        if !matches!(result, Err(DeliverError::Stopped(_))) {
+            self.lease.release().await;
+        }
+        result
+    }
+
     fn db(&self) -> &Db {
         &self.delivery.0.deps.db
     }
@@ -195,10 +228,29 @@ impl Round {
         }
     }
 
-    async fn work(&self) -> Result<usize, DeliverError> {
+    /// What a row says. `Err` inside: how it ends, because it says nothing any more.
+    async fn open(&self, row: &OutboxRow) -> Result<Result<Outgoing, Outcome>, DeliverError> {
+        let key = match self.delivery.0.deps.portals.request_key(row.key_portal).await {
+            Err(StoreError::KeyDestroyed) => return Ok(Err(Outcome::Rejected("key_destroyed".into()))),
+            Err(StoreError::Crypto(_) | StoreError::Corrupt(_)) => return Ok(Err(Outcome::Failed("key".into()))),
+            key => key?,
+        };
+        let read = row.open(&key).and_then(|payload| Outgoing::read(&payload));
+        Ok(read.map_err(|_| Outcome::Failed("payload".into())))
+    }
+
+    /// What an older fence left open is ours.
+    async fn adopt(&self) -> Result<(), DeliverError> {
         let tx = self.db().begin().await?;
         outbox::adopt(&tx, self.channel, self.target, self.lease.fence()).await?;
         tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl Round {
+    async fn work(&self) -> Result<usize, DeliverError> {
+        self.adopt().await?;
         let mut ended = 0;
         loop {
             let before = ended;
@@ -220,10 +272,13 @@ impl Round {
         let ours = |remote: &&Remote| remote.channel == self.channel && remote.kind == TASK;
         Ok(remotes.iter().find(ours).and_then(|remote| remote.id.parse().ok()))
     }
+}
 
+impl Book {
     /// Writes how a row ended, with the task that it made; answers whether it is over.
     async fn record(&self, row: &OutboxRow, outcome: &Outcome, made: Option<i64>) -> Result<bool, DeliverError> {
         let now = self.now();
+        let problem = self.problem_of(row, outcome).await?;
         let tx = self.db().begin().await?;
         let settled = outbox::settle(&tx, row, self.lease.fence(), outcome, now).await?;
         if let Some(id) = made.filter(|_| settled) {
@@ -233,6 +288,13 @@ impl Round {
             if self.channel == Channel::Task {
                 // What people did before we knew its number, no event tells us any more.
                 heard::begin(&tx, row.desk, row.request, id).await?;
+            }
+        }
+        if settled {
+            match problem {
+                Some(problem) => problem.raise(&tx, row.desk, now).await?,
+                None if *outcome == Outcome::Done => undelivered::over(&tx, row).await?,
+                None => {}
             }
         }
         tx.commit().await?;

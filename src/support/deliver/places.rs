@@ -1,6 +1,5 @@
 //! Portals as this deployment has them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,16 +7,13 @@ use async_trait::async_trait;
 use super::{DeliverError, TaskPlace, TaskPortals};
 use crate::bitrix;
 use crate::bitrix::tasks::speaks_v3;
-use crate::clock::Clock;
-use crate::crypto::{Keyring, TenantKey};
+use crate::crypto::TenantKey;
 use crate::domain::{Lang, PortalId};
 use crate::portal::{Directory, PortalError};
-use crate::store::{StoreError, keys};
+use crate::store::StoreError;
 
 pub struct Places {
     pub directory: Directory,
-    pub keyring: Arc<Keyring>,
-    pub clock: Clock,
     /// `bitrix.request_cap_seconds`
     pub request_cap_seconds: u32,
 }
@@ -47,8 +43,11 @@ impl TaskPortals for Places {
     }
 
     async fn request_key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
-        let now = self.clock.now_ms();
-        keys::obtain_for(self.directory.db(), &self.keyring, portal, keys::REQUESTS, now).await
+        self.directory.request_key(portal).await
+    }
+
+    async fn key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
+        self.directory.key(portal).await
     }
 
     async fn failed(&self, portal: PortalId, error: &bitrix::Error) {

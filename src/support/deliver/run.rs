@@ -53,8 +53,12 @@ impl TaskDelivery {
         pauses.retain(|_, until| *until > now);
         for (channel, target) in outbox::targets(db).await? {
             let job = (channel, target);
-            let ours = matches!(channel, Channel::Task | Channel::Mirror);
-            if !ours || pauses.contains_key(&job) || under_way.len() >= AT_ONCE || self.busy().contains(&job) {
+            // Cards have a worker of their own.
+            if channel == Channel::Kaiten
+                || pauses.contains_key(&job)
+                || under_way.len() >= AT_ONCE
+                || self.busy().contains(&job)
+            {
                 continue;
             }
             if outbox::next_at(db, channel, target).await?.is_none_or(|at| at > now) {

@@ -4,7 +4,7 @@
 mod round;
 mod run;
 mod scan;
-mod understand;
+pub(super) mod understand;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

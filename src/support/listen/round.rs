@@ -6,11 +6,11 @@ use crate::bitrix::tasks::{Talk, Task, Tasks};
 use crate::bitrix::{Class, Priority};
 use crate::store::StoreError;
 use crate::store::desk::heard::{self, Heard};
-use crate::store::desk::outbox;
+use crate::store::desk::outbox::{self, Channel};
 use crate::store::desk::requests::{self, RequestRow};
 use crate::support::act::Deed;
 use crate::support::deliver::{DeliverError, seen};
-use crate::support::hear::Understood;
+use crate::support::hear::{Read, Understood};
 use crate::support::{DeskError, settings};
 
 /// Tasks looked at together.
@@ -29,7 +29,8 @@ impl Round {
         let mut read = 0;
         for known in heard::due(self.db(), self.desk, self.now(), LOOK).await? {
             self.still_ours().await?;
-            match self.lease.during(self.task(&tasks, &rules, known.clone())).await {
+            let read_now = self.lease.during(self.task(&tasks, &rules, known.clone())).await;
+            match read_now.unwrap_or_else(|| Err(DeliverError::Elsewhere(self.desk).into())) {
                 Ok(whole) => read += usize::from(whole),
                 Err(ListenError::Desk(DeskError::Store(StoreError::KeyDestroyed))) => {
                     heard::forget(self.db(), self.desk, known.request).await?;
@@ -62,7 +63,7 @@ impl Round {
         };
         // The task's status means something only where it stands as the request left it: asked after the request was read
         // and before the task is, so that a move of ours that is still under way is never taken for a person's.
-        let follows = outbox::owes_state(self.db(), self.desk, row.id).await?;
+        let follows = outbox::owes_state(self.db(), self.desk, row.id, Channel::Task).await?;
         let began = self.now();
         let task = tasks.get(known.task).await.map_err(|error| self.failed(error))?;
         self.step("hear.read")?;
@@ -97,7 +98,7 @@ impl Round {
                 next.read_at = began;
             }
             self.step("hear.understood")?;
-            let done = self.listener.0.deps.desk.hear(&row, &known, &next, &what).await?;
+            let done = self.listener.0.deps.desk.hear(&row, Read::Task(&known, &next), &what).await?;
             self.step("hear.written")?;
             // Somebody was first: it is still due.
             let Some(done) = done else { return Ok(false) };
@@ -119,7 +120,7 @@ impl Round {
             tracing::warn!(portal = %self.desk, number = %row.number, task = known.task, "a request's task is there no more");
             what.deeds.push((specialist(None), Deed::Task { id: known.task, gone: true }));
         }
-        Ok(self.listener.0.deps.desk.hear(row, known, &next, &what).await?.is_some())
+        Ok(self.listener.0.deps.desk.hear(row, Read::Task(known, &next), &what).await?.is_some())
     }
 }
 

@@ -17,7 +17,12 @@ use crate::support::hear::Understood;
 
 /// Whoever is in the task works the request; it is not told there again what he did there.
 pub(super) fn specialist(user: Option<i64>) -> Actor {
-    Actor { roles: BTreeSet::from([Role::Operator]), user, via: Some(Channel::Task) }
+    at_work(user, Channel::Task)
+}
+
+/// The same of whichever tracker.
+pub(in crate::support) fn at_work(user: Option<i64>, via: Channel) -> Actor {
+    Actor { roles: BTreeSet::from([Role::Operator]), user, via: Some(via) }
 }
 
 /// A message of ours: its mark is this request's, and who wrote it is the one whose token we write with.
@@ -42,23 +47,28 @@ pub(super) fn words(
         if moved || is_ours(one, number, creator) {
             continue;
         }
-        let text = without_codes(&one.text);
-        let who = specialist(Some(author));
-        let deed = match to_customer(&text, words) {
+        understood.word(specialist(Some(author)), &without_codes(&one.text), state, lang, words);
+    }
+    understood
+}
+
+impl Understood {
+    /// What somebody wrote in a task or card, as it reads.
+    pub(in crate::support) fn word(&mut self, who: Actor, text: &str, state: State, lang: Lang, words: &[String]) {
+        let deed = match to_customer(text, words) {
             Some(part) if state != State::Closed => Deed::Step { action: Action::Say, text: Some(part.to_owned()) },
             part => {
                 if part.is_some() {
-                    understood.replies.push(lang.pick(CLOSED_RU, CLOSED_EN).to_owned());
+                    self.replies.push(lang.pick(CLOSED_RU, CLOSED_EN).to_owned());
                 }
                 if text.trim().is_empty() {
-                    continue;
+                    return;
                 }
                 Deed::Note(text.trim().to_owned())
             }
         };
-        understood.deeds.push((who, deed));
+        self.deeds.push((who, deed));
     }
-    understood
 }
 
 const CLOSED_RU: &str = "Обращение закрыто: клиенту это не отправлено.";
@@ -66,9 +76,19 @@ const CLOSED_EN: &str = "The request is closed: this was not sent to the custome
 
 /// What its status says now; by the task as it was last seen.
 pub(super) fn status(task: &Task, known: &Heard, state: State) -> Vec<(Actor, Deed)> {
-    let before: Option<Seen> = parse(&known.status).map(|state| (state, known.status_at));
-    let actions = heard(before, (seen(task.status), task.status_changed_at), state);
-    let who = specialist(task.status_changed_by);
+    let now = (seen(task.status), task.status_changed_at);
+    steps(&specialist(task.status_changed_by), (&known.status, known.status_at), now, state)
+}
+
+/// What it means that a task or card stands so now; `known`: as it stood.
+pub(in crate::support) fn steps(
+    who: &Actor,
+    known: (&str, Option<i64>),
+    now: Seen,
+    state: State,
+) -> Vec<(Actor, Deed)> {
+    let before: Option<Seen> = parse(known.0).map(|state| (state, known.1));
+    let actions = heard(before, now, state);
     actions.into_iter().map(|action| (who.clone(), Deed::Step { action, text: None })).collect()
 }
 
@@ -85,8 +105,8 @@ fn parse(word: &str) -> Option<TaskState> {
     STATES.iter().find(|(_, known)| *known == word).map(|(state, _)| *state)
 }
 
-/// `desk_heard.status`
-pub(super) fn word(state: TaskState) -> &'static str {
+/// `desk_heard.status`, `desk_card.status`
+pub(in crate::support) fn word(state: TaskState) -> &'static str {
     STATES.iter().find(|(known, _)| *known == state).map_or("unknown", |(_, word)| *word)
 }
 

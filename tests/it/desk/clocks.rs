@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use fidelio_bitrix24::domain::PortalId;
 use fidelio_bitrix24::domain::support::Role;
 use fidelio_bitrix24::domain::support::life::Action;
-use fidelio_bitrix24::store::desk::outbox::{self, Channel};
+use fidelio_bitrix24::store::desk::outbox;
 use fidelio_bitrix24::store::keys;
 use fidelio_bitrix24::support::Watch;
 use fidelio_bitrix24::support::act::Deed;
@@ -14,29 +15,23 @@ use super::{actor, report};
 use crate::on_both_engines;
 use crate::support::api::Api;
 
-/// Clocks told of by notices to the desk: `(clock, breached, user)`.
-async fn told(api: &Api, portal: fidelio_bitrix24::domain::PortalId, request: i64) -> Vec<(String, bool, i64)> {
+/// Clocks that the request's task is told of: `(clock, breached)`.
+async fn told(api: &Api, portal: PortalId, request: i64) -> Vec<(String, bool)> {
     let key = keys::obtain_for(&api.db, &api.keyring, portal, keys::REQUESTS, 0).await.unwrap();
     let rows = outbox::of_request(&api.db, portal, request).await.unwrap();
-    let notices = rows.iter().filter(|row| row.channel == Channel::Notice).map(|row| row.open(&key).unwrap());
-    notices
-        .filter_map(|payload| match Outgoing::read(&payload).unwrap() {
-            Outgoing::Tell(tell) => match tell.news {
-                News::Clock { clock, breached, .. } => Some((clock, breached, tell.user.unwrap_or_default())),
-                _ => None,
-            },
+    let payloads = rows.iter().map(|row| Outgoing::read(&row.open(&key).unwrap()).unwrap());
+    payloads
+        .filter_map(|what| match what {
+            Outgoing::Note { about: News::Clock { clock, breached, .. }, .. } => Some((clock, breached)),
             _ => None,
         })
         .collect()
 }
 
 on_both_engines! {
-    s19_s55_who_is_named_is_told_before_a_clock_runs_out_and_when_it_has(db) {
+    s19_s55_who_works_it_is_told_before_a_clock_runs_out_and_when_it_has(db) {
         let api = Api::start(db).await;
         let portal = api.portal("m1").await;
-        let (mut settings, _) = api.desk.settings(portal).await.unwrap();
-        settings.manager = Some(42);
-        assert_eq!(api.desk.save_settings(portal, 0, settings, 1).await.unwrap(), Ok(1));
         let watch = Watch::new(api.desk.clone());
         // Saturday: nothing runs before Monday 09:00 in Moscow. An incident is answered within four hours.
         let row = api.desk.register(portal, report(portal, 5)).await.unwrap().row;
@@ -47,11 +42,11 @@ on_both_engines! {
         api.clock.advance(3 * hour + hour / 4); // over 80 %
         assert_eq!(watch.tick().await.unwrap(), 1);
         assert_eq!(watch.tick().await.unwrap(), 0, "once");
-        assert_eq!(told(&api, portal, row.id).await, [("first_answer".to_owned(), false, 42)]);
+        assert_eq!(told(&api, portal, row.id).await, [("first_answer".to_owned(), false)]);
         api.clock.advance(hour);
         assert_eq!(watch.tick().await.unwrap(), 1);
         assert_eq!(watch.tick().await.unwrap(), 0);
-        assert_eq!(told(&api, portal, row.id).await[1..], [("first_answer".to_owned(), true, 42)]);
+        assert_eq!(told(&api, portal, row.id).await[1..], [("first_answer".to_owned(), true)]);
         let row = api.desk.find(portal, row.number).await.unwrap();
         let history = api.desk.export(&actor(&[Role::Manager], 1), &row).await.unwrap();
         assert_eq!(history["proof"]["whole"], true);
@@ -71,5 +66,22 @@ on_both_engines! {
         let word = Deed::Step { action: Action::Say, text: Some("GRAND".into()) };
         let row = api.desk.act(&actor(&[Role::Submitter], 5), &row, &word).await.unwrap();
         assert!(row.look_at.is_some(), "it runs again");
+    }
+
+    s19_a_promise_that_is_broken_and_kept_late_before_anybody_looks_is_counted(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let row = api.desk.register(portal, report(portal, 5)).await.unwrap().row;
+        let operator = actor(&[Role::Operator], 9);
+        // An incident is answered within four working hours: it is Monday, 17:00 in Moscow.
+        api.clock.advance(Duration::from_secs(52 * 3600));
+        let row = api.desk.act(&operator, &row, &Deed::Step { action: Action::Take, text: None }).await.unwrap();
+        assert_eq!(row.told, "first_answer:breached,first_answer:warned");
+        let say = Deed::Step { action: Action::Say, text: Some("Смотрим".into()) };
+        let row = api.desk.act(&operator, &row, &say).await.unwrap();
+        assert_eq!(told(&api, portal, row.id).await, [("first_answer".to_owned(), true)], "once");
+        assert_eq!(Watch::new(api.desk.clone()).tick().await.unwrap(), 0, "nothing is left to be told");
+        let history = api.desk.export(&operator, &row).await.unwrap();
+        assert_eq!(history["entries"].to_string().matches(r#"what\":\"breached"#).count(), 1, "{history}");
     }
 }

@@ -1,10 +1,20 @@
 //! The support desk: its store, its life, its doors.
 
+mod actions;
 mod clocks;
+mod erase;
+mod files;
+mod letter_files;
+mod letter_silence;
+mod letters;
 mod life;
+mod limits;
+mod once;
 mod pages;
 mod public;
+mod report;
 mod settings;
+mod silence;
 mod store;
 
 use std::collections::BTreeSet;
@@ -37,6 +47,7 @@ pub fn report(customer: PortalId, user: i64) -> Submission {
         by: actor(&[Role::Submitter], user),
         link: false,
         consent: None,
+        gate: None,
     }
 }
 

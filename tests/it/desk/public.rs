@@ -14,7 +14,7 @@ use crate::on_both_engines;
 use crate::support::api::{Api, Got, send};
 use crate::support::db::TestDb;
 
-async fn started(db: TestDb) -> (Api, fidelio_bitrix24::domain::PortalId) {
+pub async fn started(db: TestDb) -> (Api, fidelio_bitrix24::domain::PortalId) {
     let api = Api::with(db, |config| {
         config.support.portal = "vendor".into();
         config.support.allowed_sites = vec!["https://vendor.example".into()];
@@ -30,7 +30,7 @@ async fn get(api: &Api, path: &str) -> Got {
 }
 
 /// As a browser does.
-async fn solved(api: &Api) -> String {
+pub async fn solved(api: &Api) -> String {
     let puzzle = get(api, "/support/captcha").await.body;
     let (salt, challenge) = (puzzle["salt"].as_str().unwrap(), puzzle["challenge"].as_str().unwrap());
     let wanted: Vec<u8> =
@@ -42,11 +42,11 @@ async fn solved(api: &Api) -> String {
     STANDARD.encode(solution.to_string())
 }
 
-fn form(captcha: &str) -> Value {
+pub fn form(captcha: &str) -> Value {
     json!({"name": "Анна", "phone": "+7 916 123-45-67", "question": "Как подключить?", "consent": {"document_version": "1"}, "captcha": captcha})
 }
 
-fn posted(api: &Api, body: &Value, address: &str) -> reqwest::RequestBuilder {
+pub fn posted(api: &Api, body: &Value, address: &str) -> reqwest::RequestBuilder {
     api.client.post(format!("{}/support/callbacks", api.url)).header("X-Forwarded-For", address).json(body)
 }
 
@@ -163,8 +163,10 @@ on_both_engines! {
             assert_eq!(sent.status, if n <= 5 { 201 } else { 429 }, "{n}: {sent:?}");
         }
         let mut another = form(&solved(&api).await);
+        assert_eq!(send(posted(&api, &another, "198.51.100.9")).await.status, 429);
         another["phone"] = json!("+7 916 123-45-68");
-        assert_eq!(send(posted(&api, &another, "198.51.100.9")).await.status, 201);
+        let sent = send(posted(&api, &another, "198.51.100.9")).await;
+        assert_eq!(sent.status, 201, "what came to nothing spent no captcha: {sent:?}");
     }
 
     s28_only_named_sites_may_embed_the_form(db) {
@@ -175,5 +177,12 @@ on_both_engines! {
         };
         assert_eq!(asked("https://vendor.example").await, "https://vendor.example");
         assert_eq!(asked("https://evil.example").await, "");
+        for (origin, allowed) in [("https://vendor.example", "https://vendor.example"), ("https://evil.example", "")] {
+            let wrong = send(posted(&api, &json!({}), "198.51.100.1").header("Origin", origin)).await;
+            assert_eq!((wrong.status, wrong.header("access-control-allow-origin")), (422, allowed), "a refusal can be read");
+            let method = api.client.delete(format!("{}/support/form", api.url)).header("Origin", origin);
+            let refused = send(method).await;
+            assert_eq!((refused.status, refused.header("access-control-allow-origin")), (405, allowed));
+        }
     }
 }

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use fidelio_bitrix24::domain::PortalId;
-use fidelio_bitrix24::domain::support::{Kind, State};
+use fidelio_bitrix24::domain::support::clock::Standing;
+use fidelio_bitrix24::domain::support::life::{Refusal, Resolution};
+use fidelio_bitrix24::domain::support::{Kind, Priority, State};
 use fidelio_bitrix24::store::desk::outbox::{self, Channel, Outcome};
 use fidelio_bitrix24::store::desk::search::{Filter, Whose};
 use fidelio_bitrix24::store::desk::{consents, limits, numbers, remotes, requests};
 use fidelio_bitrix24::store::{Db, keys, purge, testing};
-use fidelio_bitrix24::support::Evidence;
+use fidelio_bitrix24::support::act::Deed;
 use fidelio_bitrix24::support::outgoing::Outgoing;
+use fidelio_bitrix24::support::{DeskError, Evidence};
 use serde_json::json;
 
 use super::{actor, report};
@@ -36,7 +39,6 @@ on_both_engines! {
         let one = desk.register(portal, report(portal, 5)).await.unwrap().row;
         let two = desk.register(portal, report(portal, 5)).await.unwrap().row;
         for row in [&one, &two] {
-            use fidelio_bitrix24::support::act::Deed;
             desk.act(&actor(&[fidelio_bitrix24::domain::support::Role::Operator], 9), row, &Deed::Note("x".into()))
                 .await.unwrap();
         }
@@ -59,7 +61,7 @@ on_both_engines! {
 
         let tx = db.begin().await.unwrap();
         assert!(!outbox::settle(&tx, &first[0], 6, &Outcome::Done, now).await.unwrap(), "an older fence decides nothing");
-        let again = Outcome::Again { not_before: now + 5, cause: "busy".into() };
+        let again = Outcome::Again { not_before: now + 5, cause: "busy".into(), counts: true };
         assert!(outbox::settle(&tx, &first[0], 7, &again, now).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(due(now).await.len(), 1);
@@ -75,8 +77,10 @@ on_both_engines! {
             "what failed holds what is behind it, what was rejected does not");
         let tx = db.begin().await.unwrap();
         assert_eq!(outbox::retry(&tx, portal, one.id, now).await.unwrap(), 1);
-        let row = due(now).await.into_iter().find(|row| row.request == one.id);
-        drop(row);
+        tx.commit().await.unwrap();
+        let row = due(now).await.into_iter().find(|row| row.request == one.id).expect("due again");
+        assert_eq!((row.id, row.attempts, row.state), (first[0].id, 0, outbox::WAITING));
+        let tx = db.begin().await.unwrap();
         remotes::set(&tx, portal, one.id,
             &remotes::Remote { channel: Channel::Task, kind: "task".into(), target: portal, id: "77".into() }, now).await.unwrap();
         tx.commit().await.unwrap();
@@ -91,6 +95,7 @@ on_both_engines! {
             Filter::default(),
             Filter { state: Some(State::Registered), ..Filter::default() },
             Filter { kind: Some(Kind::Problem), ..Filter::default() },
+            Filter { priority: Some(Priority::High), ..Filter::default() },
             Filter { customer: Some(PortalId(2)), ..Filter::default() },
             Filter { phone: hash(), ..Filter::default() },
             Filter { email: hash(), ..Filter::default() },
@@ -122,7 +127,7 @@ on_both_engines! {
         for portal in [customer, desk] {
             let tx = api.db.begin().await.unwrap();
             keys::destroy(&tx, portal, now).await.unwrap();
-            purge::work_of(&tx, portal).await.unwrap();
+            purge::work_of(&tx, portal, now).await.unwrap();
             tx.commit().await.unwrap();
             let refused = keys::obtain_for(&api.db, &api.keyring, portal, keys::REQUESTS, now).await;
             assert!(refused.is_err(), "no new key takes its place");
@@ -131,9 +136,13 @@ on_both_engines! {
                 let whole = api.desk.whole(&role, &row).await.unwrap();
                 assert!(whole.content.is_none() && whole.history.iter().all(|told| told.content.is_none()));
                 assert!(outbox::of_request(&api.db, desk, row.id).await.unwrap().is_empty(), "nothing of it leaves any more");
-                assert_eq!(api.desk.export(&role, &row).await.unwrap()["proof"]["whole"], true);
                 let held = requests::by_id(&api.db, desk, row.id).await.unwrap().expect("kept");
-                assert_eq!(held.look_at, None);
+                assert_eq!((held.state, held.resolution, held.look_at), (State::Closed, Some(Resolution::CustomerGone), None));
+                assert_eq!(api.desk.export(&role, &held).await.unwrap()["proof"]["whole"], true, "its end stands in the chain");
+                let whole = api.desk.whole(&role, &held).await.unwrap();
+                assert!(whole.clocks.iter().all(|(_, reading)| reading.standing == Standing::Stopped));
+                let deed = Deed::Note("x".into());
+                assert!(matches!(api.desk.act(&role, &held, &deed).await, Err(DeskError::Refused(Refusal::Closed))));
             }
         }
         let key = keys::obtain_for(&api.db, &api.keyring, desk, keys::CONSENT, now).await.unwrap();
@@ -149,8 +158,10 @@ on_both_engines! {
         }
         assert!(limits::count(&db, "b", 2, 1_000, 10).await.unwrap(), "another one's");
         assert!(limits::count(&db, "a", 2, 1_000, 1_010).await.unwrap(), "the span is over");
-        assert!(limits::spend(&db, "c", 100).await.unwrap());
-        assert!(!limits::spend(&db, "c", 100).await.unwrap());
+        assert!(limits::spend(&db, "c", 100, 10).await.unwrap());
+        assert!(!limits::spend(&db, "c", 100, 99).await.unwrap());
+        assert!(limits::is_spent(&db, "c", 99).await.unwrap() && !limits::is_spent(&db, "c", 100).await.unwrap());
+        assert!(limits::spend(&db, "c", 200, 100).await.unwrap(), "its end has come");
         assert_eq!(limits::purge(&db, 5_000, 10).await.unwrap(), 3);
     }
 }

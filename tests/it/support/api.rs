@@ -304,6 +304,10 @@ impl Portals for Tenants {
         self.0.key(portal).await
     }
 
+    async fn request_key(&self, portal: PortalId) -> Result<TenantKey, StoreError> {
+        self.0.request_key(portal).await
+    }
+
     async fn learned(&self, _portal: PortalId, _way: bitrix::multifield::Way) {}
 
     async fn failed(&self, _portal: PortalId, _error: &bitrix::Error) {}

@@ -5,8 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions, Record};
+use fidelio_bitrix24::crypto::TenantKey;
 use fidelio_bitrix24::domain::stay::{Companion, Note};
+use fidelio_bitrix24::domain::support::history::Head;
+use fidelio_bitrix24::domain::support::{Clocks, Kind as RequestKind, Priority, RequestNumber, Scope, State};
 use fidelio_bitrix24::domain::{CrmValue, HotelCode, Known, ProfileNumber, StayNumber, Subject};
+use fidelio_bitrix24::store::desk::requests::{self, Hashes, RequestRow};
+use fidelio_bitrix24::store::desk::search::{email_hash, phone_hash};
 use fidelio_bitrix24::store::erasures::{ErasureRow, Stage};
 use fidelio_bitrix24::store::pins::{self, Pin};
 use fidelio_bitrix24::store::provenance::{self, Written};
@@ -40,7 +45,14 @@ pub fn number(text: &str) -> ProfileNumber {
 
 /// Where anything of a guest of [`World::book`] is still found, whatever is sealed being opened.
 async fn found(world: &World, guest: &str) -> Vec<String> {
-    let words = [format!("Иванова{guest}"), format!("{guest:0>7}"), format!("anna{guest}@"), format!("secret{guest}")];
+    holding(
+        world,
+        &[format!("Иванова{guest}"), format!("{guest:0>7}"), format!("anna{guest}@"), format!("secret{guest}")],
+    )
+    .await
+}
+
+pub async fn holding(world: &World, words: &[String]) -> Vec<String> {
     let mut places = Vec::new();
     for (place, held) in testing::held(&world.db, world.id).await.unwrap() {
         let plain = if place.ends_with("_sealed") {
@@ -98,6 +110,45 @@ pub fn codes(row: &ErasureRow) -> Vec<&str> {
     row.act["not_reached"].as_array().into_iter().flatten().filter_map(|one| one["code"].as_str()).collect()
 }
 
+/// A request of the portal's own desk.
+async fn request(world: &World, serial: u32, phone: &str, email: &str) {
+    let number = RequestNumber::new(2026, serial).unwrap();
+    let row = RequestRow {
+        id: 0,
+        desk: world.id,
+        customer: Some(world.id),
+        key_portal: world.id,
+        number,
+        kind: RequestKind::Incident,
+        scope: Scope::User,
+        priority: Priority::High,
+        state: State::Registered,
+        resolution: None,
+        channel: "form".into(),
+        app_version: String::new(),
+        language: "ru".into(),
+        submitter: None,
+        assigned: None,
+        parent: None,
+        content: vec![],
+        clocks: Clocks::start(world.clock.now()),
+        told: String::new(),
+        look_at: None,
+        silence: None,
+        erased_at: None,
+        revision: 1,
+        head: Head::of(number),
+        created_at: 1,
+        updated_at: 1,
+    };
+    let some =
+        |hash: fn(&TenantKey, &str) -> String, text: &str| (!text.is_empty()).then(|| hash(&world.request_key, text));
+    let hashes = Hashes { phone: some(phone_hash, phone), email: some(email_hash, email), login: None };
+    let tx = world.db.begin().await.unwrap();
+    requests::insert(&tx, world.id, &row, &hashes, None).await.unwrap().expect("new");
+    tx.commit().await.unwrap();
+}
+
 async fn archive(world: &World, engine: &Engine, guest: &str) -> Option<Value> {
     let code = HotelCode::parse("GRAND").unwrap();
     let hotel = hotels::by_code(&world.db, world.id, &code).await.unwrap().unwrap();
@@ -153,7 +204,7 @@ on_both_engines! {
         assert_eq!(row.act["destroyed"]["stays"], 2);
         assert_eq!(row.act["destroyed"]["inputs"], 3);
         assert_eq!(row.act["emptied"][0]["id"], left.id);
-        assert_eq!(codes(&row), ["pms", "tasks_and_chats", "other_fields", "deal_texts"]);
+        assert_eq!(codes(&row), ["pms", "tasks_and_chats", "backups", "other_fields", "deal_texts"]);
         // Once more is the same act.
         let again = engine.erase_person(world.id, world.hotel_id, &number("7"), 6).await.unwrap();
         assert_eq!(again, Some(row));
@@ -194,6 +245,25 @@ on_both_engines! {
         assert_eq!(contact(&world, "7").text("lastName"), "GRAND:7");
         assert_eq!(engine.poll_source(world.id, world.source).await.unwrap(), 0, "nothing of it is news");
         assert!(world.problems(&engine).await.is_empty(), "{:?}", world.problems(&engine).await);
+    }
+
+    s1_the_act_names_the_requests_to_support_that_bear_his_phone_or_mail(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        for guest in ["7", "8"] {
+            book(&world, guest);
+        }
+        world.round(&engine).await;
+        for (serial, phone, email) in [(1, "8 (900) 000-00-07", ""), (2, "", "ANNA7@example.ru"), (3, "+79000000008", "")] {
+            request(&world, serial, phone, email).await;
+        }
+        engine.erase_person(world.id, world.hotel_id, &number("7"), 5).await.unwrap();
+        go_on(&world, &engine).await;
+        let row = erased(&world, &engine, "7").await;
+        assert_eq!(codes(&row), ["pms", "tasks_and_chats", "backups", "support_requests", "other_fields", "deal_texts"]);
+        let requests = row.act["not_reached"].as_array().unwrap().iter().find(|one| one["code"] == "support_requests").unwrap();
+        assert_eq!(requests["numbers"], json!(["FB-2026-000001", "FB-2026-000002"]));
+        assert_eq!(row.act["kept"], json!(["stay_figures", "numbers", "request_log"]));
     }
 
     s1_a_guest_whom_the_pms_erased_is_erased_with_an_act(db) {
@@ -253,9 +323,9 @@ on_both_engines! {
         engine.pin(world.id, world.hotel_id, &stay, &wish).await.unwrap();
         go_on(&world, &engine).await;
         let told = archive(&world, &engine, "7").await.expect("known")["taken_back"].clone();
-        let pin = json!([{"stay": "17", "field": FIELD, "value": "DBL", "undone": "SUITE", "written": true}]);
-        assert_eq!(told, pin);
         let deal = world.deals()[0].id;
+        let pin = json!([{"entity": "deal", "id": deal, "field": FIELD, "value": "DBL", "undone": "SUITE", "written": true}]);
+        assert_eq!(told, pin);
         world.portal.edit_as(3, Kind::Deal, deal, &json!({FIELD: "by hand"})).unwrap();
 
         engine.erase_person(world.id, world.hotel_id, &number("7"), 5).await.unwrap();
@@ -269,7 +339,7 @@ on_both_engines! {
         assert_eq!(before().await, Vec::<CrmValue>::new());
         // What was on its way meanwhile is confirmed.
         let words = || CrmValue::Text("Иванова7".into());
-        let late = Written { value: CrmValue::Empty, version: 0, at: 1, before: Some(words()) };
+        let late = Written { value: CrmValue::Empty, version: 0, at: 1, before: Some(words()), told: None, call: None };
         let pin = Pin { value: words(), undone: words(), written: true };
         let tx = world.db.begin().await.unwrap();
         let trace = [("UF_CRM_FB24_ROOM".to_owned(), late)].into();

@@ -13,17 +13,17 @@ use fidelio_bitrix24::sync::{Engine, StepObserver, SyncError};
 use super::world::{World, new_profile, new_stay};
 use crate::on_both_engines;
 
-/// Three more bookings: one that arrives today, one in the future, one of the past.
-fn booked(world: &World, turn: usize) {
+const ARRIVALS: [&str; 3] = ["2026-11-21", "2026-12-20", "2026-11-01"];
+
+/// A booking that arrives today, in the future or in the past. All of them are imported again at every turn.
+fn booked(world: &World, number: usize, arrival: &str) {
     let mut truth = world.hotel.truth.lock().unwrap();
-    for (n, arrival) in ["2026-11-21", "2026-12-20", "2026-11-01"].into_iter().enumerate() {
-        let number = format!("{}", 1_000 + turn * 10 + n);
-        let mut stay = new_stay(&number);
-        stay.arrival = Known::Is(arrival.parse().unwrap());
-        stay.main_guest = Known::Is(ProfileNumber::parse(&number).unwrap());
-        truth.stays.insert(number.clone(), stay);
-        truth.profiles.insert(number.clone(), new_profile(&number));
-    }
+    let number = format!("{}", 1_000 + number);
+    let mut stay = new_stay(&number);
+    stay.arrival = Known::Is(arrival.parse().unwrap());
+    stay.main_guest = Known::Is(ProfileNumber::parse(&number).unwrap());
+    truth.stays.insert(number.clone(), stay);
+    truth.profiles.insert(number.clone(), new_profile(&number));
 }
 
 /// Dies at the n-th step.
@@ -61,9 +61,14 @@ async fn started(world: &World, engine: &Engine) -> String {
 on_both_engines! {
     s1_an_import_killed_paused_or_given_up_at_any_step_ends_with_one_record_each(db) {
         let world = World::new(db, PortalOptions::default()).await;
-        let mut turn = 0;
+        let (mut turn, mut all) = (0, 0);
+        for arrival in ARRIVALS {
+            booked(&world, all, arrival);
+            all += 1;
+        }
         loop {
-            booked(&world, turn);
+            booked(&world, all, ARRIVALS[turn / 3 % 3]);
+            all += 1;
             let first = doomed(&world, turn);
             let mut id = started(&world, &first).await;
             let ended = worked(&world, &first, &id).await;
@@ -86,7 +91,6 @@ on_both_engines! {
                 assert!(worked(&world, &heir, &id).await);
             }
             let view = world.engine().import(world.id, &id).await.unwrap().unwrap();
-            let all = 3 * (turn + 1);
             let counts = [view.progress.stays, view.progress.guests].map(|count| (count.done, count.total));
             let expected = i64::try_from(all).unwrap();
             assert_eq!(counts, [(expected, expected); 2], "killed at step {turn}");

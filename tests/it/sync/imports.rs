@@ -6,6 +6,7 @@ use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
 use fidelio_bitrix24::domain::{Currency, HotelCode, HotelId, Known, ProfileNumber};
 use fidelio_bitrix24::fidelio::{Read, SourceError};
 use fidelio_bitrix24::store::hotels::{self, HotelFacts};
+use fidelio_bitrix24::store::jobs;
 use fidelio_bitrix24::store::sources::{self, Dialect, SourceConfig};
 use fidelio_bitrix24::sync::SyncError;
 use fidelio_bitrix24::sync::imports::{ImportState, ImportView};
@@ -145,7 +146,9 @@ on_both_engines! {
         step(&world).await;
         assert_eq!(world.deals().len(), 2);
         let now = view(&world, &id).await;
-        assert_eq!((now.state, now.eta_seconds), (ImportState::Running, None), "how much there is nobody knows yet");
+        assert_eq!(now.state, ImportState::Running);
+        assert!(now.eta_seconds.is_some_and(|eta| eta > 0), "by what was read so far: {now:?}");
+        assert!(now.rate_per_second > 0.0);
         let engine = world.engine();
         engine.import_step(world.id).await.unwrap();
         engine.decide(world.id).await.unwrap();
@@ -154,8 +157,12 @@ on_both_engines! {
             step(&world).await;
         }
         assert_eq!(world.deals().len(), 2, "nothing is read and nothing of it sent");
-        assert_eq!(view(&world, &id).await.state, ImportState::Paused);
+        let before = view(&world, &id).await;
+        assert_eq!((before.state, before.eta_seconds), (ImportState::Paused, None));
+        world.pass(Duration::from_secs(3_600));
         world.engine().resume_import(world.id, &id).await.unwrap();
+        let rate = view(&world, &id).await.rate_per_second;
+        assert!((rate - before.rate_per_second).abs() < 0.01 * before.rate_per_second, "an hour's pause is no work: {rate}");
         for _ in 0..20 {
             step(&world).await;
         }
@@ -171,6 +178,20 @@ on_both_engines! {
         windows.sort();
         windows.dedup();
         assert_eq!(windows.len(), read, "no window twice");
+    }
+
+    s1_a_job_whose_cursor_cannot_be_read_ends_and_does_not_begin_anew(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        booked(&world, 6);
+        let id = started(&world).await;
+        step(&world).await;
+        let now = world.clock.now_ms();
+        assert!(jobs::advance(&world.db, world.id, &id, &json!({"window": "third"}), None, now).await.unwrap());
+        let read = world.hotel.truth.lock().unwrap().asked.len();
+        world.engine().import_step(world.id).await.unwrap();
+        let told = view(&world, &id).await;
+        assert_eq!((told.state, told.failure.as_str()), (ImportState::Failed, "broken"));
+        assert_eq!(world.hotel.truth.lock().unwrap().asked.len(), read, "nothing is read once more");
     }
 
     s1_an_import_waits_hours_for_a_hotel_that_does_not_answer_and_goes_on_where_it_was(db) {

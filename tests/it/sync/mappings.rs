@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
+use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
 use fidelio_bitrix24::domain::fact::Fact;
 use fidelio_bitrix24::domain::mapping::{FieldRule, Owner, Template};
 use fidelio_bitrix24::domain::{CrmEntity, CrmValue, Known, Mapping, StayNumber};
@@ -117,6 +117,31 @@ on_both_engines! {
         assert_eq!((changes(&again), again.commands, again.requests), (vec![], 0, 0));
     }
 
+    s1_a_preview_shows_what_stands_in_a_field_that_was_never_read(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = booked(&world).await;
+        user_field(&world, "UF_CRM_WISH", json!({"USER_TYPE_ID": "string"})).await;
+        let deal = world.deals()[0].id;
+        world.portal.edit_as(3, Kind::Deal, deal, &json!({"UF_CRM_WISH": "a person's"})).unwrap();
+        let mut mapping = Mapping::standard();
+        let (entity, field) = (CrmEntity::Deal, "UF_CRM_WISH".to_owned());
+        mapping.fields.push(FieldRule { entity, field, from: Fact::Rate, owner: Owner::Pms, transforms: vec![] });
+        let dump = testing::dump(&world.db).await.unwrap();
+        world.portal.clear_requests();
+        let shown = preview(&world, &engine, mapping.clone(), &["1"]).await;
+        assert_eq!(changes(&shown), ["UF_CRM_WISH a person's > BAR"]);
+        assert_eq!(world.requests(), 1, "one question, for the deal alone: {:?}", world.sent());
+        let now = testing::dump(&world.db).await.unwrap();
+        let written: Vec<&str> = now.iter().zip(&dump).filter(|(now, was)| now != was).map(|(now, _)| now.0.as_str()).collect();
+        assert_eq!(written, ["portal_bucket"], "what the question cost, and nothing else");
+        assert_eq!(world.deals()[0].text("UF_CRM_WISH"), "a person's");
+
+        // Whoever asks while the portal is down is told what is known.
+        world.portal.fault(Fault::before("crm.item.list"));
+        let shown = preview(&world, &engine, mapping, &["1"]).await;
+        assert_eq!(changes(&shown), ["UF_CRM_WISH ? > BAR"]);
+    }
+
     s1_a_preview_of_new_stays_and_of_filtered_ones_is_told_too(db) {
         let world = World::new(db, PortalOptions::default()).await;
         for number in ["1", "2"] {
@@ -125,15 +150,18 @@ on_both_engines! {
         let engine = world.engine();
         engine.poll_source(world.id, world.source).await.unwrap();
         engine.decide(world.id).await.unwrap();
-        // The people go first: their deals wait for them.
+        // The people go first, and their deals with the next request: both are shown.
         let shown = preview(&world, &engine, other(), &["1"]).await;
-        let outcomes: Vec<_> = shown.records.iter().map(|record| record.outcome).collect();
-        assert_eq!((outcomes, shown.requests), (vec![Outcome::NotYet, Outcome::Created], 1));
+        let outcomes: Vec<_> = shown.records.iter().map(|record| (record.entity, record.outcome)).collect();
+        let both = vec![(CrmEntity::Deal, Outcome::Created), (CrmEntity::Contact, Outcome::Created)];
+        assert_eq!((outcomes, shown.commands, shown.requests), (both, 2, 2));
+        let title = shown.records[0].fields.iter().find(|field| field.name == "title").expect("a title");
+        assert_eq!((&title.after, title.changes), (&CrmValue::Text("Stay 1".into()), true));
         let mut picky = other();
         picky.filters.conditions = serde_json::from_value(json!([{"fact": "number", "is": ["2"]}])).unwrap();
         let shown = preview(&world, &engine, picky.clone(), &["1", "2"]).await;
         let deal = |at: usize| (shown.records[at].outcome, shown.records[at].crm_id);
-        assert_eq!((deal(0), deal(1)), ((Outcome::LeftOut, None), (Outcome::NotYet, None)));
+        assert_eq!((deal(0), deal(1)), ((Outcome::LeftOut, None), (Outcome::Created, None)));
         let unknown = [StayNumber::parse("1").unwrap(), StayNumber::parse("9").unwrap()];
         assert_eq!(engine.preview_mapping(world.id, world.hotel_id, picky, &unknown).await.unwrap().err(), Some(1));
         world.portal.clear_requests();

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, Fault, FaultAnswer, PortalOptions};
-use fidelio_bitrix24::domain::{Known, Lang};
+use fidelio_bitrix24::domain::{Known, Lang, ProfileKind, ProfileNumber};
 use fidelio_bitrix24::sync::Engine;
 use serde_json::json;
 
-use super::world::World;
+use super::world::{World, phone};
 use crate::on_both_engines;
 
 async fn edit(world: &World, engine: &Engine, fields: serde_json::Value) {
@@ -52,6 +52,45 @@ on_both_engines! {
         world.pass(Duration::from_secs(24 * 3_600));
         edit(&world, &engine, json!({"UF_CRM_FB24_NIGHTS": 9})).await;
         assert_eq!(notes(&world).len(), 4);
+        assert!(world.problems(&engine).await.is_empty());
+    }
+
+    s1_what_is_put_back_at_a_guest_or_a_company_is_told_in_its_timeline(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        world.edit_profile("91", |profile| {
+            profile.kind = Known::Is(ProfileKind::Company);
+            profile.last_name = Known::Is("ООО Заказчик".into());
+            profile.phones = Known::Is(vec![phone("+79001112233")]);
+        });
+        world.edit_stay("1", |stay| stay.company = Known::Is(ProfileNumber::parse("91").unwrap()));
+        let engine = world.engine();
+        for _ in 0..2 {
+            world.round(&engine).await;
+        }
+        let (contact, company) = (world.contacts()[0].id, world.portal.records(Kind::Company)[0].id);
+        let edit = async |entity: Kind, id: i64, fields: serde_json::Value| {
+            world.pass(Duration::from_secs(400));
+            world.portal.edit_as(3, entity, id, &fields).unwrap();
+            engine.scan(world.id).await.unwrap();
+            for _ in 0..3 {
+                engine.deliver(world.id).await.unwrap();
+            }
+            notes(&world)
+        };
+        let told = edit(Kind::Contact, contact, json!({"lastName": "Other", "UF_CRM_FB24_VIP": "by hand"})).await;
+        assert!(told.len() == 1 && told[0].contains("«Фамилия»") && told[0].contains("сотрудник № 3"), "{told:?}");
+        assert_eq!(world.contacts()[0].text("lastName"), "Иванова7");
+        let at = |n: usize| { let comment = &world.portal.comments()[n]; (comment.entity, comment.entity_id) };
+        assert_eq!(at(0), (Kind::Contact, contact));
+        let told = edit(Kind::Company, company, json!({"title": "by hand"})).await;
+        assert!(told.len() == 2 && told[1].contains("«Название»"), "{told:?}");
+        assert_eq!(at(1), (Kind::Company, company));
+        assert_eq!(world.portal.record(Kind::Company, company).unwrap().text("title"), "ООО Заказчик");
+        // The guest's own news, and what nobody fights over, are told nobody.
+        world.edit_profile("7", |profile| profile.vip = Known::Is("GOLD".into()));
+        world.round(&engine).await;
+        assert_eq!(notes(&world).len(), 2);
         assert!(world.problems(&engine).await.is_empty());
     }
 

@@ -121,6 +121,40 @@ async fn measured(row_ms: u64, stays: usize) {
     }
 }
 
+/// Where a row takes next to nothing it is the requests that are dear: but for the first one, by which it is found out what a
+/// row takes, each carries all that is there to carry (guests, then the deals that name them), and none waits for a limit.
+///
+/// At two requests a second a portal takes 2,000 such rows a second, and a row costs some 7 ms of processor time on our side of
+/// an unoptimised build (sealing, encoding, the portal's own part): how fast they come is `tests/bench/paces.rs`.
+async fn filled(row_ms: u64) {
+    const STAYS: usize = 150;
+    let world = World::new(support::db::sqlite().await, PortalOptions::default()).await;
+    booked(&world, STAYS);
+    world.portal.set_row_cost(IMPORT, Duration::from_millis(row_ms));
+    let engine = world.engine();
+    taken_in(&world, &engine).await;
+    world.portal.clear_requests();
+    let took = sent(&world, &engine, STAYS * 2, async |_| {}).await;
+    let requests = world.portal.requests();
+    let imports = |method: &String| method.eq_ignore_ascii_case(IMPORT);
+    let carry = |one: &&fb24_sandbox::portal::Request| imports(&one.method) || one.commands.iter().any(imports);
+    let carried = requests.iter().filter(carry).count();
+    println!("{row_ms} ms a row: {took:.1} s, {carried} requests");
+    assert!(carried <= 3, "{carried} requests: a probe, the other guests, the deals");
+    let work = f64::from(u32::try_from(STAYS * 2).unwrap() * u32::try_from(row_ms).unwrap()) / 1_000.0;
+    assert!(took <= work / 0.9 + 3.0, "{took} s for {work} s of the portal's work and three turns of ours");
+}
+
+#[tokio::test]
+async fn s1_an_import_fills_its_requests_at_a_portal_where_a_row_takes_nothing() {
+    filled(0).await;
+}
+
+#[tokio::test]
+async fn s1_an_import_fills_its_requests_at_a_portal_with_5_ms_a_row() {
+    filled(5).await;
+}
+
 #[tokio::test]
 async fn s1_an_import_uses_up_what_a_portal_with_300_ms_a_row_gives() {
     measured(300, 250).await;

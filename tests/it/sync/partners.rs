@@ -87,6 +87,26 @@ on_both_engines! {
         }
     }
 
+    // A hotel's desk enters what it likes: the company that pays also stands among those who come.
+    s1_a_company_that_is_entered_among_the_guests_too_is_the_deals_company(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        partner(&world, "91", ProfileKind::Company, "ООО Заказчик");
+        world.edit_stay("1", |stay| {
+            stay.company = number("91");
+            stay.companions = Known::Is(vec![companion("91", None)]);
+        });
+        let engine = world.engine();
+        rounds(&world, &engine).await;
+        let [company] = world.portal.records(Kind::Company).try_into().expect("one company");
+        let said = || (world.deals()[0].int("companyId"), world.deals()[0].fields["contactIds"].clone());
+        assert_eq!(said(), (company.id, json!([of_mark(world.contacts(), "7").id])));
+        // And where it is the main guest as well.
+        world.edit_stay("1", |stay| (stay.main_guest, stay.companions) = (number("91"), Known::Empty));
+        rounds(&world, &engine).await;
+        assert_eq!(said().0, company.id);
+    }
+
     s1_the_deal_names_all_its_guests_the_main_one_first(db) {
         let world = World::new(db, PortalOptions::default()).await;
         for guest in ["7", "8", "9"] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions};
-use fidelio_bitrix24::domain::{Known, ProfileNumber};
+use fidelio_bitrix24::domain::{Known, ProfileNumber, StayStatus};
 use fidelio_bitrix24::fidelio::Read;
 use fidelio_bitrix24::store::reconciliations::DriftRow;
 use fidelio_bitrix24::store::{crm_records, links};
@@ -178,11 +178,33 @@ on_both_engines! {
         // A page of deals and a batch of the others; all guests in one batch.
         assert_eq!(world.requests(), 3, "{:?}", world.portal.requests());
         let asked = world.hotel.truth.lock().unwrap().asked.clone();
-        assert!(asked.len() < 40 && asked.iter().all(|read| matches!(read, Read::Arrivals { .. })), "{}", asked.len());
+        let (arrivals, others): (Vec<_>, Vec<_>) = asked.iter().partition(|read| matches!(read, Read::Arrivals { .. }));
+        assert!(arrivals.len() < 40, "{}", arrivals.len());
+        assert!(matches!(others[..], [Read::InHouse { .. }]), "one question for those who came before: {others:?}");
         assert_eq!(writes(&world), 0);
         assert_eq!(engine.decide(world.id).await.unwrap(), 0);
         engine.deliver(world.id).await.unwrap();
         assert_eq!(writes(&world), 0);
+    }
+
+    s1_who_is_in_house_and_came_before_the_range_is_compared_too(db) {
+        let world = filled(db, 2).await;
+        let engine = world.engine();
+        world.book("77", "7");
+        world.edit_stay("77", |stay| {
+            stay.arrival = Known::Is("2026-08-01".parse().unwrap());
+            stay.departure = Known::Is("2026-12-20".parse().unwrap());
+            stay.status = Known::Is(StayStatus::InHouse);
+        });
+        world.round(&engine).await;
+        world.pass(Duration::from_secs(3_600));
+        // No poll is told of it.
+        world.hotel.truth.lock().unwrap().stays.get_mut("77").unwrap().room = Known::Is("909".into());
+        let (report, drift) = reconcile(&world).await;
+        assert_eq!(told(&world, &drift), BTreeSet::from(["stay 77 differs_in_store".to_owned()]));
+        assert_eq!(deal(&world, 77).text("UF_CRM_FB24_ROOM"), "909");
+        assert_eq!((report.counts.pms, report.counts.store), (2, 2), "days of the range are counted, and no others");
+        assert_eq!(reconcile(&world).await.1, Vec::new());
     }
 
     s1_a_reconciliation_that_is_killed_at_any_step_goes_on_where_it_was(db) {

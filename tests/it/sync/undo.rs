@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
-use fidelio_bitrix24::domain::{CrmValue, Currency, HotelCode, Known, Money, StayNumber};
+use fidelio_bitrix24::domain::{CrmEntity, CrmValue, Currency, HotelCode, Known, Money, ProfileNumber, StayNumber};
 use fidelio_bitrix24::sync::pins::PinWish;
 use fidelio_bitrix24::sync::provenance::FieldOrigin;
 use fidelio_bitrix24::sync::{Engine, SyncError};
 use serde_json::json;
 
+use super::erasure;
+use super::splits::taken_for_one;
 use super::world::World;
 use crate::on_both_engines;
 
@@ -48,6 +50,28 @@ async fn edited(world: &World, engine: &Engine, value: &str) {
     world.portal.edit_as(3, Kind::Deal, deal, &json!({FIELD: value})).unwrap();
     engine.scan(world.id).await.unwrap();
     engine.deliver(world.id).await.unwrap();
+}
+
+const NAME: &str = "secondName";
+
+async fn said_of(world: &World, engine: &Engine, contact: i64, pinned: bool) -> Result<Option<()>, SyncError> {
+    let done = engine.pin_of_record(world.id, (CrmEntity::Contact, contact), None, &wish(NAME, pinned)).await?;
+    engine.decide(world.id).await?;
+    engine.deliver(world.id).await?;
+    engine.deliver(world.id).await.map(|_| done)
+}
+
+async fn middle_name(world: &World, engine: &Engine, guest: &str, name: &str) {
+    world.pass(Duration::from_secs(20));
+    world.edit_profile(guest, |profile| profile.middle_name = Known::Is(name.into()));
+    // So that his stay is told of again, and he with it.
+    world.edit_stay("1", |stay| stay.room = Known::Is((world.clock.now_ms() / 1000).to_string()));
+    world.round(engine).await;
+}
+
+async fn name_of(world: &World, engine: &Engine, contact: i64) -> FieldOrigin {
+    let found = engine.record_origins(world.id, CrmEntity::Contact, contact, None).await.unwrap().expect("a guest");
+    found.fields.into_iter().find(|person| person.origin.field == NAME).expect("written").origin
 }
 
 on_both_engines! {
@@ -171,5 +195,68 @@ on_both_engines! {
         assert!(told.at > before.at && told.undoable, "{told:?}");
         said(&world, &engine, FIELD, true).await.unwrap();
         assert_eq!(world.deals()[0].text(FIELD), "DBL");
+    }
+
+    s1_a_write_to_a_contact_is_taken_back_and_stays_so_until_it_is_released(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        middle_name(&world, &engine, "7", "Петрович").await;
+        let contact = world.contacts()[0].id;
+        let stands = || world.contacts()[0].text(NAME);
+        let nothing = said_of(&world, &engine, contact, true).await;
+        assert!(matches!(nothing, Err(SyncError::Conflict("undo_nothing"))), "nothing stood there: {nothing:?}");
+        assert!(said_of(&world, &engine, 999, true).await.unwrap().is_none(), "nobody of ours");
+        middle_name(&world, &engine, "7", "Павлович").await;
+        let told = name_of(&world, &engine, contact).await;
+        assert!(told.undoable && !told.pinned, "{told:?}");
+
+        said_of(&world, &engine, contact, true).await.unwrap().expect("a guest");
+        assert_eq!(stands(), "Петрович");
+        let told = name_of(&world, &engine, contact).await;
+        assert!(told.pinned && !told.undoable, "{told:?}");
+        middle_name(&world, &engine, "7", "Сергеевич").await;
+        assert_eq!(stands(), "Петрович", "people's");
+        world.pass(Duration::from_secs(400));
+        world.portal.edit_as(3, Kind::Contact, contact, &json!({NAME: "by hand"})).unwrap();
+        engine.scan(world.id).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        assert_eq!(stands(), "by hand");
+
+        said_of(&world, &engine, contact, false).await.unwrap().expect("a guest");
+        assert_eq!(stands(), "Сергеевич", "the hotel's again");
+        assert!(!name_of(&world, &engine, contact).await.pinned);
+    }
+
+    s1_of_a_contact_that_profiles_share_the_field_is_people_s_whoever_of_them_is_written(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        let shared = taken_for_one(&world, &engine).await;
+        for name in ["Петрович", "Павлович"] {
+            for guest in ["7", "8"] {
+                middle_name(&world, &engine, guest, name).await;
+            }
+        }
+        said_of(&world, &engine, shared, true).await.unwrap().expect("a guest");
+        assert_eq!(world.contacts()[0].text(NAME), "Петрович");
+        for guest in ["7", "8"] {
+            middle_name(&world, &engine, guest, "Сергеевич").await;
+            assert_eq!(world.contacts()[0].text(NAME), "Петрович", "written by {guest}");
+        }
+    }
+
+    s1_an_erased_guest_leaves_no_field_that_people_took_to_themselves(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        for name in ["Петрович", "Павлович"] {
+            middle_name(&world, &engine, "7", name).await;
+        }
+        said_of(&world, &engine, world.contacts()[0].id, true).await.unwrap().expect("a guest");
+        assert_eq!(world.contacts()[0].text(NAME), "Петрович");
+        engine.erase_person(world.id, world.hotel_id, &ProfileNumber::parse("7").unwrap(), 5).await.unwrap().expect("known");
+        erasure::go_on(&world, &engine).await;
+        assert_eq!(world.contacts()[0].text(NAME), "");
+        assert_eq!(erasure::holding(&world, &["Петрович".into(), "Павлович".into()]).await, Vec::<String>::new());
     }
 }

@@ -65,6 +65,7 @@ impl RequestLog for NoLog {
 pub struct Node {
     pub client: PortalClient,
     pub key: TenantKey,
+    pub request_key: TenantKey,
     pub terms: Mutex<PortalTerms>,
     pub failures: AtomicUsize,
     /// Its settings cannot be had.
@@ -87,6 +88,9 @@ impl Portals for Node {
     }
     async fn key(&self, _: PortalId) -> Result<TenantKey, StoreError> {
         Ok(self.key.clone())
+    }
+    async fn request_key(&self, _: PortalId) -> Result<TenantKey, StoreError> {
+        Ok(self.request_key.clone())
     }
     async fn learned(&self, _: PortalId, way: bitrix::multifield::Way) {
         self.terms.lock().unwrap().multifield = way;
@@ -124,6 +128,7 @@ pub struct World {
     pub hotel_id: HotelId,
     pub source: i64,
     pub key: TenantKey,
+    pub request_key: TenantKey,
     pub terms: PortalTerms,
     _db: TestDb,
 }
@@ -251,7 +256,7 @@ impl World {
 
     /// A fresh database against a portal that knew us before.
     pub async fn on(db: TestDb, portal: Arc<Portal>, clock: Clock, time: Arc<ManualClock>) -> Self {
-        let key = TenantKey::generate();
+        let (key, request_key) = (TenantKey::generate(), TenantKey::generate());
         let tx = db.db.begin().await.unwrap();
         let member_id = portal.member_id();
         let seen = Identity {
@@ -282,13 +287,27 @@ impl World {
         tx.commit().await.unwrap();
         followed(&db.db, id, source).await;
         let hotel = Hotel::new(clock.clone());
-        Self { portal, db: db.db.clone(), clock, time, hotel, id, hotel_id, source, key, terms: terms(), _db: db }
+        Self {
+            portal,
+            db: db.db.clone(),
+            clock,
+            time,
+            hotel,
+            id,
+            hotel_id,
+            source,
+            key,
+            request_key,
+            terms: terms(),
+            _db: db,
+        }
     }
 
     pub fn node(&self) -> Arc<Node> {
         Arc::new(Node {
             client: client(&self.portal, Some(&self.db), self.clock.clone()),
             key: self.key.clone(),
+            request_key: self.request_key.clone(),
             terms: Mutex::new(self.terms.clone()),
             failures: AtomicUsize::new(0),
             unready: AtomicBool::new(false),

@@ -188,23 +188,67 @@ describe('where values come from', () => {
       { ...origin, undoable: true },
       { ...origin, field: 'title', fact: null, pinned: true }
     ]
-    const props = { origins, lookedAt: null, stay: 'GRAND:7' }
-    const { wrapper } = await mountPage(StayOrigins, { props, api: { undoField, releaseField } })
+    const props = { origins, lookedAt: null, pins: { undo: undoField, release: releaseField } }
+    const { wrapper } = await mountPage(StayOrigins, { props })
     expect(wrapper.get('[data-field="title"]').text()).toContain('the hotel does not write here')
     await button(wrapper, 'Take our write back').trigger('click')
     await flushPromises()
-    expect(undoField).toHaveBeenCalledWith('GRAND:7', 'UF_CRM_FB24_ROOM')
+    expect(undoField).toHaveBeenCalledWith('UF_CRM_FB24_ROOM')
     await button(wrapper, 'Give it back to the hotel').trigger('click')
     await flushPromises()
-    expect(releaseField).toHaveBeenCalledWith('GRAND:7', 'title')
+    expect(releaseField).toHaveBeenCalledWith('title')
     expect(wrapper.emitted('changed')).toHaveLength(2)
     const looks = await mountPage(StayOrigins, { props: { origins, lookedAt: null } })
     expect(looks.wrapper.text()).not.toContain('Take our write back')
   })
 
+  test('s1_the_hotels_word_our_call_and_the_portals_answer_are_told', async () => {
+    const pms = { value: 'X', time: '2026-11-21T13:00:00+03:00', received_at: '2026-11-21T10:00:02Z' }
+    const call = { method: 'crm.item.update', sent_at: '2026-11-21T16:20:19Z', answer: 'confirmed' }
+    const lost = {
+      ...origin,
+      field: 'title',
+      fact: null,
+      pms: { ...pms, value: null },
+      call: { ...call, answer: 'found' }
+    }
+    const props = { origins: [{ ...origin, pms, call }, lost, { ...origin, field: 'closedate' }], lookedAt: null }
+    const { wrapper } = await mountPage(StayOrigins, { props })
+    const fields = wrapper.findAll('[data-field]').map((field) => field.text())
+    expect(fields[0]).toMatch(/412.*in Fidelio: X, .*crm\.item\.update, sent .*confirmed by the portal/s)
+    expect(fields[1]).toMatch(/the answer was lost/)
+    expect(fields[1]).not.toContain('null')
+    expect(fields[2]).not.toContain('Fidelio')
+  })
+
+  test('s1_a_contacts_values_are_told_to_whoever_asks', async () => {
+    const originsOfContact = vi.fn(async () => ({ looked_at: null, fields: [{ ...origin, of: 'GRAND:7' }] }))
+    const api = { guestOfContact: async () => guest, originsOfContact }
+    const { wrapper } = await mountPage(GuestPage, { api, boot: contactTab })
+    expect(originsOfContact).not.toHaveBeenCalled()
+    await button(wrapper, 'Show by field').trigger('click')
+    await flushPromises()
+    expect(originsOfContact).toHaveBeenCalledWith('31')
+    expect(wrapper.text()).toContain('The hotel fills 1 field of this record')
+  })
+
+  test('s1_our_write_to_a_contact_is_taken_back_by_whoever_may_and_the_page_is_read_anew', async () => {
+    const fields = [{ ...origin, field: 'UF_CRM_FB24_VIP', undoable: true, of: 'GRAND:7' }]
+    const originsOfContact = vi.fn(async () => ({ looked_at: null, fields }))
+    const undoFieldOfContact = vi.fn(async () => undefined)
+    const api = { guestOfContact: async () => guest, originsOfContact, undoFieldOfContact }
+    const { wrapper } = await mountPage(GuestPage, { api, boot: contactTab })
+    await button(wrapper, 'Show by field').trigger('click')
+    await flushPromises()
+    await button(wrapper, 'Take our write back').trigger('click')
+    await flushPromises()
+    expect(undoFieldOfContact).toHaveBeenCalledWith('31', 'UF_CRM_FB24_VIP')
+    expect(originsOfContact).toHaveBeenCalledTimes(2)
+  })
+
   test('s1_where_nobody_changed_anything_it_stays_folded', async () => {
     const { wrapper } = await mountPage(StayOrigins, { props: { origins: [origin], lookedAt: null } })
     expect(wrapper.find('details').attributes('open')).toBeUndefined()
-    expect(wrapper.text()).toContain('The hotel fills 1 field of the deal')
+    expect(wrapper.text()).toContain('The hotel fills 1 field of this record')
   })
 })

@@ -12,6 +12,7 @@ const request = (state: Request['state'], ...roles: string[]): Request => ({
   missing: [],
   history: [],
   offers: [{ offer: 1, options: ['a', 'b'], chosen: null }],
+  files: [],
   roles
 })
 const may = (state: Request['state'], ...roles: string[]) =>

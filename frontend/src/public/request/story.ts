@@ -25,8 +25,20 @@ const known = new Set([
   'close',
   'dispute',
   'withdraw',
+  'file_refused',
   'close_by_silence',
-  'agree'
+  'remind',
+  'erase',
+  'agree',
+  // What the desk alone is told.
+  'note',
+  'assign',
+  'task_gone',
+  'task_back',
+  'card_gone',
+  'card_back',
+  'auto_reply',
+  'bounce'
 ])
 
 const words = (value: unknown) => (typeof value === 'string' ? value : '')

@@ -2,13 +2,14 @@
 export interface Request {
   number: string
   state: 'registered' | 'in_progress' | 'waiting_for_customer' | 'answered' | 'completed' | 'closed'
-  resolution: 'confirmed' | 'withdrawn' | 'policy' | null
+  resolution: 'confirmed' | 'withdrawn' | 'policy' | 'customer_gone' | null
   clocks: Clock[]
   created_at: string
   content: Content | null
   missing: string[]
   history: Entry[]
   offers: Offer[]
+  files: Handed[]
   roles: string[]
 }
 
@@ -42,4 +43,15 @@ export interface Offer {
   offer: number
   options: string[]
   chosen: number | null
+}
+
+/** A file of the request. */
+export interface Handed {
+  id: number
+  /** Empty: it cannot be read any more. */
+  name: string
+  /** Bytes. */
+  length: number
+  by_desk: boolean
+  at: string
 }

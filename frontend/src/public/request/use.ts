@@ -1,6 +1,8 @@
 import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from 'vue'
-import { ask, createKeys, Refusal } from '../shared/api'
+import { ask, createKeys, Refusal, refusalOf } from '../shared/api'
+import { handIn } from '../shared/hand_in'
 import { language, t } from '../shared/lang'
+import type { Upload } from '../shared/uploads'
 import { forgetSecret, takeSecret } from './secret'
 import type { Request } from './types'
 
@@ -95,6 +97,43 @@ export function useRequest() {
     refused.value = words ?? t('failed')
   }
 
+  /** Hands a file in; answers why it is not in, nothing where it is. */
+  async function hand(upload: Upload, stop: AbortSignal): Promise<string> {
+    const headers = {
+      Authorization: `Bearer ${secret}`,
+      'Idempotency-Key': upload.key,
+      'Accept-Language': language.value
+    }
+    const { status, text } = await handIn(
+      '/support/link/files',
+      upload.file,
+      headers,
+      (share) => (upload.share = share),
+      stop
+    )
+    if (status === 0) return t('offline')
+    try {
+      if (status < 300) shown(JSON.parse(text) as Request)
+      else throw refusalOf(status, JSON.parse(text))
+      return ''
+    } catch (error) {
+      if (!(error instanceof Refusal)) return t('failed')
+      if (error.status === 401) gone()
+      return [...error.errors.map((one) => one.detail), error.message].find((one) => one !== '') ?? t('failed')
+    }
+  }
+
+  /** Where a file can be read for some minutes. */
+  async function address(file: number): Promise<string | null> {
+    refused.value = ''
+    try {
+      return (await ask<{ url: string }>(`link/files/${file}/url`, { method: 'POST', secret })).url
+    } catch (error) {
+      await refuse(error)
+      return null
+    }
+  }
+
   function opened() {
     const next = takeSecret()
     if (next === secret && request.value) return
@@ -137,6 +176,8 @@ export function useRequest() {
     done,
     refresh,
     act,
+    hand,
+    address,
     stale: computed(() => trouble.value !== '')
   }
 }

@@ -43,10 +43,13 @@ export async function ask<T>(path: string, sent: Sent = {}): Promise<T> {
   }
   const said = await answer.json().catch(() => null)
   if (answer.ok && said !== null) return said as T
+  throw refusalOf(answer.ok ? 502 : answer.status, said, Number(answer.headers.get('Retry-After')) || 0)
+}
+
+/** Why not, as the server said it. */
+export function refusalOf(status: number, said: unknown, wait = 0): Refusal {
   const problem = (said ?? {}) as { code?: string; title?: string; detail?: string; errors?: FieldError[] }
-  const words = problem.detail ?? problem.title ?? ''
-  const wait = Number(answer.headers.get('Retry-After')) || 0
-  throw new Refusal(answer.ok ? 502 : answer.status, problem.code ?? '', words, problem.errors ?? [], wait)
+  return new Refusal(status, problem.code ?? '', problem.detail ?? problem.title ?? '', problem.errors ?? [], wait)
 }
 
 /** A random UUID; `crypto.randomUUID` is missing where the form stands in a site without TLS. */

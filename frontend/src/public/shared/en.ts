@@ -1,6 +1,8 @@
+import { en as words } from './words'
 import type { Key } from './texts'
 
 export const en: Record<Key, string> = {
+  ...words,
   brand: 'Support of Fidelio for Bitrix24',
   lang: 'Language',
   contacts: 'Contact support',
@@ -44,6 +46,7 @@ export const en: Record<Key, string> = {
   'closed.confirmed': 'The answer was confirmed and the request closed.',
   'closed.withdrawn': 'The request was withdrawn.',
   'closed.policy': 'The request was closed because nobody answered the reminders.',
+  'closed.customer_gone': 'The request was closed: the application was removed with its data.',
   'closed.more': 'If you have a new question, make a new request.',
   'closed.new': 'New request',
 
@@ -52,15 +55,7 @@ export const en: Record<Key, string> = {
   'last.answer': 'Answer from support',
 
   'clock.title': 'Deadlines',
-  'clock.first_answer': 'First answer',
-  'clock.next_update': 'Next message',
-  'clock.solution': 'Solution',
-  'clock.by': 'by {time}',
-  'clock.paused': 'the clock stands still',
-  'clock.agreed': 'by agreement',
   'clock.late': 'was due {time}, and we know it',
-  'clock.done': 'done',
-  'clock.done_late': 'done after its time',
 
   'act.confirm': 'Yes, it is solved',
   'act.dispute': 'No, it is not',
@@ -103,30 +98,6 @@ export const en: Record<Key, string> = {
   'content.phone': 'Phone',
   'content.email': 'E-mail',
   'content.created': 'Registered',
-
-  'story.title': 'History',
-  'story.you': 'You',
-  'story.submitter': 'Submitter',
-  'story.representative': "Customer's representative",
-  'story.desk': 'Support',
-  'story.service': 'Automatically',
-  'story.register': 'The request was registered',
-  'story.say': 'Message',
-  'story.take': 'Work on the request began',
-  'story.ask': 'Question',
-  'story.offered': 'Options to choose from',
-  'story.chose': 'An option was chosen',
-  'story.resume': 'Work goes on',
-  'story.answer': 'Answer',
-  'story.confirm': 'The answer was confirmed',
-  'story.close': 'The request was closed',
-  'story.dispute': 'The answer was disputed',
-  'story.withdraw': 'The request was withdrawn',
-  'story.close_by_silence': 'Closed: nobody answered the reminders',
-  'story.agree': 'Agreed to solve it by {time}',
-  'story.file': 'File',
-  'story.erased': 'Erased',
-  'story.back': 'In progress again',
 
   'call.title': 'Always ready to answer your questions',
   'call.lead': 'Leave your number: we call back in the hours of support. Fields with a star are required.',

@@ -6,7 +6,7 @@ export type Language = 'ru' | 'en'
 /** The server has chosen by the address or the browser; a person may choose otherwise. */
 export const language = ref<Language>(document.documentElement.lang === 'ru' ? 'ru' : 'en')
 
-const locale = computed(() => (language.value === 'ru' ? 'ru-RU' : 'en-GB'))
+export const locale = computed(() => (language.value === 'ru' ? 'ru-RU' : 'en-GB'))
 
 watch(language, (now) => {
   document.documentElement.lang = now

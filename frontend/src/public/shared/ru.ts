@@ -1,4 +1,7 @@
+import { ru as words } from './words'
+
 export const ru = {
+  ...words,
   brand: 'Поддержка Fidelio для Битрикс24',
   lang: 'Язык',
   contacts: 'Связаться с поддержкой',
@@ -42,6 +45,7 @@ export const ru = {
   'closed.confirmed': 'Ответ подтверждён, обращение закрыто.',
   'closed.withdrawn': 'Обращение отозвано.',
   'closed.policy': 'Обращение закрыто, потому что на напоминания никто не ответил.',
+  'closed.customer_gone': 'Обращение закрыто: приложение удалили вместе с данными.',
   'closed.more': 'Если есть новый вопрос, оставьте новое обращение.',
   'closed.new': 'Новое обращение',
 
@@ -50,15 +54,7 @@ export const ru = {
   'last.answer': 'Ответ поддержки',
 
   'clock.title': 'Сроки',
-  'clock.first_answer': 'Первый ответ',
-  'clock.next_update': 'Следующее сообщение',
-  'clock.solution': 'Решение',
-  'clock.by': 'до {time}',
-  'clock.paused': 'срок стоит',
-  'clock.agreed': 'по договорённости',
   'clock.late': 'срок прошёл {time}, мы об этом знаем',
-  'clock.done': 'выполнено',
-  'clock.done_late': 'выполнено позже срока',
 
   'act.confirm': 'Да, вопрос решён',
   'act.dispute': 'Нет, не решён',
@@ -101,30 +97,6 @@ export const ru = {
   'content.phone': 'Телефон',
   'content.email': 'Почта',
   'content.created': 'Зарегистрировано',
-
-  'story.title': 'История',
-  'story.you': 'Вы',
-  'story.submitter': 'Заявитель',
-  'story.representative': 'Представитель клиента',
-  'story.desk': 'Поддержка',
-  'story.service': 'Автоматически',
-  'story.register': 'Обращение зарегистрировано',
-  'story.say': 'Сообщение',
-  'story.take': 'Обращение взято в работу',
-  'story.ask': 'Вопрос',
-  'story.offered': 'Варианты на выбор',
-  'story.chose': 'Выбран вариант',
-  'story.resume': 'Работа продолжается',
-  'story.answer': 'Ответ',
-  'story.confirm': 'Ответ подтверждён',
-  'story.close': 'Обращение закрыто',
-  'story.dispute': 'Ответ оспорен',
-  'story.withdraw': 'Обращение отозвано',
-  'story.close_by_silence': 'Закрыто: на напоминания никто не ответил',
-  'story.agree': 'Договорились решить до {time}',
-  'story.file': 'Файл',
-  'story.erased': 'Удалено',
-  'story.back': 'Снова в работе',
 
   'call.title': 'Всегда готовы ответить на ваши вопросы',
   'call.lead': 'Оставьте номер: мы перезвоним в часы работы поддержки. Поля со звёздочкой обязательны.',

@@ -5,7 +5,7 @@ import { texts } from './texts'
 
 const folder = resolve(import.meta.dirname, '..')
 const code = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  .filter((name) => /\.(ts|vue)$/.test(name) && !/\.test\.ts$|shared.(ru|en)\.ts$/.test(name))
+  .filter((name) => /\.(ts|vue)$/.test(name) && !/\.test\.ts$|shared.(ru|en|words)\.ts$/.test(name))
   .map((name) => readFileSync(join(folder, name), 'utf8'))
   .join('\n')
 const params = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((found) => found[1]).sort()

@@ -57,7 +57,7 @@ pub struct MappingPreviewRecord {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MappingPreviewField {
     pub field: String,
-    /// `false`: the portal was never asked what stands there.
+    /// `false`: what stands there was never read, and the portal does not answer now.
     pub known: bool,
     #[schema(value_type = Object)]
     pub before: Value,
@@ -123,7 +123,9 @@ fn stay(value: &Value) -> Result<(HotelCode, StayNumber), Bad> {
     }
 }
 
-/// Before and after of every field of these stays' deals and people; nothing is written, and the portal is not asked
+/// Before and after of every field of these stays' deals and people; nothing is written
+///
+/// The portal is asked only for what was never read of these records.
 #[utoipa::path(post, path = "/api/v1/mapping/preview", tag = "mapping", operation_id = "previewMapping",
     request_body = PreviewBody, responses((status = 200, body = MappingPreview)))]
 pub async fn preview(

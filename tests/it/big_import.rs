@@ -1,4 +1,4 @@
-//! Many at once: the least requests, no rejection by a limit (issue of the first import).
+//! Many at once: the least requests, no rejection by a limit (issue of the first import). First by its name: it takes longest.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use fb24_sandbox::portal::PortalOptions;
 use fidelio_bitrix24::domain::{Known, ProfileNumber};
 use fidelio_bitrix24::sync::imports::ImportState;
 
-use super::world::{World, new_profile, new_stay};
 use crate::on_both_engines;
+use crate::sync::world::{World, new_profile, new_stay};
 
 const STAYS: usize = 5_000;
 const GUESTS: usize = 4_000;

@@ -52,7 +52,7 @@ impl TenantKey {
     }
 
     /// A key of its own for one thing of this tenant.
-    pub(super) fn derive(&self, label: &'static str, salt: &[u8]) -> Zeroizing<[u8; 32]> {
+    pub(crate) fn derive(&self, label: &'static str, salt: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0_u8; 32]);
         // 32 bytes are always within HKDF-SHA256's output limit, so the only error cannot occur.
         let _ = Hkdf::<Sha256>::new(Some(salt), self.key.as_slice()).expand(label.as_bytes(), out.as_mut());
