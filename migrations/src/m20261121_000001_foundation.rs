@@ -1,7 +1,7 @@
 //! The first schema. Plain SQL that both engines read; `{id}` and `{blob}` are the only differences.
 //!
 //! Times are milliseconds since the Unix epoch, stay dates are `YYYY-MM-DD` text, columns that end in
-//! `_sealed` hold bytes sealed under a key (see `src/crypto`), `hash` columns are keyed hashes.
+//! `_sealed` hold bytes sealed under a key (see `crypto/`), `hash` columns are keyed hashes.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseBackend};

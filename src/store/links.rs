@@ -1,11 +1,11 @@
 //! Which record of the portal stands for a stay, a profile or a group. A subject has at most one, ever.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list, of_hotel as of_hotel_subjects};
-use super::{Row, StoreError, Tx, args};
+use super::{Row, StoreError, Tx, args, pins};
 use crate::domain::{CrmEntity, HotelId, PortalId};
 
 /// How a record came to stand for a subject.
@@ -135,7 +135,7 @@ pub async fn forget(tx: &Tx, portal: PortalId, entity: CrmEntity, ids: &[i64]) -
             format!("DELETE FROM link WHERE portal_id = $1 AND entity = $2 AND crm_id IN ({})", list(2, chunk.len()));
         tx.execute(&sql, values).await?;
     }
-    Ok(())
+    pins::of_none(tx, portal, entity, ids.iter().copied()).await
 }
 
 /// Who stands behind these records; several profiles may share one contact. Oldest first.
@@ -205,11 +205,20 @@ pub async fn inherited(
 
 /// These subjects have no record any more; whoever shares it keeps it.
 pub async fn end(tx: &Tx, portal: PortalId, subjects: &[String]) -> Result<(), StoreError> {
+    let held = of_subjects(tx, portal, subjects).await?;
     for chunk in subjects.chunks(chunk_of(1)) {
         let mut values = args![portal.0];
         values.extend(chunk.iter().map(|subject| Value::from(subject.as_str())));
         let sql = format!("DELETE FROM link WHERE portal_id = $1 AND subject IN ({})", list(1, chunk.len()));
         tx.execute(&sql, values).await?;
+    }
+    for entity in [CrmEntity::Contact, CrmEntity::Company] {
+        let ids: BTreeSet<i64> = held.values().filter(|link| link.entity == entity).map(|link| link.crm_id).collect();
+        let mut forsaken = ids.clone();
+        for link in of_records(tx, portal, entity, &ids.into_iter().collect::<Vec<_>>()).await? {
+            forsaken.remove(&link.crm_id);
+        }
+        pins::of_none(tx, portal, entity, forsaken).await?;
     }
     Ok(())
 }

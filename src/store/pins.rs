@@ -7,7 +7,7 @@ use sea_orm::Value;
 use super::bulk::{Via, chunk_of, insert, list};
 use super::{StoreError, Tx, args};
 use crate::crypto::TenantKey;
-use crate::domain::{CrmValue, PortalId};
+use crate::domain::{CrmEntity, CrmValue, PortalId, Subject};
 
 const VALUE: &str = "pin.value";
 
@@ -93,11 +93,10 @@ pub async fn written(tx: &Tx, portal: PortalId, fields: &[Held]) -> Result<(), S
     Ok(())
 }
 
-/// The field is the hotel's again.
-pub async fn release(tx: &Tx, portal: PortalId, subject: &str, field: &str) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM pin WHERE portal_id = $1 AND subject = $2 AND field = $3", args![portal.0, subject, field])
-        .await?;
-    Ok(())
+/// The field is the hotel's again; whether it was people's.
+pub async fn release(tx: &Tx, portal: PortalId, subject: &str, field: &str) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM pin WHERE portal_id = $1 AND subject = $2 AND field = $3";
+    Ok(tx.execute(sql, args![portal.0, subject, field]).await? > 0)
 }
 
 /// What is pinned stays people's, but the values are remembered no more.
@@ -114,12 +113,15 @@ pub async fn blank(tx: &Tx, portal: PortalId, key: &TenantKey, subjects: &[Strin
     Ok(())
 }
 
-/// Nobody stands behind these records any more: they were deleted, merged into others or let go.
-pub async fn end_forsaken(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
-    let sql = "DELETE FROM pin WHERE portal_id = $1 AND subject LIKE 'crm:%' AND NOT EXISTS (SELECT 1 FROM link
-        WHERE link.portal_id = pin.portal_id AND 'crm:' || link.entity || ':' || link.crm_id = pin.subject)";
-    tx.execute(sql, args![portal.0]).await?;
-    Ok(())
+/// Nobody stands behind these records any more.
+pub async fn of_none(
+    tx: &Tx,
+    portal: PortalId,
+    entity: CrmEntity,
+    records: impl IntoIterator<Item = i64>,
+) -> Result<(), StoreError> {
+    let holders: Vec<String> = records.into_iter().map(|id| Subject::Crm(entity, id).to_string()).collect();
+    end(tx, portal, &holders).await
 }
 
 /// The subjects' records are not theirs any more: what was pinned there is none of the next one's.

@@ -17,6 +17,9 @@ const FIELDS: &str = "provenance.fields";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     pub value: CrmValue,
+    /// The record it was written to; 0: not kept.
+    #[serde(default)]
+    pub record: i64,
     /// Of the hotel's mapping.
     pub version: i64,
     pub at: i64,

@@ -60,24 +60,31 @@ pub(super) struct Written {
 
 impl Written {
     /// What a create that turned out to be carried out put where.
-    pub fn trace(&self, at: i64) -> Trace {
-        let put = |(name, value): (&String, &CrmValue)| (name.clone(), self.found(name, value.clone(), None, at));
+    pub fn trace(&self, record: i64, at: i64) -> Trace {
+        let put =
+            |(name, value): (&String, &CrmValue)| (name.clone(), self.found(name, value.clone(), None, (record, at)));
         self.after.iter().filter(|(name, _)| field_of(name) == name.as_str()).map(put).collect()
     }
 
     /// What an update whose answer was lost put where, as far as the record holds it now.
-    pub fn came_true(&self, now: &Fields, at: i64) -> Trace {
+    pub fn came_true(&self, now: &Fields, (record, at): (i64, i64)) -> Trace {
         let put = |(name, before): (&String, &Option<CrmValue>)| {
             let value = self.after.get(name).filter(|value| now.get(name).is_some_and(|now| alike(now, value)))?;
-            Some((name.clone(), self.found(name, value.clone(), before.clone(), at)))
+            Some((name.clone(), self.found(name, value.clone(), before.clone(), (record, at))))
         };
         self.put.iter().filter_map(put).collect()
     }
 
-    fn found(&self, name: &str, value: CrmValue, before: Option<CrmValue>, at: i64) -> provenance::Written {
+    fn found(
+        &self,
+        name: &str,
+        value: CrmValue,
+        before: Option<CrmValue>,
+        (record, at): (i64, i64),
+    ) -> provenance::Written {
         let comm = matches!(value, CrmValue::Comms(_));
         let (told, call) = (self.told.get(name).cloned(), self.carried.call(comm, provenance::Answer::Found));
-        provenance::Written { value, version: self.version, at, before, told, call }
+        provenance::Written { value, record, version: self.version, at, before, told, call }
     }
 }
 

@@ -85,7 +85,7 @@ impl Delivery {
                 to_tell.push(notes::intent(row.entity, row.crm_id, now));
             }
             records.push(row);
-            traces.push((write.subject.to_string(), trace(write, now)));
+            traces.push((write.subject.to_string(), trace(write, *id, now)));
             pinned.extend(write.pins.iter().filter(|(_, field)| proven.contains_key(field)).cloned());
             self.stale(write.entity, *id);
             settled.push(write.subject.to_string());
@@ -216,11 +216,12 @@ impl Delivery {
 }
 
 /// What a confirmed write put where.
-fn trace(write: &Planned, at: i64) -> Trace {
+fn trace(write: &Planned, record: i64, at: i64) -> Trace {
     let put = |name: &String| {
         let (value, before) = (write.after.get(name)?.clone(), write.before.get(name).cloned());
         let (told, call) = (write.told(name), write.call(name));
-        Some((name.clone(), provenance::Written { value, version: write.version, at, before, told, call }))
+        let version = write.version;
+        Some((name.clone(), provenance::Written { value, record, version, at, before, told, call }))
     };
     write.names().filter_map(put).collect()
 }

@@ -13,6 +13,7 @@ use super::events::PAYLOAD;
 use super::intake::content_hash;
 use super::lease::HeldLease;
 use super::pins::holder;
+use super::reread::look_at;
 use super::{plan_groups, split};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
@@ -24,7 +25,7 @@ use crate::domain::{
 use crate::store::desk::search::{self, Filter, Whose};
 use crate::store::erasures::{self, ErasureRow, Stage};
 use crate::store::inbox::{self, Kept};
-use crate::store::links::{self, LinkRow};
+use crate::store::links::{self, LinkRow, Origin};
 use crate::store::outbox::{self, Intent, NewIntent};
 use crate::store::profiles::{self, ProfileRow};
 use crate::store::{
@@ -277,7 +278,6 @@ impl Engine {
             let said = self.let_go(&tx, portal, key, &mapping, &link, &mark).await?;
             row.add(said);
         }
-        pins::end_forsaken(&tx, portal).await?;
         for (entity, id) in split::parting(&tx, portal, &subject).await? {
             row.add(vec![("not_reached", json!({"code": "shared_record", "entity": entity.word(), "id": id}))]);
         }
@@ -368,11 +368,17 @@ impl Engine {
     ) -> Result<Vec<(&'static str, Value)>, StoreError> {
         let (entity, id) = (link.entity, link.crm_id);
         let records = crm_records::load(tx, portal, key, entity, &[id]).await?;
-        let others: Vec<LinkRow> = links::of_records(tx, portal, entity, &[id]).await?;
-        let shared = others.iter().any(|other| other.subject != link.subject);
+        let mut others: Vec<LinkRow> = links::of_records(tx, portal, entity, &[id]).await?;
+        others.retain(|other| other.subject != link.subject);
+        let shared = !others.is_empty();
         links::end(tx, portal, std::slice::from_ref(&link.subject)).await?;
         if !shared {
             crm_records::forget(tx, portal, entity, &[id]).await?;
+        } else if link.origin != Origin::Adopted {
+            // It was made for him and is theirs now: his name is none that stood there before us.
+            links::inherited(tx, portal, entity, id, link.origin).await?;
+            let now = self.0.deps.clock.now_ms();
+            outbox::add(tx, portal, others.iter().map(|other| look_at(entity, &other.subject, now)).collect()).await?;
         }
         let Some(record) = records.get(&id).filter(|record| !record.deleted) else { return Ok(Vec::new()) };
         let of = |code| json!({"code": code, "entity": entity.word(), "id": id});

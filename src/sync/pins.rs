@@ -31,6 +31,15 @@ pub struct PinWish {
     /// When what is undone was written: a later write, ours or anybody's, is not meant.
     #[serde(default)]
     pub of: i64,
+    /// The record that was meant; 0: whichever stands for the subject.
+    #[serde(default)]
+    pub record: i64,
+}
+
+impl PinWish {
+    pub fn new(field: String, pinned: bool, by: i64) -> Self {
+        Self { field, pinned, by, of: 0, record: 0 }
+    }
 }
 
 /// A sum, its currency and that it is no sum of products are one, and what is ours of a deal's company is remembered beside it:
@@ -39,11 +48,12 @@ pub(super) fn belongs_together(field: &str) -> bool {
     [COMPANY, "opportunity", "currencyId", "isManualOpportunity"].contains(&field)
 }
 
-/// What stood where we wrote, if that can be written back: lists are shared with people and have no one former value, and by
-/// its marks a deal is known.
-pub(super) fn former<'w>(field: &str, written: &'w Written) -> Option<&'w CrmValue> {
+/// What stood where we wrote, if that can be written back: lists are shared with people and have no one former value, by
+/// its marks a deal is known, and what stood in another record is none of this one's.
+pub(super) fn former<'w>(record: i64, field: &str, written: &'w Written) -> Option<&'w CrmValue> {
     let single = |value: &&CrmValue| !matches!(value, CrmValue::Ids(_) | CrmValue::Texts(_) | CrmValue::Comms(_));
-    written.before.as_ref().filter(single).filter(|_| !is_identity(field) && !belongs_together(field))
+    let before = written.before.as_ref().filter(|_| written.record == record);
+    before.filter(single).filter(|_| !is_identity(field) && !belongs_together(field))
 }
 
 /// By whom people's fields of a record are kept: a deal's by its stay, those of a record that several profiles may share by
@@ -83,8 +93,10 @@ impl Engine {
         wish: &PinWish,
     ) -> Result<Option<()>, SyncError> {
         let Some(behind) = self.behind(portal, entity, id, within).await? else { return Ok(None) };
-        let Some((subject, hotel)) = behind.speaker(&wish.field) else {
-            return if wish.pinned { Err(SyncError::Conflict("undo_nothing")) } else { Ok(Some(())) };
+        let speaker = behind.speaker(&wish.field);
+        // A field is given back also where nobody's word for it is remembered.
+        let Some((subject, hotel)) = speaker.or_else(|| behind.anyone().filter(|_| !wish.pinned)) else {
+            return Err(SyncError::Conflict("undo_nothing"));
         };
         self.take_pin(portal, hotel, subject, (entity, id), wish).await.map(Some)
     }
@@ -101,23 +113,23 @@ impl Engine {
         let key = deps.portals.key(portal).await?;
         let mut wish = wish.clone();
         let holder = holder(entity, id, &subject);
-        let held = pins::load(&deps.db, portal, &key, std::slice::from_ref(&holder)).await?.remove(&holder);
-        match (wish.pinned, held.unwrap_or_default().contains_key(&wish.field)) {
-            (true, true) | (false, false) => return Ok(()),
-            (false, true) => {}
-            (true, false) => {
-                let subjects = std::slice::from_ref(&subject);
-                let trace = provenance::load(&deps.db, portal, &key, subjects).await?.remove(&subject);
-                let record = crm_records::load(&deps.db, portal, &key, entity, &[id]).await?.remove(&id);
-                let written = trace.as_ref().and_then(|trace| trace.get(&wish.field));
-                let stands = record.as_ref().and_then(|record| record.fields.get(&wish.field));
-                // What somebody else wrote there since is not ours to take back.
-                let ours = written.zip(stands).filter(|(written, stands)| alike(&written.value, stands));
-                let Some((written, _)) = ours.filter(|(written, _)| former(&wish.field, written).is_some()) else {
-                    return Err(SyncError::Conflict("undo_nothing"));
-                };
-                wish.of = written.at;
+        wish.record = id;
+        if wish.pinned {
+            let held = pins::load(&deps.db, portal, &key, std::slice::from_ref(&holder)).await?.remove(&holder);
+            if held.unwrap_or_default().contains_key(&wish.field) {
+                return Ok(());
             }
+            let subjects = std::slice::from_ref(&subject);
+            let trace = provenance::load(&deps.db, portal, &key, subjects).await?.remove(&subject);
+            let record = crm_records::load(&deps.db, portal, &key, entity, &[id]).await?.remove(&id);
+            let written = trace.as_ref().and_then(|trace| trace.get(&wish.field));
+            let stands = record.as_ref().and_then(|record| record.fields.get(&wish.field));
+            // What somebody else wrote there since is not ours to take back.
+            let ours = written.zip(stands).filter(|(written, stands)| alike(&written.value, stands));
+            let Some((written, _)) = ours.filter(|(written, _)| former(id, &wish.field, written).is_some()) else {
+                return Err(SyncError::Conflict("undo_nothing"));
+            };
+            wish.of = written.at;
         }
         self.wish(portal, hotel, InboxKind::Pin, subject, &wish).await
     }
@@ -179,7 +191,8 @@ impl Delivery {
 }
 
 impl Chunk<'_> {
-    /// In order: the last word counts. Where our write does not stand any more, what stands is people's from now on.
+    /// In order: the last word counts. Where what people wrote over our write stands, that is theirs from now on; where a
+    /// newer write of ours does, it is none that the person saw, and may be taken back like any other.
     pub(super) async fn pin(&self, tx: &Tx, wishes: &[(InboxRow, PinWish)]) -> Result<Vec<NewIntent>, StoreError> {
         let mut intents = Vec::new();
         for (row, wish) in wishes {
@@ -187,23 +200,30 @@ impl Chunk<'_> {
             let link = links::of_subjects(tx, self.portal, std::slice::from_ref(subject)).await?.remove(subject);
             // Nobody's record: there is nothing to take back, and nothing to hold.
             let Some(LinkRow { entity, crm_id, .. }) = link else { continue };
+            // Another record stands for him since: what was pinned of the one that was meant ended with its last link.
+            if ![0, crm_id].contains(&wish.record) {
+                continue;
+            }
             let holder = holder(entity, crm_id, subject);
             if wish.pinned {
                 let subjects = std::slice::from_ref(subject);
                 let trace = provenance::load(tx, self.portal, self.key, subjects).await?.remove(subject);
-                let written = trace.as_ref().and_then(|trace| trace.get(field)).filter(|written| written.at == wish.of);
+                let written = trace.as_ref().and_then(|trace| trace.get(field));
                 let record = crm_records::load(tx, self.portal, self.key, entity, &[crm_id]).await?.remove(&crm_id);
                 // As of our last look.
                 let stands = record.and_then(|mut record| record.fields.remove(field));
                 let ours = written.filter(|written| stands.is_some_and(|stands| alike(&written.value, &stands)));
+                if ours.is_some_and(|written| written.at != wish.of) {
+                    continue;
+                }
                 let pin = ours.and_then(|written| {
-                    let (value, undone) = (former(field, written)?.clone(), written.value.clone());
+                    let (value, undone) = (former(crm_id, field, written)?.clone(), written.value.clone());
                     Some(Pin { value, undone, written: false })
                 });
                 let pin = pin.unwrap_or_else(Pin::blank);
                 pins::set(tx, self.portal, self.key, (&holder, field), &pin, (wish.by, self.now)).await?;
-            } else {
-                pins::release(tx, self.portal, &holder, field).await?;
+            } else if !pins::release(tx, self.portal, &holder, field).await? {
+                continue;
             }
             intents.push(look_at(entity, subject, self.now));
         }

@@ -194,6 +194,8 @@ impl Delivery {
         if first.origin == Origin::Adopted {
             keep_what_stands(&mut desired, &record.fields);
         }
+        // What an erased one's record holds of him goes, whoever took it to himself, and so does what leaves with somebody.
+        desired.retain(|field, _| erased || !theirs.holds(field));
         leaving.take_away(self, entity, &mut desired, &record.fields);
         let free = |name: &str| record.fields.get(name).is_none_or(CrmValue::is_empty);
         let code = |key: &ProfileKey| self.ground.hotels.get(&key.0).map(|hotel| hotel.code.to_string());
@@ -205,8 +207,6 @@ impl Delivery {
             let birth = person_birth(mapping, entity, &hotel.code, &profile.facts, &sum, 0);
             desired.extend(birth.into_iter().filter(|(name, _)| name.starts_with("origin")));
         }
-        // What an erased one's record holds of him goes, whoever took it to himself.
-        desired.retain(|field, _| erased || !theirs.holds(field));
         let made_at = made_at(hotel, profile.pms_time, profile.received_at);
         let hotels = hotels_of(shared.iter().map(|link| &link.subject));
         let (mut judged, mut left) = match erased {

@@ -56,6 +56,8 @@ pub struct RecordOrigins {
     /// When we last looked at it.
     pub looked_at: Option<i64>,
     pub fields: Vec<PersonOrigin>,
+    /// Fields that people took to themselves, and of which no word of ours is remembered.
+    pub kept: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -81,14 +83,13 @@ impl Engine {
     ) -> Result<Vec<FieldOrigin>, SyncError> {
         let db = &self.0.deps.db;
         let subjects = [subject.to_owned()];
-        let Some(trace) = provenance::load(db, portal, key, &subjects).await?.remove(subject) else {
-            return Ok(Vec::new());
-        };
+        let mut trace = provenance::load(db, portal, key, &subjects).await?.remove(subject).unwrap_or_default();
+        trace.retain(|_, written| record.is_none_or(|record| is_of(written, record.crm_id)));
         let pinned = pins::load(db, portal, key, &subjects).await?.remove(subject).unwrap_or_default();
         let documents = self.documents(portal, hotel, trace.values()).await?;
         let origin = |(field, written): (String, Written)| {
             let pinned = pinned.contains_key(&field);
-            origin((CrmEntity::Deal, field), &written, &documents, record, pinned)
+            origin(CrmEntity::Deal, field, &written, &documents, record, pinned)
         };
         Ok(trace.into_iter().map(origin).collect())
     }
@@ -138,7 +139,7 @@ impl Engine {
         let mut last: BTreeMap<String, (String, Written)> = BTreeMap::new();
         for (subject, trace) in provenance::load(db, portal, &key, &subjects).await? {
             for (field, written) in trace {
-                if last.get(&field).is_none_or(|(_, held)| held.at < written.at) {
+                if is_of(&written, id) && last.get(&field).is_none_or(|(_, held)| held.at < written.at) {
                     last.insert(field, (subject.clone(), written));
                 }
             }
@@ -177,11 +178,12 @@ impl Engine {
                 hotel: row.code.clone(),
                 timezone: row.timezone.clone(),
                 profile: number.to_string(),
-                origin: origin((entity, field), &written, documents, record.as_ref(), pinned),
+                origin: origin(entity, field, &written, documents, record.as_ref(), pinned),
             })
         };
         let looked_at = record.as_ref().map(|record| record.synced_at).filter(|at| *at > 0);
-        Ok(Some(RecordOrigins { looked_at, fields: last.into_iter().filter_map(person).collect() }))
+        let kept = pinned.keys().filter(|field| !last.contains_key(*field)).cloned().collect();
+        Ok(Some(RecordOrigins { looked_at, fields: last.into_iter().filter_map(person).collect(), kept }))
     }
 }
 
@@ -199,10 +201,21 @@ impl Behind {
         let (subject, _) = self.last.get(field)?;
         self.profiles.get(subject).map(|(hotel, _)| (subject.clone(), *hotel))
     }
+
+    /// Whoever may be asked to look at the record.
+    pub fn anyone(&self) -> Option<(String, HotelId)> {
+        self.profiles.first_key_value().map(|(subject, (hotel, _))| (subject.clone(), *hotel))
+    }
+}
+
+/// What was written to the record that stood for somebody before is none of this one's.
+fn is_of(written: &Written, record: i64) -> bool {
+    [0, record].contains(&written.record)
 }
 
 fn origin(
-    (entity, field): (CrmEntity, String),
+    entity: CrmEntity,
+    field: String,
     written: &Written,
     documents: &Documents,
     record: Option<&RecordRow>,
@@ -228,7 +241,9 @@ fn origin(
         version: written.version,
         at: written.at,
         call: written.call.clone(),
-        undoable: !pinned && stands.is_none() && former(&field, written).is_some(),
+        undoable: !pinned
+            && stands.is_none()
+            && record.is_some_and(|record| former(record.crm_id, &field, written).is_some()),
         pinned,
         field,
     }

@@ -113,7 +113,8 @@ impl Delivery {
             let stands = crm_records::load(&tx, self.portal, &self.key, entity, &ids).await?;
             for open in updates.iter().filter(|open| open.entity == entity) {
                 let fields = stands.get(&open.row.target).map(|record| &record.fields);
-                let trace = fields.map(|fields| open.written.came_true(fields, now)).unwrap_or_default();
+                let trace =
+                    fields.map(|fields| open.written.came_true(fields, (open.row.target, now))).unwrap_or_default();
                 traces.extend((!trace.is_empty()).then(|| (open.row.subject.clone(), trace)));
             }
         }
@@ -192,7 +193,7 @@ impl Delivery {
                     });
                     index.extend(self.index_rows(open.entity, *id, &open.written.after));
                     records.push(RecordRow::new(open.entity, *id, open.written.after.clone(), now));
-                    traces.push((open.row.subject.clone(), open.written.trace(now)));
+                    traces.push((open.row.subject.clone(), open.written.trace(*id, now)));
                     // What was told since it was sent is not in what was sent: it is compared once more.
                     known.push(open.row.id);
                 }

@@ -53,6 +53,8 @@ export interface RecordProvenance {
   looked_at: Moment | null
   /** `of`: the profile that said it last, `GRAND:7`. */
   fields: (FieldOrigin & { of: string })[]
+  /** People's fields of which nothing of ours is remembered; they can be released. */
+  kept: string[]
 }
 
 export interface StayView {

@@ -28,6 +28,9 @@ pub struct RecordProvenance {
     /// When we last looked at the record.
     pub looked_at: Option<DateTime<Utc>>,
     pub fields: Vec<RecordField>,
+    /// Fields that people took to themselves (`…/fields/{field}/release` gives them back), where what we wrote is no longer
+    /// remembered.
+    pub kept: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -75,5 +78,5 @@ async fn record(
     let found = found.ok_or_else(|| not_found().with_code("no_guest"))?;
     let folio = who.may(Right::SeeFolio);
     let fields = found.fields.iter().map(|person| RecordField::of(person, folio)).collect();
-    Ok(HttpResponse::Ok().json(RecordProvenance { looked_at: found.looked_at.map(at), fields }))
+    Ok(HttpResponse::Ok().json(RecordProvenance { looked_at: found.looked_at.map(at), fields, kept: found.kept }))
 }

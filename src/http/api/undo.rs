@@ -86,7 +86,7 @@ async fn pin(
         his(&state, &who, deal).await?;
     }
     let (context, portal) = (state.clone(), who.portal);
-    let wish = PinWish { field, pinned, by: who.user_id, of: 0 };
+    let wish = PinWish::new(field, pinned, who.user_id);
     once(&state, &who, &request, &raw, async move {
         context.engine.pin(portal, hotel.id, &number, &wish).await?;
         let stay = format!("{}:{number}", hotel.code);
@@ -179,7 +179,7 @@ async fn pin_of(
     }
     let context = state.clone();
     let (portal, hotels) = (who.portal, who.hotels.clone());
-    let wish = PinWish { field, pinned, by: who.user_id, of: 0 };
+    let wish = PinWish::new(field, pinned, who.user_id);
     once(&state, &who, &request, &raw, async move {
         let done = context.engine.pin_of_record(portal, (entity, id), hotels.as_deref(), &wish).await?;
         done.ok_or_else(|| not_found().with_code("no_guest"))?;

@@ -319,7 +319,7 @@ on_both_engines! {
         hotel_says("SUITE");
         world.round(&engine).await;
         let stay = StayNumber::parse("17").unwrap();
-        let wish = PinWish { field: FIELD.into(), pinned: true, by: 3, of: 0 };
+        let wish = PinWish::new(FIELD.into(), true, 3);
         engine.pin(world.id, world.hotel_id, &stay, &wish).await.unwrap();
         go_on(&world, &engine).await;
         let told = archive(&world, &engine, "7").await.expect("known")["taken_back"].clone();
@@ -339,7 +339,9 @@ on_both_engines! {
         assert_eq!(before().await, Vec::<CrmValue>::new());
         // What was on its way meanwhile is confirmed.
         let words = || CrmValue::Text("Иванова7".into());
-        let late = Written { value: CrmValue::Empty, version: 0, at: 1, before: Some(words()), told: None, call: None };
+        let before_it = Some(words());
+        let late =
+            Written { value: CrmValue::Empty, record: 1, version: 0, at: 1, before: before_it, told: None, call: None };
         let pin = Pin { value: words(), undone: words(), written: true };
         let tx = world.db.begin().await.unwrap();
         let trace = [("UF_CRM_FB24_ROOM".to_owned(), late)].into();

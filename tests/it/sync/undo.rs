@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
+use fidelio_bitrix24::domain::Subject;
 use fidelio_bitrix24::domain::{CrmEntity, CrmValue, Currency, HotelCode, Known, Money, ProfileNumber, StayNumber};
+use fidelio_bitrix24::store::{hotels, pins};
+use fidelio_bitrix24::sync::attach::Binding;
 use fidelio_bitrix24::sync::pins::PinWish;
 use fidelio_bitrix24::sync::provenance::FieldOrigin;
 use fidelio_bitrix24::sync::{Engine, SyncError};
@@ -21,7 +24,7 @@ fn stay() -> StayNumber {
 }
 
 fn wish(field: &str, pinned: bool) -> PinWish {
-    PinWish { field: field.to_owned(), pinned, by: 3, of: 0 }
+    PinWish::new(field.to_owned(), pinned, 3)
 }
 
 async fn said(world: &World, engine: &Engine, field: &str, pinned: bool) -> Result<(), SyncError> {
@@ -243,6 +246,133 @@ on_both_engines! {
             middle_name(&world, &engine, guest, "Сергеевич").await;
             assert_eq!(world.contacts()[0].text(NAME), "Петрович", "written by {guest}");
         }
+    }
+
+    s1_a_write_of_ours_that_overtook_the_undo_is_not_people_s(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        hotel_says(&world, &engine, "SUITE").await;
+        world.pass(Duration::from_secs(20));
+        world.edit_stay("1", |stay| stay.room_type = Known::Is("JUNIOR".into()));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        engine.pin(world.id, world.hotel_id, &stay(), &wish(FIELD, true)).await.unwrap();
+        engine.deliver(world.id).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        world.settle(&engine).await;
+        let told = origin(&world, &engine, FIELD).await;
+        assert_eq!(world.deals()[0].text(FIELD), "JUNIOR");
+        assert!(told.undoable && !told.pinned, "{told:?}");
+        said(&world, &engine, FIELD, true).await.unwrap();
+        assert_eq!(world.deals()[0].text(FIELD), "SUITE");
+    }
+
+    s1_a_field_that_is_given_back_at_once_is_the_hotels(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        hotel_says(&world, &engine, "SUITE").await;
+        for pinned in [true, false] {
+            engine.pin(world.id, world.hotel_id, &stay(), &wish(FIELD, pinned)).await.unwrap();
+        }
+        engine.decide(world.id).await.unwrap();
+        world.settle(&engine).await;
+        assert!(!origin(&world, &engine, FIELD).await.pinned);
+        hotel_says(&world, &engine, "JUNIOR").await;
+        assert_eq!(world.deals()[0].text(FIELD), "JUNIOR");
+    }
+
+    s1_what_stood_in_another_deal_is_not_written_into_this_one(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        hotel_says(&world, &engine, "SUITE").await;
+        assert!(origin(&world, &engine, FIELD).await.undoable);
+        let sold = world.portal.add_as(3, Kind::Deal, &json!({"title": "Sale", FIELD: "SUITE"})).unwrap();
+        let hotel = hotels::by_id(&world.db, world.id, world.hotel_id).await.unwrap().unwrap();
+        for binding in [Binding::Detach, Binding::Attach { deal: sold }] {
+            engine.bind(world.id, &hotel, &stay(), binding).await.unwrap();
+            engine.decide(world.id).await.unwrap();
+            world.settle(&engine).await;
+        }
+        let view = engine.stay_by_deal(world.id, sold).await.unwrap().expect("the stay of the deal");
+        assert!(view.origins.iter().any(|origin| origin.field == "UF_CRM_FB24_RESERVATION"), "{:?}", view.origins);
+        assert!(view.origins.iter().all(|origin| origin.field != FIELD), "{:?}", view.origins);
+        let refused = said(&world, &engine, FIELD, true).await;
+        assert!(matches!(refused, Err(SyncError::Conflict("undo_nothing"))), "{refused:?}");
+    }
+
+    s1_who_leaves_a_shared_contact_leaves_nothing_to_be_undone_and_its_pins_end_with_it(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        let shared = taken_for_one(&world, &engine).await;
+        for name in ["Петрович", "Павлович"] {
+            for guest in ["7", "8"] {
+                middle_name(&world, &engine, guest, name).await;
+            }
+        }
+        said_of(&world, &engine, shared, true).await.unwrap().expect("a guest");
+        let holder = Subject::Crm(CrmEntity::Contact, shared).to_string();
+        let held = async || {
+            let found = pins::load(&world.db, world.id, &world.key, std::slice::from_ref(&holder)).await.unwrap();
+            found.get(&holder).and_then(|pins| pins.get(NAME).cloned())
+        };
+        assert_eq!(held().await.expect("pinned").value, CrmValue::Text("Петрович".into()));
+        for (guest, name) in [("7", "Петрович"), ("8", "Ольговна")] {
+            middle_name(&world, &engine, guest, name).await;
+        }
+        let hotel = hotels::by_id(&world.db, world.id, world.hotel_id).await.unwrap().unwrap();
+        engine.split(world.id, &hotel, &ProfileNumber::parse("7").unwrap(), 5).await.unwrap();
+        for _ in 0..4 {
+            engine.decide(world.id).await.unwrap();
+            engine.deliver(world.id).await.unwrap();
+            world.pass(Duration::from_secs(3));
+        }
+        assert_eq!(held().await, Some(pins::Pin::blank()), "people's, and what stood there is remembered no more");
+        let left = world.portal.record(Kind::Contact, shared).unwrap();
+        assert_eq!(left.text(NAME), "", "it may be the name of whoever left");
+        let found = engine.record_origins(world.id, CrmEntity::Contact, shared, None).await.unwrap().expect("the other");
+        assert!(found.fields.iter().all(|person| !person.origin.undoable), "{found:?}");
+
+        // Nobody's word for the field is remembered when the one who said it last is erased: it is given back all the same.
+        middle_name(&world, &engine, "8", "Сергеевна").await;
+        assert_ne!(world.portal.record(Kind::Contact, shared).unwrap().text(NAME), "Сергеевна", "people's");
+        engine.erase_person(world.id, world.hotel_id, &ProfileNumber::parse("8").unwrap(), 5).await.unwrap().expect("known");
+        erasure::go_on(&world, &engine).await;
+        assert_eq!(held().await, None, "nobody stands behind it");
+    }
+
+    s1_a_field_of_which_no_word_is_remembered_is_told_and_given_back(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        let engine = world.engine();
+        let shared = taken_for_one(&world, &engine).await;
+        for name in ["Петрович", "Павлович"] {
+            for guest in ["7", "8"] {
+                middle_name(&world, &engine, guest, name).await;
+            }
+        }
+        said_of(&world, &engine, shared, true).await.unwrap().expect("a guest");
+        let kept = async || {
+            let found = engine.record_origins(world.id, CrmEntity::Contact, shared, None).await.unwrap().expect("a guest");
+            (found.kept, found.fields.into_iter().any(|person| person.origin.field == NAME))
+        };
+        assert_eq!(kept().await, (Vec::new(), true));
+        engine.erase_person(world.id, world.hotel_id, &ProfileNumber::parse("7").unwrap(), 5).await.unwrap().expect("known");
+        erasure::go_on(&world, &engine).await;
+        assert_eq!(kept().await, (vec![NAME.to_owned()], false));
+        let name = world.portal.record(Kind::Contact, shared).unwrap().text("name");
+        assert_eq!(name, "Анна Мария", "nothing of the erased one's name stands there");
+        said_of(&world, &engine, shared, false).await.unwrap().expect("the other guest");
+        for _ in 0..4 {
+            engine.decide(world.id).await.unwrap();
+            engine.deliver(world.id).await.unwrap();
+            world.pass(Duration::from_secs(3));
+        }
+        assert_eq!((kept().await.0, world.portal.record(Kind::Contact, shared).unwrap().text(NAME)), (vec![], "Павлович".into()));
     }
 
     s1_an_erased_guest_leaves_no_field_that_people_took_to_themselves(db) {

@@ -188,7 +188,8 @@ describe('where values come from', () => {
       { ...origin, undoable: true },
       { ...origin, field: 'title', fact: null, pinned: true }
     ]
-    const props = { origins, lookedAt: null, pins: { undo: undoField, release: releaseField } }
+    const pins = { undo: undoField, release: releaseField }
+    const props = { origins, kept: ['birthdate'], lookedAt: null, pins }
     const { wrapper } = await mountPage(StayOrigins, { props })
     expect(wrapper.get('[data-field="title"]').text()).toContain('the hotel does not write here')
     await button(wrapper, 'Take our write back').trigger('click')
@@ -198,6 +199,9 @@ describe('where values come from', () => {
     await flushPromises()
     expect(releaseField).toHaveBeenCalledWith('title')
     expect(wrapper.emitted('changed')).toHaveLength(2)
+    await wrapper.get('[data-field="birthdate"] button').trigger('click')
+    await flushPromises()
+    expect(releaseField).toHaveBeenLastCalledWith('birthdate')
     const looks = await mountPage(StayOrigins, { props: { origins, lookedAt: null } })
     expect(looks.wrapper.text()).not.toContain('Take our write back')
   })
@@ -222,7 +226,11 @@ describe('where values come from', () => {
   })
 
   test('s1_a_contacts_values_are_told_to_whoever_asks', async () => {
-    const originsOfContact = vi.fn(async () => ({ looked_at: null, fields: [{ ...origin, of: 'GRAND:7' }] }))
+    const originsOfContact = vi.fn(async () => ({
+      looked_at: null,
+      fields: [{ ...origin, of: 'GRAND:7' }],
+      kept: ['birthdate']
+    }))
     const api = { guestOfContact: async () => guest, originsOfContact }
     const { wrapper } = await mountPage(GuestPage, { api, boot: contactTab })
     expect(originsOfContact).not.toHaveBeenCalled()
