@@ -13,7 +13,7 @@ use fidelio_bitrix24::sync::{CrmEvent, EventIntake, Loops};
 use serde_json::json;
 
 use super::imports::another_hotel;
-use super::reconcile::{begin, deal, filled, finished, ordinary, reconcile, told, view};
+use super::reconcile::{begin, deal, filled, finished, ordinary, pass_hours, reconcile, told, view};
 use super::world::{World, new_profile, new_stay};
 use crate::on_both_engines;
 
@@ -240,10 +240,7 @@ on_both_engines! {
         let engine = world.engine();
         let mut loops = Loops::new(&engine);
         let go = async |loops: &mut Loops, hours: u64| {
-            for _ in 0..hours * 6 {
-                world.pass(Duration::from_secs(600));
-                loops.round().await.unwrap();
-            }
+            pass_hours(&world, loops, hours).await;
             engine.reconciliations(world.id, world.hotel_id).await.unwrap()
         };
         // 14:00 at the hotel.
