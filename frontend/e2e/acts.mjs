@@ -37,6 +37,15 @@ export const openDeal = (world, id, who, prepare) =>
 export const openContact = (world, id, who, prepare) =>
   openCard(world, `contact/details/${id}`, /Гость|Guest/, who, prepare)
 
+/** Opens a task's card on our tab. */
+export async function openTask({ stand, browser }, id, who = {}) {
+  const person = await browser.person(who)
+  const path = `/company/personal/user/${who.user ?? 1}/tasks/task/view/${id}/`
+  await person.page.goto(new URL(path, stand.links.portal).href)
+  await person.page.getByRole('tab', { name: /Обращение|Request/ }).click()
+  return person
+}
+
 async function openCard({ stand, browser }, path, tab, who = {}, prepare = async () => {}) {
   const person = await browser.person(who)
   await prepare(person.page)

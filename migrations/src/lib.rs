@@ -10,6 +10,7 @@ mod m20261123_000005_cards;
 mod m20261123_000006_letters;
 mod m20261123_000007_desk_files;
 mod m20261123_000009_desk_terms;
+mod m20261123_000010_desk_rating;
 
 pub struct Migrator;
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_letters::Migration),
             Box::new(m20261123_000007_desk_files::Migration),
             Box::new(m20261123_000009_desk_terms::Migration),
+            Box::new(m20261123_000010_desk_rating::Migration),
         ]
     }
 }

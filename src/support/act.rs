@@ -15,7 +15,7 @@ use crate::crypto::TenantKey;
 use crate::domain::PortalId;
 use crate::domain::support::history::EntryKind;
 use crate::domain::support::life::{self, Action};
-use crate::domain::support::{Role, State};
+use crate::domain::support::{Rating, Role, State};
 use crate::store::desk::links::{self, Link};
 use crate::store::desk::outbox::{self, NewRow, Of};
 use crate::store::desk::requests::{self, RequestRow};
@@ -51,6 +51,11 @@ pub enum Deed {
     Assign(i64),
     /// People agreed on the solution's day.
     Agree(DateTime<Utc>),
+    /// The customer says what he thinks of a closed request.
+    Rate {
+        rating: Rating,
+        text: Option<String>,
+    },
     /// Its task or card is there no more, or again.
     Task {
         id: i64,
@@ -248,6 +253,19 @@ impl Desk {
                 }
                 step.row.clocks.agree(*on, at(now));
                 step.ledger.write(EntryKind::Action, false, &json!({"action": "agree", "user": who.user, "on": on}));
+            }
+            Deed::Rate { rating, text } => {
+                let role = who.roles.iter().find(|role| role.is_customer()).ok_or(DeskError::Forbidden)?;
+                if step.row.state != State::Closed {
+                    return Err(DeskError::Conflict("not_closed"));
+                }
+                if step.row.rating.replace(*rating).is_some() {
+                    return Err(DeskError::Conflict("rated"));
+                }
+                let said = json!({"action": "rate", "role": role, "user": who.user, "score": rating, "text": text});
+                step.ledger.write(EntryKind::Action, false, &said);
+                let words = [Some(rating.shown()), text.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n");
+                step.leaves.push(Outgoing::Say { from: Side::Customer, text: words, internal: false });
             }
             Deed::Link { role, .. } => {
                 desk_only(who)?;

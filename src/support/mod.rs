@@ -41,6 +41,7 @@ use crate::domain::support::{Holidays, RequestNumber, Role};
 use crate::files::{FileError, Settings, Store};
 use crate::portal::{Directory, Portal, PortalError};
 use crate::store::desk::outbox::Channel;
+use crate::store::desk::remotes;
 use crate::store::desk::requests::{self, RequestRow};
 use crate::store::{Db, StoreError};
 
@@ -205,6 +206,17 @@ impl Desk {
             return Ok(row);
         }
         requests::of_customer(self.db(), portal, number).await?.ok_or(DeskError::NotFound)
+    }
+
+    /// The request that a task of this portal stands for.
+    pub async fn of_task(&self, portal: PortalId, task: i64) -> Result<Option<RequestNumber>, DeskError> {
+        for channel in [Channel::Task, Channel::Mirror] {
+            let found = remotes::request_of(self.db(), channel, portal, "task", &task.to_string()).await?;
+            if let Some((desk, id)) = found {
+                return Ok(requests::by_id(self.db(), desk, id).await?.map(|row| row.number));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -172,6 +172,7 @@ impl Desk {
             look_at: None,
             silence: None,
             erased_at: None,
+            rating: None,
             revision: 1,
             head: Head::of(number),
             created_at: now,

@@ -130,6 +130,7 @@ impl Desk {
                     first_answer: readings.first_answer,
                     solution: readings.solution,
                     disputes: row.clocks.disputes(),
+                    rating: row.rating,
                 };
                 cases.push((row, case));
             }

@@ -132,6 +132,7 @@ impl Bench {
             look_at: None,
             silence: None,
             erased_at: None,
+            rating: None,
             revision: 1,
             head: Head { place: 0, hash: [0; 32] },
             created_at: now,

@@ -430,6 +430,8 @@ on_both_engines! {
             let portal = stand.install().await;
             let bound: BTreeSet<String> = stand.sandbox.bindings().into_iter().map(|bound| bound.event).collect();
             assert!(plan::TASK_EVENTS.iter().all(|event| bound.contains(*event)), "{edition:?}: {bound:?}");
+            let tabs: Vec<String> = stand.sandbox.placements().into_iter().map(|tab| tab.placement).collect();
+            assert!(tabs.contains(&"TASK_VIEW_TAB".to_owned()), "{edition:?}: {tabs:?}");
             let task = stand.sandbox.add_task_as(1, &json!({"TITLE": "[FB-x]", "RESPONSIBLE_ID": "2"})).expect("added");
             let tx = db.db.begin().await.expect("a transaction");
             heard::begin(&tx, portal.id, 1, task).await.expect("known");

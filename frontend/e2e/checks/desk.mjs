@@ -1,7 +1,7 @@
 // The desk inside the portal: somebody of a hotel reports and follows his request, the desk works it, on its page and in its task.
 import assert from 'node:assert/strict'
 import { frameOf, inside } from '../browser.mjs'
-import { api, goTo, look, open, openDeal, records, until } from '../acts.mjs'
+import { api, goTo, look, open, openDeal, openTask, records, until } from '../acts.mjs'
 
 const words = {
   ru: {
@@ -23,6 +23,8 @@ const words = {
     disputeSend: 'Продолжить работу',
     confirm: 'Да, вопрос решён',
     close: 'Закрыть обращение',
+    rate: 'Оценить помощь',
+    rateSend: 'Отправить оценку',
     refresh: 'Обновить'
   },
   en: {
@@ -37,6 +39,8 @@ const words = {
     answerText: 'Answer to the customer',
     confirm: 'Yes, it is solved',
     close: 'Close the request',
+    rate: 'Rate the help',
+    rateSend: 'Send the rating',
     refresh: 'Refresh'
   }
 }
@@ -134,6 +138,13 @@ async function reportHere(person, said, picture, place) {
   await app.getByRole('button', { name: said.report }).waitFor()
 }
 
+/** The number of the task that stands for a request. */
+const taskOf = (admin, number) =>
+  until('its task', async () => {
+    const { body } = await api(admin, 'GET', `/requests/${number}`)
+    return body.remotes.find((remote) => remote.kind === 'task')?.id
+  })
+
 export const desk = [
   [
     's34_a_problem_is_reported_from_a_tab_which_stays_as_it_was',
@@ -191,6 +202,13 @@ export const desk = [
         await press(mine, said.refresh)
         await state(mine, 'closed')
         await look(person, `desk-closed-${lang}-${width}`)
+        await press(mine, said.rate)
+        await press(mine, said.rateSend)
+        await mine.getByRole('alert').waitFor()
+        await look(person, `desk-rating-${lang}-${width}`)
+        await mine.getByRole('radio', { name: /^4/ }).check()
+        await press(mine, said.rateSend)
+        await mine.locator('[data-story="rate"]').getByText('4/5').waitFor()
         await person.close()
       })
     }
@@ -203,10 +221,7 @@ export const desk = [
         const person = await open(world, { user: 2 })
         const mine = inside(person.page)
         const number = await report(person, said, 'Нет телефона')
-        const task = await until('its task', async () => {
-          const { body } = await api(admin, 'GET', `/requests/${number}`)
-          return body.remotes.find((remote) => remote.kind === 'task')?.id
-        })
+        const task = await taskOf(admin, number)
         await world.stand.portal(`tasks/${task}/say`, { user: 1, text: 'Клиенту: Обновите страницу.' })
         await until('the word', async () => {
           await press(mine, said.refresh)
@@ -220,6 +235,31 @@ export const desk = [
         await mine.getByRole('alert').waitFor()
         await state(mine, 'closed')
         await look(person, 'desk-refused')
+        await person.close()
+      })
+    }
+  ],
+  [
+    's43_the_request_is_worked_on_the_tab_of_its_task_and_other_tasks_have_none',
+    async (world) => {
+      const said = words.ru
+      await withViewer(world, 'ru', async (admin) => {
+        const person = await open(world, { user: 2 })
+        const number = await report(person, said, 'Тариф не тот')
+        const task = await taskOf(admin, number)
+        for (const width of [1280, 390]) {
+          const works = await openTask(world, task, { width })
+          const tab = inside(works.page)
+          await tab.getByText('Тариф не тот').first().waitFor()
+          if (width === 1280) await press(tab, said.take)
+          await state(tab, 'in_progress')
+          await look(works, `task-tab-${width}`)
+          await works.close()
+        }
+        const stranger = await openTask(world, task, { user: 5 })
+        await inside(stranger.page).getByText('К этой задаче нет обращения, которое вам видно').waitFor()
+        await look(stranger, 'task-tab-none')
+        await stranger.close()
         await person.close()
       })
     }

@@ -198,6 +198,16 @@ export const publicPages = [
       await form.page.keyboard.press('Enter')
       await state(form.page, 'closed')
       await look(form, 'public-request-withdrawn')
+      const send = form.page.getByRole('button', { name: 'Отправить оценку' })
+      await send.click()
+      await form.page.getByRole('alert').waitFor()
+      await form.page.getByRole('radio', { name: '5, отлично' }).check()
+      await form.page.getByLabel('Что было хорошо').fill('Быстро ответили')
+      await look(form, 'public-request-rating')
+      await send.click()
+      await form.page.getByText('Быстро ответили').waitFor()
+      await send.waitFor({ state: 'detached' })
+      await look(form, 'public-request-rated')
       await form.close()
     }
   ],

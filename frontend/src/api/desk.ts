@@ -128,6 +128,10 @@ export interface DeskVolume {
   reopened: number
   first_answer: DeskAttainment
   solution: DeskAttainment
+  /** How many customers rated it. */
+  rated: number
+  /** The mean, from 1 to 5; `null`: nobody did. */
+  rating: number | null
 }
 
 export interface DeskAttainment {

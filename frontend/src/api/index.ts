@@ -51,6 +51,7 @@ export function createApi(client: Client) {
     report: (input: RequestInput) => client.post<RegisteredRequest>('/requests', input),
     requests: (filter: { number?: string; state?: string; kind?: string; priority?: string; after?: string | null }) =>
       client.get<List<RequestLine>>('/requests', filter),
+    requestOfTask: (task: string) => client.get<List<RequestLine>>('/requests', { task }),
     request: (number: string) => client.get<RequestWhole>(`/requests/${code(number)}`),
     actOnRequest: (number: string, deed: string, body: object) =>
       client.post<RequestWhole>(`/requests/${code(number)}/${deed}`, body),

@@ -304,6 +304,8 @@ export const en = {
   'figures.first_answer': 'First answer in time',
   'figures.solution': 'Solution in time',
   'figures.reopened': 'Answer disputed',
+  'figures.rating': 'Rated by customers',
+  'figures.rating.value': '{mean} of 5 (ratings: {n})',
   'figures.kinds': 'By kind',
   'figures.kind': 'Kind',
   'figures.none': 'No request came in this time.',
@@ -1230,6 +1232,10 @@ export const en = {
   'field.UF_CRM_FB24_SYNCED_AT': 'Updated by the app',
 
   'stay.title': 'Stay',
+  'task.title': 'Support request',
+  'task.none.title': 'This task is not a support request of yours',
+  'task.none.text':
+    'A request appears here once its task is created. It is shown to whoever works the support desk or reported it.',
   'stay.none.title': 'This deal has no stay',
   'stay.none.text': 'The stay appears here when the deal is created from a booking in Fidelio.',
   'stay.refused.title': 'You may not read this deal',

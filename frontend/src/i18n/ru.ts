@@ -298,6 +298,8 @@ export const ru: Catalogue = {
   'figures.first_answer': 'Первый ответ в срок',
   'figures.solution': 'Решение в срок',
   'figures.reopened': 'Ответ оспорен',
+  'figures.rating': 'Оценка клиентов',
+  'figures.rating.value': '{mean} из 5 (оценок: {n})',
   'figures.kinds': 'По видам',
   'figures.kind': 'Вид',
   'figures.none': 'За это время обращений не было.',
@@ -1303,6 +1305,10 @@ export const ru: Catalogue = {
   'field.UF_CRM_FB24_SYNCED_AT': 'Обновлено приложением',
 
   'stay.title': 'Проживание',
+  'task.title': 'Обращение в поддержку',
+  'task.none.title': 'К этой задаче нет обращения, которое вам видно',
+  'task.none.text':
+    'Обращение появится здесь, когда для него создана задача. Его видят сотрудники поддержки и тот, кто обратился.',
   'stay.none.title': 'К этой сделке не привязано проживание',
   'stay.none.text': 'Проживание появится здесь, если сделка создана по брони из Fidelio.',
   'stay.refused.title': 'Вам недоступна эта сделка',

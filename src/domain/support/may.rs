@@ -25,10 +25,11 @@ pub enum Act {
     Assign,
     Split,
     Withdraw,
+    Rate,
 }
 
 impl Act {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Choose,
         Self::Confirm,
         Self::Dispute,
@@ -44,6 +45,7 @@ impl Act {
         Self::Assign,
         Self::Split,
         Self::Withdraw,
+        Self::Rate,
     ];
 
     pub fn word(self) -> &'static str {
@@ -63,6 +65,7 @@ impl Act {
             Self::Assign => "assign",
             Self::Split => "split",
             Self::Withdraw => "withdraw",
+            Self::Rate => "rate",
         }
     }
 
@@ -76,6 +79,7 @@ impl Act {
             Self::Agree => Some("date"),
             Self::Assign => Some("person"),
             Self::Split => Some("sentences"),
+            Self::Rate => Some("rating"),
             Self::Confirm | Self::Close | Self::Take | Self::Resume => None,
         }
     }
@@ -88,6 +92,8 @@ pub struct Stands {
     /// Options wait to be chosen from.
     pub offered: bool,
     pub sentences: usize,
+    /// It has words, and nobody has rated it.
+    pub unrated: bool,
 }
 
 pub fn may(stands: Stands, roles: &BTreeSet<Role>) -> Vec<Act> {
@@ -98,6 +104,7 @@ fn allows(act: Act, stands: Stands, roles: &BTreeSet<Role>) -> bool {
     let step = |action: Action| click(stands.state, &action, roles, DateTime::UNIX_EPOCH).is_ok();
     let said = || Reason::parse("x").ok();
     let desk = roles.iter().any(|role| role.is_desk());
+    let customer = roles.iter().any(|role| role.is_customer());
     let open = stands.state != State::Closed;
     match act {
         Act::Confirm => step(Action::Confirm),
@@ -109,12 +116,13 @@ fn allows(act: Act, stands: Stands, roles: &BTreeSet<Role>) -> bool {
         Act::Resume => step(Action::Resume),
         Act::Say => step(Action::Say),
         Act::Withdraw => said().is_some_and(|reason| step(Action::Withdraw(reason))),
-        Act::Choose => stands.offered && roles.iter().any(|role| role.is_customer()) && step(Action::Say),
+        Act::Choose => stands.offered && customer && step(Action::Say),
         Act::Note => desk,
         // An offer asks, or is a word where the customer is waited for anyway: never before work began.
         Act::Offer => desk && open && stands.state != State::Registered,
         Act::Agree | Act::Assign => desk && open,
         Act::Split => desk && open && stands.sentences > 1,
+        Act::Rate => customer && !open && stands.unrated,
     }
 }
 
@@ -123,7 +131,7 @@ mod tests {
     use super::*;
 
     fn words(state: State, roles: &[Role]) -> Vec<&'static str> {
-        let stands = Stands { state, offered: true, sentences: 2 };
+        let stands = Stands { state, offered: true, sentences: 2, unrated: true };
         may(stands, &roles.iter().copied().collect()).into_iter().map(Act::word).collect()
     }
 
@@ -138,7 +146,7 @@ mod tests {
             words(State::WaitingForCustomer, &[Operator]),
             ["answer", "resume", "say", "note", "offer", "agree", "assign", "split"]
         );
-        assert_eq!(words(State::Closed, &[Submitter, Representative]), [""; 0]);
+        assert_eq!(words(State::Closed, &[Submitter, Representative]), ["rate"]);
         assert_eq!(words(State::Closed, &[Operator]), ["note"], "what is closed stays closed (S-31)");
         assert_eq!(words(State::Answered, &[]), [""; 0], "who is nothing to it is offered nothing");
         assert_eq!(words(State::Answered, &[Role::Policy]), [""; 0], "the policy is no person");
@@ -146,7 +154,7 @@ mod tests {
 
     #[test]
     fn s30_a_single_sentence_is_not_split_and_nothing_is_chosen_where_nothing_was_offered() {
-        let stands = Stands { state: State::InProgress, offered: false, sentences: 1 };
+        let stands = Stands { state: State::InProgress, offered: false, sentences: 1, unrated: true };
         let roles = BTreeSet::from([Role::Submitter, Role::Operator]);
         let offered = may(stands, &roles);
         assert!(!offered.contains(&Act::Split) && !offered.contains(&Act::Choose), "{offered:?}");

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::clock::{Reading, Standing};
-use super::{Kind, State};
+use super::{Kind, Rating, State};
 
 /// One request as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub struct Case {
     pub solution: Reading,
     /// How often a solution was disputed.
     pub disputes: usize,
+    pub rating: Option<Rating>,
 }
 
 /// What became of a promise.
@@ -49,6 +50,10 @@ pub struct Volume {
     pub answered: u32,
     pub first_answer: Attainment,
     pub solution: Attainment,
+    /// How many were rated by their customers …
+    pub rated: u32,
+    /// … and their scores together.
+    pub scores: u32,
 }
 
 impl Volume {
@@ -60,6 +65,8 @@ impl Volume {
         self.answered += u32::from(solved || case.disputes > 0);
         self.first_answer.count(&case.first_answer);
         self.solution.count(&case.solution);
+        self.rated += u32::from(case.rating.is_some());
+        self.scores += case.rating.map_or(0, |rating| u32::from(rating.score()));
     }
 }
 
@@ -106,13 +113,15 @@ mod tests {
             first_answer: reading(Standing::Stopped, false),
             solution: reading(Standing::Running, false),
             disputes,
+            rating: None,
         }
     }
 
     #[test]
     fn s19_a_report_counts_each_request_once_by_what_became_of_it() {
         let mut report = Report::default();
-        let late = Case { solution: reading(Standing::Stopped, true), ..case(State::Closed, 40, 2) };
+        let late =
+            Case { solution: reading(Standing::Stopped, true), rating: Rating::new(4), ..case(State::Closed, 40, 2) };
         let paused = Case { first_answer: reading(Standing::Paused, false), ..case(State::WaitingForCustomer, 0, 0) };
         for case in [case(State::InProgress, 2, 1), case(State::Answered, 30, 0), late, paused] {
             report.count(&case, DateTime::UNIX_EPOCH);
@@ -121,6 +130,7 @@ mod tests {
         assert_eq!((all.registered, all.closed, all.answered, all.reopened), (4, 1, 3, 2));
         assert_eq!(all.first_answer, Attainment { kept: 3, broken: 0, open: 1 });
         assert_eq!(all.solution, Attainment { kept: 0, broken: 1, open: 3 });
+        assert_eq!((all.rated, all.scores), (1, 4));
         assert_eq!(report.kinds, BTreeMap::from([(Kind::Incident, all)]));
         assert_eq!(report.backlog, [1, 1, 0, 0, 1], "what is closed is no backlog");
         assert_eq!(report.states.values().sum::<u32>(), 4);

@@ -48,6 +48,10 @@ pub struct VolumeView {
     pub reopened: u32,
     pub first_answer: AttainmentView,
     pub solution: AttainmentView,
+    /// How many customers said what they think of it.
+    pub rated: u32,
+    /// The mean of what they said, from 1 to 5, to the hundredth; `null`: nobody did.
+    pub rating: Option<f64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -90,8 +94,18 @@ impl From<Attainment> for AttainmentView {
 
 impl From<Volume> for VolumeView {
     fn from(volume: Volume) -> Self {
-        let Volume { registered, closed, answered, reopened, first_answer, solution } = volume;
-        Self { registered, closed, answered, reopened, first_answer: first_answer.into(), solution: solution.into() }
+        let Volume { registered, closed, answered, reopened, first_answer, solution, rated, scores } = volume;
+        let mean = || (f64::from(scores) / f64::from(rated) * 100.0).round() / 100.0;
+        Self {
+            registered,
+            closed,
+            answered,
+            reopened,
+            first_answer: first_answer.into(),
+            solution: solution.into(),
+            rated,
+            rating: (rated > 0).then(mean),
+        }
     }
 }
 
@@ -149,7 +163,7 @@ fn kept(reading: &Reading) -> &'static str {
 
 fn table(cases: &[(RequestRow, Case)], from: DateTime<Utc>, to: DateTime<Utc>) -> HttpResponse {
     let mut text = format!(
-        "{BOM}number,registered,kind,scope,priority,state,resolution,channel,assigned,first_answer,solution,deadline,disputes\r\n"
+        "{BOM}number,registered,kind,scope,priority,state,resolution,channel,assigned,first_answer,solution,deadline,disputes,rating\r\n"
     );
     for (row, case) in cases {
         let deadline = case.solution.deadline.map(|at| at.to_rfc3339()).unwrap_or_default();
@@ -167,6 +181,7 @@ fn table(cases: &[(RequestRow, Case)], from: DateTime<Utc>, to: DateTime<Utc>) -
             kept(&case.solution).to_owned(),
             deadline,
             case.disputes.to_string(),
+            case.rating.map(|rating| rating.score().to_string()).unwrap_or_default(),
         ];
         text.push_str(&cells.map(|text| cell(&text)).join(","));
         text.push_str("\r\n");

@@ -18,7 +18,7 @@ use super::letters;
 use super::once::digest;
 use super::path;
 use super::refuse::{internal, invalid_at, not_found};
-use super::request_acts::{comment, dispute, options, withdraw};
+use super::request_acts::{comment, dispute, options, rate, withdraw};
 use super::request_files;
 use super::request_views::RequestPage;
 use super::requests::{phone, prose};
@@ -252,7 +252,7 @@ async fn read(state: Data<HttpState>, request: HttpRequest) -> Result<HttpRespon
     shown(&state, &opened).await
 }
 
-/// `POST /support/link/{comments,options,confirm,dispute,withdraw,close}`: with the rights of the link.
+/// `POST /support/link/{comments,options,confirm,dispute,withdraw,close,rate}`: with the rights of the link.
 async fn act(
     state: Data<HttpState>,
     deed: Path<String>,
@@ -265,6 +265,7 @@ async fn act(
         "options" => options,
         "dispute" => dispute,
         "withdraw" => withdraw,
+        "rate" => rate,
         "confirm" => |_| Some(Deed::Step { action: Action::Confirm, text: None }),
         "close" => |_| Some(Deed::Step { action: Action::Close, text: None }),
         _ => return Err(not_found()),

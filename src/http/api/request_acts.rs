@@ -15,7 +15,7 @@ use super::once::{Done, named, once};
 use super::request_views::{RegisteredRequest, RequestPage};
 use super::requests::{find, kind, person, prose, scope};
 use crate::domain::support::life::{Action, Reason};
-use crate::domain::support::{Kind as RequestKind, Role, Scope};
+use crate::domain::support::{Kind as RequestKind, Rating, Role, Scope};
 use crate::http::HttpState;
 use crate::http::auth::Principal;
 use crate::http::problem::{Kind, Problem};
@@ -54,6 +54,17 @@ pub struct OptionsBody {
 pub struct ReasonBody {
     #[schema(max_length = 20000)]
     reason: String,
+}
+
+#[derive(ToSchema)]
+#[schema(as = RequestRatingInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+pub struct RatingBody {
+    /// 5 is best.
+    #[schema(minimum = 1, maximum = 5)]
+    score: u8,
+    #[schema(max_length = 20000)]
+    text: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -148,6 +159,15 @@ pub fn dispute(body: &mut Object) -> Option<Deed> {
 
 pub fn withdraw(body: &mut Object) -> Option<Deed> {
     Some(Deed::Step { action: Action::Withdraw(reason(body)?), text: None })
+}
+
+/// What the customer thinks of it, from 1 to 5, with words where there are any.
+pub fn rate(body: &mut Object) -> Option<Deed> {
+    let rating = body.required("score", |value| {
+        Rating::new(integer(1, i64::from(Rating::BEST))(value)?).ok_or(Bad::from("integer"))
+    });
+    let text = body.optional("text", prose(LONG)).filter(|text| !text.is_empty());
+    Some(Deed::Rate { rating: rating?, text })
 }
 
 fn step(action: Action) -> impl Fn(&mut Object) -> Option<Deed> {
@@ -255,6 +275,12 @@ acts! {
     #[utoipa::path(post, path = "/api/v1/requests/{number}/close", tag = "support", operation_id = "closeRequest",
         params(("number" = String, Path)), responses((status = 200, body = RequestPage)))]
     close(step(Action::Close));
+
+    /// The customer rates how a closed request was solved, once
+    #[utoipa::path(post, path = "/api/v1/requests/{number}/rate", tag = "support", operation_id = "rateRequest",
+        params(("number" = String, Path)), request_body = RatingBody,
+        responses((status = 200, body = RequestPage), (status = 409, description = "`not_closed`, `rated`")))]
+    rated(rate);
 }
 
 struct Part {

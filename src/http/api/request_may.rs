@@ -11,9 +11,9 @@ use crate::support::{Actor, Desk};
 #[schema(as = RequestAction)]
 pub struct ActionView {
     /// `choose`, `confirm`, `dispute`, `close`, `take`, `answer`, `ask`, `resume`, `say`, `note`, `offer`, `agree`, `assign`,
-    /// `split`, `withdraw`.
+    /// `split`, `withdraw`, `rate`.
     pub action: String,
-    /// What it cannot be done without: `text`, `reason`, `option`, `options`, `date`, `person`, `sentences`.
+    /// What it cannot be done without: `text`, `reason`, `option`, `options`, `date`, `person`, `sentences`, `rating`.
     pub needs: Option<String>,
 }
 
@@ -22,6 +22,7 @@ pub fn actions(who: &Actor, whole: &Whole) -> Vec<ActionView> {
     let stands = Stands {
         state: whole.row.state,
         offered: whole.offers.iter().any(|offer| offer.chosen.is_none() && !offer.options.is_empty()),
+        unrated: whole.row.rating.is_none() && whole.content.is_some(),
         sentences: whole.content.as_ref().map_or(0, |content| Desk::sentences(content).len()),
     };
     let view = |act: may::Act| ActionView { action: act.word().to_owned(), needs: act.needs().map(str::to_owned) };

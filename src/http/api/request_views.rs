@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::request_may::{ActionView, actions};
 use super::time::at;
+use crate::domain::support::Rating;
 use crate::domain::support::clock::{Reading, Standing};
 use crate::http::HttpState;
 use crate::store::desk::files::FileRow;
@@ -33,6 +34,8 @@ pub struct RequestView {
     pub state: String,
     /// Of a closed one: `confirmed`, `withdrawn`, `policy`, `customer_gone`.
     pub resolution: Option<String>,
+    /// Of a closed one: what the customer thinks of it, from 1 to 5; `null`: he did not say.
+    pub rating: Option<u8>,
     /// `app`, `form`, `mail`, `phone`, `crm_form`, `split`.
     pub channel: String,
     /// `null`: erased.
@@ -195,6 +198,7 @@ impl RequestView {
             priority: row.priority.word().to_owned(),
             state: row.state.word().to_owned(),
             resolution: row.resolution.map(|resolution| resolution.word().to_owned()),
+            rating: row.rating.map(Rating::score),
             channel: row.channel.clone(),
             subject: content.map(|content| content.subject.clone()),
             assigned_id: row.assigned,

@@ -25,6 +25,11 @@ use crate::support::content::{Content, call_back_subject, email_hash, login_hash
 use crate::support::{Actor, Submission};
 
 const LONG: usize = 20_000;
+/// What a list is asked by.
+const KNOWN: [&str; 13] = [
+    "number", "task", "state", "kind", "priority", "customer", "phone", "email", "login", "from", "to", "after",
+    "limit",
+];
 
 /// Members left out of the portal's own reports are filled in: the portal's link, who reports.
 #[derive(ToSchema)]
@@ -216,7 +221,8 @@ pub async fn create(
 
 /// Requests: all that the desk works, else all of the portal or one's own; the newest first
 #[utoipa::path(get, path = "/api/v1/requests", tag = "support", operation_id = "listRequests",
-    params(("number" = Option<String>, Query), ("state" = Option<String>, Query), ("kind" = Option<String>, Query),
+    params(("number" = Option<String>, Query),
+        ("task" = Option<i64>, Query, description = "a task of the caller's portal: the request that it stands for"), ("state" = Option<String>, Query), ("kind" = Option<String>, Query),
         ("priority" = Option<String>, Query), ("customer" = Option<String>, Query, description = "`member_id`; of a desk's list"),
         ("phone" = Option<String>, Query), ("email" = Option<String>, Query), ("login" = Option<String>, Query),
         ("from" = Option<String>, Query), ("to" = Option<String>, Query),
@@ -224,9 +230,7 @@ pub async fn create(
     responses((status = 200, body = Page<RequestView>)))]
 pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let user = person(&who)?;
-    let known =
-        ["number", "state", "kind", "priority", "customer", "phone", "email", "login", "from", "to", "after", "limit"];
-    let query = Query::read(&request, &known)?;
+    let query = Query::read(&request, &KNOWN)?;
     let limit = query.limit()?;
     let time = |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis());
     let mut filter = Filter {
@@ -243,15 +247,10 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
     };
     let number = query.parsed("number", "request_number", |text| text.trim().parse::<RequestNumber>().ok())?;
     if let Some(number) = number {
-        let items = match find(&state, &who, &number.to_string()).await {
-            Ok((row, actor)) => {
-                let whole = state.desk.whole(&actor, &row).await?;
-                vec![RequestView::of(&whole.row, whole.content.as_ref(), &whole.clocks)]
-            }
-            Err(problem) if problem.kind == Kind::NotFound => vec![],
-            Err(problem) => return Err(problem),
-        };
-        return Ok(HttpResponse::Ok().json(Page::whole(items)));
+        return alone(&state, &who, Some(number)).await;
+    }
+    if let Some(task) = query.parsed("task", "id", |text| text.parse::<i64>().ok())? {
+        return alone(&state, &who, state.desk.of_task(who.portal, task).await?).await;
     }
     let works = state.desk.is_desk(who.portal).await? && who.may(Right::WorkRequests);
     let desk = if works { who.portal } else { state.desk.desk_of(who.portal).await? };
@@ -278,6 +277,22 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
     let last = rows.get(most.saturating_sub(1)).filter(|_| more);
     let next = last.map(|last| format!("{}.{}", last.row.created_at, last.row.id));
     Ok(HttpResponse::Ok().json(Page { items: rows.iter().take(most).map(RequestView::listed).collect(), next }))
+}
+
+/// A list of the one request that is meant, if the caller may see it.
+async fn alone(state: &HttpState, who: &Principal, number: Option<RequestNumber>) -> Result<HttpResponse, Problem> {
+    let mut items = Vec::new();
+    if let Some(number) = number {
+        match find(state, who, &number.to_string()).await {
+            Ok((row, actor)) => {
+                let whole = state.desk.whole(&actor, &row).await?;
+                items.push(RequestView::of(&whole.row, whole.content.as_ref(), &whole.clocks));
+            }
+            Err(problem) if problem.kind == Kind::NotFound => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(HttpResponse::Ok().json(Page::whole(items)))
 }
 
 /// One request, as much of it as the caller may see

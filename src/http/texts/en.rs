@@ -180,6 +180,8 @@ pub(crate) const TEXTS: Texts = Texts {
             "The request holds as many files as it can: 50, or 2 GB in all. Put the rest into a new request.",
         ),
         ("option_chosen", "An option was chosen already."),
+        ("not_closed", "The request is not closed yet: it is rated after its end."),
+        ("rated", "The request was rated already."),
         ("settings_changed", "Somebody changed the settings meanwhile. Open them again."),
         ("desk_elsewhere", "The desk's settings are changed in the support portal only."),
         ("support_closed", "The form is closed: no support portal is connected."),

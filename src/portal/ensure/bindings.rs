@@ -1,6 +1,6 @@
 //! User fields, placements and event bindings: what is missing is made, what points elsewhere is taken away.
 
-use super::plan::{self, EVENTS, FIELDS, PLACEMENTS, TASK_EVENTS};
+use super::plan::{self, EVENTS, FIELDS, PLACEMENTS, Placement, TASK_EVENTS, TASK_PLACEMENTS};
 use super::survey::Survey;
 use super::{Halt, Work};
 use crate::bitrix::events::ONOFFLINEEVENT;
@@ -27,15 +27,15 @@ impl Work<'_> {
 
     pub(super) async fn placements(&mut self, survey: &Survey) -> Result<(), Halt> {
         let mut calls = Vec::new();
-        let wanted: Vec<(&str, String)> =
-            PLACEMENTS.iter().map(|p| (p.code, plan::handler(&self.public_url(), p.path))).collect();
+        let tasks = if self.has_tasks(survey) { TASK_PLACEMENTS } else { &[] };
+        let own = |placement: &'static Placement| (placement, plan::handler(&self.public_url(), placement.path));
+        let wanted: Vec<(&Placement, String)> = PLACEMENTS.iter().chain(tasks).map(own).collect();
         for (code, handler) in &survey.placements {
-            if !wanted.iter().any(|(own, address)| own == code && address == handler) {
+            if !wanted.iter().any(|(own, address)| own.code == code && address == handler) {
                 calls.push(setup::placement_unbind(code, handler));
             }
         }
-        for placement in PLACEMENTS {
-            let handler = plan::handler(&self.public_url(), placement.path);
+        for (placement, handler) in wanted {
             if survey.placements.iter().any(|(code, own)| code == placement.code && *own == handler) {
                 continue;
             }
@@ -44,10 +44,14 @@ impl Work<'_> {
         self.carry_out(&calls).await
     }
 
+    /// It is the support portal, and requests' tasks are in our reach there.
+    fn has_tasks(&self, survey: &Survey) -> bool {
+        self.desk && survey.scopes.iter().any(|scope| scope == plan::TASK_SCOPE)
+    }
+
     pub(super) async fn events(&mut self, survey: &Survey) -> Result<(), Halt> {
         let handler = plan::handler(&self.public_url(), plan::EVENTS_PATH);
-        let tasks =
-            if self.desk && survey.scopes.iter().any(|scope| scope == plan::TASK_SCOPE) { TASK_EVENTS } else { &[] };
+        let tasks = if self.has_tasks(survey) { TASK_EVENTS } else { &[] };
         let wanted = || EVENTS.iter().chain(tasks).copied().chain(survey.can_queue.then_some(ONOFFLINEEVENT));
         let mut calls = Vec::new();
         for (event, own) in &survey.events {

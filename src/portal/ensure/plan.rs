@@ -152,6 +152,12 @@ pub const PLACEMENTS: &[Placement] = &[
     Placement { code: "CRM_CONTACT_DETAIL_TAB", path: "bitrix/widgets/contact-guest", ru: "Гость", en: "Guest" },
 ];
 
+/// Of the support portal alone, beside [`PLACEMENTS`]: the request on its task.
+pub const TASK_PLACEMENTS: &[Placement] =
+    &[Placement {
+        code: "TASK_VIEW_TAB", path: "bitrix/widgets/task-request", ru: "Обращение", en: "Request"
+    }];
+
 /// Events whose absence on an old box is no reason to stop: they are said to be missing.
 pub const EVENTS: &[&str] = &[
     "ONAPPINSTALL",
@@ -174,7 +180,7 @@ pub const EVENTS: &[&str] = &[
 /// Of the support portal alone: what people do in requests' tasks.
 pub const TASK_EVENTS: &[&str] = &["ONTASKUPDATE", "ONTASKDELETE", "ONTASKCOMMENTADD"];
 
-/// Without it a portal lets us bind no event of tasks.
+/// Without it a portal lets us bind no event of tasks, and no page on them.
 pub const TASK_SCOPE: &str = "task";
 
 /// Events of records: those that a portal's queue keeps for us, too.

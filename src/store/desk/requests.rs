@@ -5,7 +5,7 @@ use crate::domain::PortalId;
 use crate::domain::support::history::Head;
 use crate::domain::support::life::Resolution;
 use crate::domain::support::silence::Silence;
-use crate::domain::support::{Clocks, Kind, Priority, RequestNumber, Scope, State};
+use crate::domain::support::{Clocks, Kind, Priority, Rating, RequestNumber, Scope, State};
 use crate::store::bulk::Via;
 use crate::store::{Db, Row, StoreError, Tx, args};
 
@@ -44,6 +44,8 @@ pub struct RequestRow {
     pub silence: Option<Silence>,
     /// Since then it has no words any more.
     pub erased_at: Option<i64>,
+    /// What the customer thinks of it, once it is closed.
+    pub rating: Option<Rating>,
     pub revision: i64,
     pub head: Head,
     pub created_at: i64,
@@ -60,7 +62,7 @@ pub struct Hashes {
 
 pub(super) const COLUMNS: &str = "id, portal_id, customer_id, key_portal, number, kind, scope, priority, state, resolution, \
      channel, app_version, language, submitter_id, assigned_id, parent, content_sealed, clocks, breaches, look_at, silence, \
-     erased_at, revision, head_place, head_hash, created_at, updated_at";
+     erased_at, rating, revision, head_place, head_hash, created_at, updated_at";
 
 pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
     fn word<T>(row: &Row, column: &'static str, parse: fn(&str) -> Option<T>) -> Result<T, StoreError> {
@@ -101,6 +103,7 @@ pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
             .map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("desk_request.silence")))
             .transpose()?,
         erased_at: row.get("erased_at")?,
+        rating: row.get::<Option<i32>>("rating")?.and_then(|score| Rating::new(score.into())),
         revision: row.get("revision")?,
         head,
         created_at: row.get("created_at")?,
@@ -174,7 +177,8 @@ pub async fn save(tx: &Tx, desk: PortalId, row: &RequestRow, now: i64) -> Result
         .execute(
             "UPDATE desk_request SET state = $4, resolution = $5, assigned_id = $6, clocks = $7, breaches = $8, look_at = $9,
                 head_place = $10, head_hash = $11, kind = $12, scope = $13, priority = $14, updated_at = $15,
-                silence = $16, closed_at = CASE WHEN $17 THEN COALESCE(closed_at, $15) END, revision = revision + 1
+                silence = $16, closed_at = CASE WHEN $17 THEN COALESCE(closed_at, $15) END,
+                rating = $18, revision = revision + 1
              WHERE portal_id = $1 AND id = $2 AND revision = $3",
             args![
                 desk.0,
@@ -193,7 +197,8 @@ pub async fn save(tx: &Tx, desk: PortalId, row: &RequestRow, now: i64) -> Result
                 row.priority.word(),
                 now,
                 silence(row.silence.as_ref())?,
-                row.state == State::Closed
+                row.state == State::Closed,
+                row.rating.map(|rating| i32::from(rating.score()))
             ],
         )
         .await?;

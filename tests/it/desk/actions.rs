@@ -1,7 +1,11 @@
 //! What a request's page offers is what the API then does, in every state and for everybody; and nothing else is.
 
+use std::time::Duration;
+
 use fidelio_bitrix24::domain::support::may::Act;
 use fidelio_bitrix24::http::auth::Role as Given;
+use fidelio_bitrix24::store::desk::outbox::{self, Channel};
+use fidelio_bitrix24::store::desk::remotes::{self, Remote};
 use serde_json::{Value, json};
 
 use crate::on_both_engines;
@@ -33,6 +37,7 @@ fn way(word: &str) -> (&str, Value) {
         "offer" => ("options", json!({"options": ["Сегодня", "Завтра"]})),
         "agree" => ("deadline", json!({"deadline": "2026-12-21T10:00:00Z"})),
         "assign" => ("assign", json!({"user_id": 7})),
+        "rate" => ("rate", json!({"score": 4})),
         "split" => ("split", json!({"sentences": [1], "subject": "Телефон"})),
         other => (other, json!({})),
     }
@@ -87,6 +92,60 @@ on_both_engines! {
                 }
             }
         }
+    }
+
+    s47_a_closed_request_is_rated_once_by_its_customer_and_the_desk_reads_it(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let people = People {
+            submitter: api.nobody(portal).await,
+            operator: api.with_role(portal, Given::SupportOperator).await,
+            admin: api.admin(portal).await,
+        };
+        let number = request_in(&people, &["take", "answer", "confirm"]).await;
+        let route = format!("/api/v1/requests/{number}/rate");
+        let early = people.submitter.post(&route, &json!({"score": 5})).await;
+        assert_eq!((early.status, &early.body["detail"]), (409, &json!("Обращение ещё не закрыто: его оценивают после закрытия.")));
+        assert!(try_it(&people.admin, &number, "close").await);
+        for score in [json!(0), json!(6), json!("5"), json!(4.5), json!(null)] {
+            assert_eq!(people.submitter.post(&route, &json!({"score": score})).await.status, 422, "{score}");
+        }
+        assert_eq!(people.operator.post(&route, &json!({"score": 5})).await.status, 403, "the desk does not rate itself");
+        let rated = people.submitter.post(&route, &json!({"score": 4, "text": "Быстро"})).await;
+        assert_eq!((rated.status, &rated.body["rating"], &rated.body["state"]), (200, &json!(4), &json!("closed")));
+        let said = &rated.body["history"].as_array().expect("a history").last().expect("an entry")["content"];
+        assert_eq!((&said["action"], &said["score"], &said["text"]), (&json!("rate"), &json!(4), &json!("Быстро")));
+        assert_eq!(people.admin.post(&route, &json!({"score": 1})).await.status, 409, "once");
+        let number = number.parse().expect("a number");
+        let row = api.desk.find(portal, number).await.expect("known");
+        let waits = outbox::of_request(&api.db, row.desk, row.id).await.expect("rows");
+        let told = |row: &&outbox::OutboxRow| (row.channel, row.kind) == (Channel::Task, outbox::Kind::Say);
+        assert_eq!(waits.iter().filter(told).count(), 2, "its task: the answer and the rating");
+        api.clock.advance(Duration::from_secs(60));
+        let report = people.operator.get("/api/v1/support/report").await.body;
+        assert_eq!((&report["all"]["rated"], &report["all"]["rating"]), (&json!(1), &json!(4.0)));
+    }
+
+    s43_a_request_is_found_by_its_task_by_whoever_may_see_it(db) {
+        let api = Api::start(db).await;
+        let (portal, other) = (api.portal("m1").await, api.portal("m2").await);
+        let (user, admin) = (api.nobody(portal).await, api.admin(portal).await);
+        let made = user.post("/api/v1/requests", &json!({"subject": "Нет броней", "description": "Не приходят."})).await.body;
+        let row = api.desk.find(portal, made["number"].as_str().expect("a number").parse().expect("a number")).await.expect("known");
+        let task = Remote { channel: Channel::Task, kind: "task".into(), target: portal, id: "31".into() };
+        let tx = api.db.begin().await.expect("a transaction");
+        remotes::set(&tx, row.desk, row.id, &task, 1).await.expect("set");
+        tx.commit().await.expect("committed");
+        for caller in [&user, &admin] {
+            let list = caller.get("/api/v1/requests?task=31").await.body;
+            assert_eq!(list["items"][0]["number"], made["number"]);
+            assert_eq!(caller.get("/api/v1/requests?task=32").await.body["items"], json!([]));
+        }
+        let stranger = api.with_role(portal, Given::Viewer).await;
+        assert_eq!(stranger.get("/api/v1/requests?task=31").await.body["items"], json!([]), "not his");
+        let elsewhere = api.admin(other).await;
+        assert_eq!(elsewhere.get("/api/v1/requests?task=31").await.body["items"], json!([]), "another portal's task 31");
+        assert_eq!(admin.get("/api/v1/requests?task=x").await.errors(), [("?task", "id")]);
     }
 
     s43_requests_are_found_by_their_priority(db) {

@@ -99,6 +99,7 @@ on_both_engines! {
         assert_eq!(act("close", json!({})).await.status, 403);
         assert_eq!(act("take", json!({})).await.status, 404);
         assert_eq!(act("confirm", json!({})).await.body["code"], "request_not_answered");
+        assert_eq!(act("rate", json!({"score": 5})).await.body["code"], "not_closed");
         let number = made.body["number"].as_str().unwrap();
         let ended = operator.delete(&format!("/api/v1/requests/{number}/links")).await;
         assert_eq!(ended.status, 204);

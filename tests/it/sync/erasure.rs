@@ -136,6 +136,7 @@ async fn request(world: &World, serial: u32, phone: &str, email: &str) {
         look_at: None,
         silence: None,
         erased_at: None,
+        rating: None,
         revision: 1,
         head: Head::of(number),
         created_at: 1,

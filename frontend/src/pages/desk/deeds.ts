@@ -6,9 +6,19 @@ export interface Filled {
   date: string
   subject: string
   sentences: number[]
+  /** 1 to 5; 0: not chosen. */
+  score: number
 }
 
-export const empty = (): Filled => ({ text: '', reason: '', options: '', date: '', subject: '', sentences: [] })
+export const empty = (): Filled => ({
+  text: '',
+  reason: '',
+  options: '',
+  date: '',
+  subject: '',
+  sentences: [],
+  score: 0
+})
 
 /** The call behind an action: the end of its address, and what is sent. */
 export function deedOf(action: string, form: Filled, me: number): [string, object] {
@@ -29,6 +39,8 @@ export function deedOf(action: string, form: Filled, me: number): [string, objec
     case 'dispute':
     case 'withdraw':
       return [action, { reason: form.reason.trim() }]
+    case 'rate':
+      return ['rate', { score: form.score, ...(text && { text }) }]
     default:
       return [action, {}]
   }
@@ -52,6 +64,8 @@ export function isFilled(needs: string | null, form: Filled): boolean {
       return linesOf(form.options).length > 1
     case 'date':
       return !Number.isNaN(Date.parse(form.date))
+    case 'rating':
+      return form.score > 0
     case 'sentences':
       return form.sentences.length > 0 && form.subject.trim() !== ''
     default:

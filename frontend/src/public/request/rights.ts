@@ -12,7 +12,9 @@ export function rightsOf(request: Request) {
     confirm: submitter && request.state === 'answered',
     close: representative && request.state === 'completed',
     dispute: customer && answered,
-    withdraw: customer && open
+    withdraw: customer && open,
+    // Whose words were erased has nothing to be rated.
+    rate: customer && !open && request.rating === null && request.content !== null
   }
 }
 

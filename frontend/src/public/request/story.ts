@@ -25,6 +25,7 @@ const known = new Set([
   'close',
   'dispute',
   'withdraw',
+  'rate',
   'file_refused',
   'close_by_silence',
   'remind',
@@ -76,7 +77,8 @@ export function storyOf({ history, roles }: Pick<Request, 'history' | 'roles'>):
     }
     if (!known.has(action)) continue
     said = action === 'say'
-    const text = action === 'register' ? '' : words(entry.content.text)
+    const score = action === 'rate' ? `${entry.content.score}/5` : ''
+    const text = action === 'register' ? '' : [score, words(entry.content.text)].filter(Boolean).join('\n')
     told.push(line(before ?? action, { text, on: words(entry.content.on) }))
     before = null
   }

@@ -3,6 +3,8 @@ export interface Request {
   number: string
   state: 'registered' | 'in_progress' | 'waiting_for_customer' | 'answered' | 'completed' | 'closed'
   resolution: 'confirmed' | 'withdrawn' | 'policy' | 'customer_gone' | null
+  /** 1 to 5, once it was given. */
+  rating: number | null
   clocks: Clock[]
   created_at: string
   content: Content | null

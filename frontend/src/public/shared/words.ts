@@ -44,6 +44,17 @@ export const ru = {
   'story.agree': 'Договорились решить до {time}',
   'story.file': 'Файл',
   'story.erased': 'Удалено',
+  'story.rate': 'Работу оценили',
+  'act.rate': 'Оценить помощь',
+  'act.rate.label': 'Как вам помогли?',
+  'act.rate.text': 'Что было хорошо, а что нет',
+  'act.rate.send': 'Отправить оценку',
+  'act_lacks.rating': 'Выберите одну из пяти оценок',
+  'rating.1': '1, плохо',
+  'rating.2': '2, скорее плохо',
+  'rating.3': '3, нормально',
+  'rating.4': '4, хорошо',
+  'rating.5': '5, отлично',
   'story.back': 'Снова в работе'
 } as const
 
@@ -92,5 +103,16 @@ export const en = {
   'story.agree': 'Agreed to solve it by {time}',
   'story.file': 'File',
   'story.erased': 'Erased',
+  'story.rate': 'The help was rated',
+  'act.rate': 'Rate the help',
+  'act.rate.label': 'How was the help?',
+  'act.rate.text': 'What was good, what was not',
+  'act.rate.send': 'Send the rating',
+  'act_lacks.rating': 'Choose one of the five',
+  'rating.1': '1, bad',
+  'rating.2': '2, poor',
+  'rating.3': '3, fair',
+  'rating.4': '4, good',
+  'rating.5': '5, excellent',
   'story.back': 'In progress again'
 } as const

@@ -77,6 +77,7 @@ assets! {
     "common.js" => "text/javascript; charset=utf-8",
     "start.js" => "text/javascript; charset=utf-8",
     "portal.js" => "text/javascript; charset=utf-8",
+    "tasks.js" => "text/javascript; charset=utf-8",
     "desk.js" => "text/javascript; charset=utf-8",
     "start.html" => "text/html; charset=utf-8",
     "portal.html" => "text/html; charset=utf-8",

@@ -1,4 +1,5 @@
 import { $, api, day, every, fill, h, inLang, languageSwitch, money, plural, t, toast } from './common.js'
+import { listPath, place, tasks } from './tasks.js'
 
 const base = '/_sandbox/portal'
 const links = await api('/_sandbox/links').catch(() => null)
@@ -7,7 +8,7 @@ let page = null // {leave(), live()}: what is shown now
 const svg = paths => { const span = h('span', { 'aria-hidden': 'true', style: 'display:contents' }); span.innerHTML = `<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">${paths}</svg>`; return span }
 const ICONS = {
   deal: '<path d="M4 6h16l-6 7v6l-4-2v-4z"/>', contact: '<circle cx="12" cy="8" r="4"/><path d="M4 20a8 8 0 0 1 16 0"/>', company: '<path d="M4 20V6l8-3v17M12 9h8v11M2 20h20M7 9h2M7 13h2M15 13h2M15 16h2"/>',
-  market: '<path d="M5 8h14l1 12H4zM9 8V6a3 3 0 0 1 6 0v2"/>', app: '<path d="M4 12a8 8 0 0 1 13.7-5.6L20 8M20 4v4h-4M20 12a8 8 0 0 1-13.7 5.6L4 16M4 20v-4h4"/>', home: '<path d="M3 11l9-8 9 8M6 9v11h12V9"/>', desk: '<path d="M3 20V5h11v15M14 10h7v10M2 20h20M6.5 9h1M10 9h1M6.5 13h1M10 13h1"/>'
+  task: '<path d="M5 4h14v16H5zM9 9h6M9 13h6M9 17h3"/>', market: '<path d="M5 8h14l1 12H4zM9 8V6a3 3 0 0 1 6 0v2"/>', app: '<path d="M4 12a8 8 0 0 1 13.7-5.6L20 8M20 4v4h-4M20 12a8 8 0 0 1-13.7 5.6L4 16M4 20v-4h4"/>', home: '<path d="M3 11l9-8 9 8M6 9v11h12V9"/>', desk: '<path d="M3 20V5h11v15M14 10h7v10M2 20h20M6.5 9h1M10 9h1M6.5 13h1M10 13h1"/>'
 }
 const NAMES = { deal: [t('Сделки', 'Deals'), t('сделок', 'deals')], contact: [t('Контакты', 'Contacts'), t('контактов', 'contacts')], company: [t('Компании', 'Companies'), t('компаний', 'companies')] }
 const FIELDS = {
@@ -34,6 +35,7 @@ function menu () {
   const c = state.counts
   fill('#menu', h('a.brand', { href: '/', style: 'text-decoration:none' }, h('img', { src: '/_sandbox/ui/icon.svg', alt: t('К началу', 'Start page') }), h('span', {}, t('Портал', 'Portal'), h('small', {}, t('эмуляция Битрикс24', 'emulated Bitrix24')))),
     h('div.head', {}, 'CRM'), item('/crm/deal/', 'deal', NAMES.deal[0], c.deal), item('/crm/contact/', 'contact', NAMES.contact[0], c.contact), item('/crm/company/', 'company', NAMES.company[0], c.company),
+    item(listPath(user), 'task', t('Задачи', 'Tasks'), 0, place(here) !== null),
     h('div.head', {}, t('Приложения', 'Applications')), item('/marketplace/', 'market', t('Маркет', 'Market'), 0, here === '/marketplace/'), state.app.installed && item('/marketplace/app/', 'app', state.app.title || 'Fidelio'),
     h('div.grow'), h('div.head', {}, t('Песочница', 'Sandbox')), links && item(inLang(links.hotel), 'desk', t('Стойка отеля', 'Hotel desk')), item('/', 'home', t('К началу', 'Start page'), 0, false))
 }
@@ -60,6 +62,7 @@ async function route () {
   try {
     if (details) page = await record(details[1], Number(details[2]))
     else if (list) page = await listing(list[1])
+    else if (place(here) !== null) page = await tasks({ user, state, top, link, frameIn }, place(here))
     else if (/^\/marketplace\/(app|view)/.test(here)) page = await application()
     else page = market()
   } catch (error) { fill('#main', h('div.card.empty', {}, h('h2', {}, t('Не получилось открыть', 'This cannot be opened')), error.message)) }
