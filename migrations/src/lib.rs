@@ -10,7 +10,7 @@ mod m20261123_000005_cards;
 mod m20261123_000006_letters;
 mod m20261123_000007_desk_files;
 mod m20261123_000009_desk_terms;
-mod m20261123_000010_desk_rating;
+mod m20261123_000010_desk_outcome;
 
 pub struct Migrator;
 
@@ -26,7 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_letters::Migration),
             Box::new(m20261123_000007_desk_files::Migration),
             Box::new(m20261123_000009_desk_terms::Migration),
-            Box::new(m20261123_000010_desk_rating::Migration),
+            Box::new(m20261123_000010_desk_outcome::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::content::Content;
-use super::outgoing::{Outgoing, Side};
+use super::outgoing::{News, Outgoing, Side};
 use super::step::Step;
 use super::terms::Terms;
 use super::{Actor, Desk, DeskError, at};
@@ -15,7 +15,7 @@ use crate::crypto::TenantKey;
 use crate::domain::PortalId;
 use crate::domain::support::history::EntryKind;
 use crate::domain::support::life::{self, Action};
-use crate::domain::support::{Rating, Role, State};
+use crate::domain::support::{Rating, Release, Role, State};
 use crate::store::desk::links::{self, Link};
 use crate::store::desk::outbox::{self, NewRow, Of};
 use crate::store::desk::requests::{self, RequestRow};
@@ -51,6 +51,9 @@ pub enum Deed {
     Assign(i64),
     /// People agreed on the solution's day.
     Agree(DateTime<Utc>),
+    /// The release that fixes it is named, or is there.
+    Fix(Release),
+    Live(Release),
     /// The customer says what he thinks of a closed request.
     Rate {
         rating: Rating,
@@ -253,6 +256,28 @@ impl Desk {
                 }
                 step.row.clocks.agree(*on, at(now));
                 step.ledger.write(EntryKind::Action, false, &json!({"action": "agree", "user": who.user, "on": on}));
+            }
+            Deed::Fix(release) => {
+                desk_only(who)?;
+                (step.row.fixed_in, step.row.live_at) = (Some(*release), None);
+                let role = who.at_the_desk().roles.into_iter().next();
+                let said = json!({"action": "fix", "role": role, "user": who.user, "text": release.to_string()});
+                step.ledger.write(EntryKind::Action, false, &said);
+            }
+            Deed::Live(release) => {
+                if !who.roles.contains(&Role::Policy) {
+                    return Err(DeskError::Forbidden);
+                }
+                if step.row.fixed_in != Some(*release) || step.row.live_at.replace(now).is_some() {
+                    return Err(DeskError::Conflict("request_busy"));
+                }
+                let release = release.to_string();
+                step.ledger.write(
+                    EntryKind::Action,
+                    false,
+                    &json!({"action": "live", "role": Role::Policy, "text": release}),
+                );
+                step.news.push(News::Live { release });
             }
             Deed::Rate { rating, text } => {
                 let role = who.roles.iter().find(|role| role.is_customer()).ok_or(DeskError::Forbidden)?;

@@ -18,6 +18,7 @@ pub mod listen;
 pub mod mask;
 pub mod outgoing;
 mod register;
+mod releases;
 pub mod settings;
 mod silence;
 mod split;

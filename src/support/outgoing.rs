@@ -120,6 +120,10 @@ pub enum News {
         state: State,
         closes_at: DateTime<Utc>,
     },
+    /// The release that fixes it runs on the customer's portal.
+    Live {
+        release: String,
+    },
     /// A clock is about to run out, or has.
     Clock {
         clock: String,

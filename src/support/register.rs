@@ -17,7 +17,7 @@ use super::{Actor, Desk, DeskError, at, mask};
 use crate::crypto::TenantKey;
 use crate::domain::support::history::{EntryKind, Head};
 use crate::domain::support::queue::{self, Choice};
-use crate::domain::support::{Clocks, Kind, RequestNumber, Scope, State};
+use crate::domain::support::{Clocks, Kind, RequestNumber, Scope, State, Times};
 use crate::domain::{Lang, PortalId};
 use crate::store::desk::consents::{self, Consent};
 use crate::store::desk::outbox::{self, Of};
@@ -173,6 +173,9 @@ impl Desk {
             silence: None,
             erased_at: None,
             rating: None,
+            fixed_in: None,
+            live_at: None,
+            times: Times::start(at(now)),
             revision: 1,
             head: Head::of(number),
             created_at: now,

@@ -76,6 +76,7 @@ impl Step {
     fn take(&mut self, who: &Actor, action: &Action, fact: &Fact, text: Option<&str>, terms: &Terms, now: i64) {
         self.ledger.fact(who, action, fact, text);
         self.row.clocks.note(action, fact);
+        self.row.times.note(fact.transition, fact.at);
         self.row.state = fact.transition.to;
         self.row.resolution = fact.transition.resolution.or(self.row.resolution);
         self.row.silence = self.row.state.is_the_customers().then(|| Silence::since(at(now)));

@@ -131,6 +131,7 @@ impl Desk {
                     solution: readings.solution,
                     disputes: row.clocks.disputes(),
                     rating: row.rating,
+                    times: row.times.read(row.state, at(self.now())),
                 };
                 cases.push((row, case));
             }

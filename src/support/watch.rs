@@ -17,6 +17,7 @@ use crate::domain::PortalId;
 use crate::domain::support::State;
 use crate::domain::support::clock::{Reading, Standing};
 use crate::domain::support::history::EntryKind;
+use crate::portal::VERSION;
 use crate::store::desk::outbox;
 use crate::store::desk::requests::{self, RequestRow};
 use crate::store::desk::{letters, limits};
@@ -38,7 +39,7 @@ const DELIVERED_MS: i64 = 30 * 86_400_000;
 pub struct Watch {
     desk: Desk,
     pulse: Pulse,
-    /// When terms of keeping are looked at again.
+    /// When releases and terms of keeping are looked at again.
     sweep_at: Arc<AtomicI64>,
 }
 
@@ -99,6 +100,14 @@ impl Watch {
             return;
         }
         self.sweep_at.store(now.saturating_add(SWEEP_EVERY_MS), Ordering::Relaxed);
+        match VERSION.parse() {
+            Ok(runs) => {
+                if let Err(error) = Box::pin(self.desk.tell_of_releases(runs)).await {
+                    tracing::error!(%error, "releases could not be told of");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the version of this build"),
+        }
         if let Err(error) = Box::pin(self.desk.sweep_terms()).await {
             tracing::error!(%error, "what was kept for its whole term could not be erased");
         }

@@ -93,6 +93,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/requests/{number}/withdraw", "aifvnmo"),
     ("POST", "/api/v1/requests/{number}/close", "aifvnmo"),
     ("POST", "/api/v1/requests/{number}/rate", "aifvnmo"),
+    ("POST", "/api/v1/requests/{number}/fix", "aifvnmo"),
     ("POST", "/api/v1/requests/{number}/split", "aifvnmo"),
     ("POST", "/api/v1/requests/{number}/files", "aifvnmo"),
     ("POST", "/api/v1/requests/{number}/files/{file}/url", "aifvnmo"),

@@ -86,6 +86,9 @@ export interface RequestAction {
 }
 
 export interface RequestWhole extends RequestLine {
+  /** The release that fixes it, and since when the portal runs it. */
+  fixed_in?: string | null
+  live_at?: Moment | null
   content: Record<string, string> | null
   missing: string[]
   history: RequestEntry[]
@@ -144,6 +147,8 @@ export interface DeskAttainment {
 export interface DeskReport {
   all: DeskVolume
   kinds: (DeskVolume & { kind: string })[]
+  /** How long requests stood in each state: the mean, by the clock on the wall. */
+  times: { state: string; requests: number; minutes: number }[]
   /** `null`: older than the row before. */
   backlog: { below_days: number | null; count: number }[]
   /** There were more requests than one report reads. */

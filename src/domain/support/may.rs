@@ -24,12 +24,13 @@ pub enum Act {
     Agree,
     Assign,
     Split,
+    Fix,
     Withdraw,
     Rate,
 }
 
 impl Act {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Choose,
         Self::Confirm,
         Self::Dispute,
@@ -44,6 +45,7 @@ impl Act {
         Self::Agree,
         Self::Assign,
         Self::Split,
+        Self::Fix,
         Self::Withdraw,
         Self::Rate,
     ];
@@ -66,6 +68,7 @@ impl Act {
             Self::Split => "split",
             Self::Withdraw => "withdraw",
             Self::Rate => "rate",
+            Self::Fix => "fix",
         }
     }
 
@@ -80,6 +83,7 @@ impl Act {
             Self::Assign => Some("person"),
             Self::Split => Some("sentences"),
             Self::Rate => Some("rating"),
+            Self::Fix => Some("release"),
             Self::Confirm | Self::Close | Self::Take | Self::Resume => None,
         }
     }
@@ -117,7 +121,7 @@ fn allows(act: Act, stands: Stands, roles: &BTreeSet<Role>) -> bool {
         Act::Say => step(Action::Say),
         Act::Withdraw => said().is_some_and(|reason| step(Action::Withdraw(reason))),
         Act::Choose => stands.offered && customer && step(Action::Say),
-        Act::Note => desk,
+        Act::Note | Act::Fix => desk,
         // An offer asks, or is a word where the customer is waited for anyway: never before work began.
         Act::Offer => desk && open && stands.state != State::Registered,
         Act::Agree | Act::Assign => desk && open,
@@ -141,13 +145,13 @@ mod tests {
         assert_eq!(words(State::Registered, &[Submitter]), ["choose", "say", "withdraw"]);
         assert_eq!(words(State::Answered, &[Submitter]), ["choose", "confirm", "dispute", "say", "withdraw"]);
         assert_eq!(words(State::Completed, &[Representative]), ["choose", "dispute", "close", "say", "withdraw"]);
-        assert_eq!(words(State::Registered, &[Operator]), ["take", "say", "note", "agree", "assign", "split"]);
+        assert_eq!(words(State::Registered, &[Operator]), ["take", "say", "note", "agree", "assign", "split", "fix"]);
         assert_eq!(
             words(State::WaitingForCustomer, &[Operator]),
-            ["answer", "resume", "say", "note", "offer", "agree", "assign", "split"]
+            ["answer", "resume", "say", "note", "offer", "agree", "assign", "split", "fix"]
         );
         assert_eq!(words(State::Closed, &[Submitter, Representative]), ["rate"]);
-        assert_eq!(words(State::Closed, &[Operator]), ["note"], "what is closed stays closed (S-31)");
+        assert_eq!(words(State::Closed, &[Operator]), ["note", "fix"], "what is closed stays closed (S-31)");
         assert_eq!(words(State::Answered, &[]), [""; 0], "who is nothing to it is offered nothing");
         assert_eq!(words(State::Answered, &[Role::Policy]), [""; 0], "the policy is no person");
     }

@@ -17,11 +17,13 @@ pub mod number;
 pub mod priority;
 pub mod queue;
 pub mod rating;
+pub mod release;
 pub mod report;
 pub mod silence;
 pub mod sla;
 pub mod split;
 pub mod task_moves;
+pub mod times;
 pub mod to_customer;
 
 #[cfg(test)]
@@ -41,4 +43,6 @@ pub use mark::Mark;
 pub use number::RequestNumber;
 pub use priority::{Priority, PriorityMatrix};
 pub use rating::Rating;
+pub use release::Release;
 pub use sla::Sla;
+pub use times::Times;

@@ -9,7 +9,7 @@ use super::clock::{Reading, Standing};
 use super::{Kind, Rating, State};
 
 /// One request as it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     pub kind: Kind,
     pub state: State,
@@ -19,6 +19,8 @@ pub struct Case {
     /// How often a solution was disputed.
     pub disputes: usize,
     pub rating: Option<Rating>,
+    /// How long it stood in each of its states.
+    pub times: BTreeMap<State, TimeDelta>,
 }
 
 /// What became of a promise.
@@ -78,6 +80,8 @@ pub struct Report {
     pub all: Volume,
     pub kinds: BTreeMap<Kind, Volume>,
     pub states: BTreeMap<State, u32>,
+    /// How many requests stood in a state, and for how long together.
+    pub times: BTreeMap<State, (u32, TimeDelta)>,
     /// By [`AGES`].
     pub backlog: [u32; AGES.len() + 1],
 }
@@ -87,6 +91,11 @@ impl Report {
         self.all.count(case);
         self.kinds.entry(case.kind).or_default().count(case);
         *self.states.entry(case.state).or_default() += 1;
+        for (state, time) in &case.times {
+            let (count, sum) = self.times.entry(*state).or_default();
+            *count += 1;
+            *sum += *time;
+        }
         if case.state != State::Closed {
             let age = now - case.created_at;
             let place = AGES.iter().position(|days| age < TimeDelta::days(*days)).unwrap_or(AGES.len());
@@ -114,6 +123,7 @@ mod tests {
             solution: reading(Standing::Running, false),
             disputes,
             rating: None,
+            times: BTreeMap::from([(State::Registered, TimeDelta::hours(days))]),
         }
     }
 
@@ -133,6 +143,7 @@ mod tests {
         assert_eq!((all.rated, all.scores), (1, 4));
         assert_eq!(report.kinds, BTreeMap::from([(Kind::Incident, all)]));
         assert_eq!(report.backlog, [1, 1, 0, 0, 1], "what is closed is no backlog");
+        assert_eq!(report.times, BTreeMap::from([(State::Registered, (4, TimeDelta::hours(72)))]));
         assert_eq!(report.states.values().sum::<u32>(), 4);
     }
 }

@@ -31,6 +31,8 @@ pub struct ReportView {
     pub all: VolumeView,
     pub kinds: Vec<KindVolume>,
     pub states: Vec<StateCount>,
+    /// How long requests stood in each state, by the clock on the wall.
+    pub times: Vec<StateTime>,
     /// What is open of it, by the time since it came.
     pub backlog: Vec<AgeCount>,
     /// There were more requests than one report reads; the newest are counted.
@@ -76,6 +78,16 @@ pub struct KindVolume {
 pub struct StateCount {
     pub state: String,
     pub count: u32,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeskStateTime)]
+pub struct StateTime {
+    pub state: String,
+    /// Requests that stood in it.
+    pub requests: u32,
+    /// The mean of them.
+    pub minutes: i64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -146,6 +158,15 @@ pub async fn get(state: Data<HttpState>, who: Principal, request: HttpRequest) -
             .states
             .into_iter()
             .map(|(state, count)| StateCount { state: state.word().to_owned(), count })
+            .collect(),
+        times: report
+            .times
+            .into_iter()
+            .map(|(state, (requests, sum))| StateTime {
+                state: state.word().to_owned(),
+                requests,
+                minutes: sum.num_minutes() / i64::from(requests.max(1)),
+            })
             .collect(),
         backlog: ages.zip(report.backlog).map(|(below_days, count)| AgeCount { below_days, count }).collect(),
         cut: cases.len() >= MOST,

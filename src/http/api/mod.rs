@@ -170,6 +170,7 @@ pub fn routes() -> impl HttpServiceFactory + 'static {
         .service(path("/v1/requests/{number}/dispute", vec![post!(request_acts::disputed)]))
         .service(path("/v1/requests/{number}/withdraw", vec![post!(request_acts::withdrawn)]))
         .service(path("/v1/requests/{number}/close", vec![post!(request_acts::close)]))
+        .service(path("/v1/requests/{number}/fix", vec![post!(request_acts::fixed)]))
         .service(path("/v1/requests/{number}/rate", vec![post!(request_acts::rated)]))
         .service(path("/v1/requests/{number}/split", vec![post!(request_acts::split)]))
         .service(path("/v1/requests/{number}/files", vec![post!(request_files::attach)]))

@@ -118,7 +118,7 @@ struct BootUser {
         requests::list, requests::create, requests::get, requests::history,
         request_acts::comments, request_acts::offer_or_choose, request_acts::take, request_acts::resume,
         request_acts::assign, request_acts::deadline, request_acts::confirm, request_acts::disputed,
-        request_acts::withdrawn, request_acts::close, request_acts::rated, request_acts::split, request_acts::link, request_acts::revoke,
+        request_acts::withdrawn, request_acts::close, request_acts::fixed, request_acts::rated, request_acts::split, request_acts::link, request_acts::revoke,
         request_files::attach, request_files::address,
         desk_settings::get, desk_settings::put, desk_persons::export, desk_persons::erase, desk_report::get,
     ),

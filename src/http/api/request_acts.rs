@@ -15,7 +15,7 @@ use super::once::{Done, named, once};
 use super::request_views::{RegisteredRequest, RequestPage};
 use super::requests::{find, kind, person, prose, scope};
 use crate::domain::support::life::{Action, Reason};
-use crate::domain::support::{Kind as RequestKind, Rating, Role, Scope};
+use crate::domain::support::{Kind as RequestKind, Rating, Release, Role, Scope};
 use crate::http::HttpState;
 use crate::http::auth::Principal;
 use crate::http::problem::{Kind, Problem};
@@ -65,6 +65,14 @@ pub struct RatingBody {
     score: u8,
     #[schema(max_length = 20000)]
     text: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = RequestReleaseInput)]
+#[expect(dead_code, reason = "describes a body in the OpenAPI document")]
+pub struct ReleaseBody {
+    #[schema(example = "0.3.0")]
+    release: String,
 }
 
 #[derive(ToSchema)]
@@ -168,6 +176,14 @@ pub fn rate(body: &mut Object) -> Option<Deed> {
     });
     let text = body.optional("text", prose(LONG)).filter(|text| !text.is_empty());
     Some(Deed::Rate { rating: rating?, text })
+}
+
+fn fix(body: &mut Object) -> Option<Deed> {
+    let release = |value: &serde_json::Value| {
+        let text = value.as_str().filter(|text| text.len() <= 40).ok_or("release")?;
+        text.trim().parse::<Release>().map_err(|_| Bad::from("release"))
+    };
+    Some(Deed::Fix(body.required("release", release)?))
 }
 
 fn step(action: Action) -> impl Fn(&mut Object) -> Option<Deed> {
@@ -275,6 +291,11 @@ acts! {
     #[utoipa::path(post, path = "/api/v1/requests/{number}/close", tag = "support", operation_id = "closeRequest",
         params(("number" = String, Path)), responses((status = 200, body = RequestPage)))]
     close(step(Action::Close));
+
+    /// Names the release that fixes it: who reported it is told once his portal runs it
+    #[utoipa::path(post, path = "/api/v1/requests/{number}/fix", tag = "support", operation_id = "fixRequestIn",
+        params(("number" = String, Path)), request_body = ReleaseBody, responses((status = 200, body = RequestPage)))]
+    fixed(fix);
 
     /// The customer rates how a closed request was solved, once
     #[utoipa::path(post, path = "/api/v1/requests/{number}/rate", tag = "support", operation_id = "rateRequest",

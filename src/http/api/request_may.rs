@@ -11,9 +11,9 @@ use crate::support::{Actor, Desk};
 #[schema(as = RequestAction)]
 pub struct ActionView {
     /// `choose`, `confirm`, `dispute`, `close`, `take`, `answer`, `ask`, `resume`, `say`, `note`, `offer`, `agree`, `assign`,
-    /// `split`, `withdraw`, `rate`.
+    /// `split`, `fix`, `withdraw`, `rate`.
     pub action: String,
-    /// What it cannot be done without: `text`, `reason`, `option`, `options`, `date`, `person`, `sentences`, `rating`.
+    /// What it cannot be done without: `text`, `reason`, `option`, `options`, `date`, `person`, `sentences`, `rating`, `release`.
     pub needs: Option<String>,
 }
 

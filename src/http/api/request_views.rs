@@ -36,6 +36,11 @@ pub struct RequestView {
     pub resolution: Option<String>,
     /// Of a closed one: what the customer thinks of it, from 1 to 5; `null`: he did not say.
     pub rating: Option<u8>,
+    /// The release that fixes it …
+    #[schema(example = "0.3.0")]
+    pub fixed_in: Option<String>,
+    /// … and since when the customer's portal runs it; `null`: not yet.
+    pub live_at: Option<DateTime<Utc>>,
     /// `app`, `form`, `mail`, `phone`, `crm_form`, `split`.
     pub channel: String,
     /// `null`: erased.
@@ -199,6 +204,8 @@ impl RequestView {
             state: row.state.word().to_owned(),
             resolution: row.resolution.map(|resolution| resolution.word().to_owned()),
             rating: row.rating.map(Rating::score),
+            fixed_in: row.fixed_in.map(|release| release.to_string()),
+            live_at: row.live_at.map(at),
             channel: row.channel.clone(),
             subject: content.map(|content| content.subject.clone()),
             assigned_id: row.assigned,

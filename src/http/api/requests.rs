@@ -26,9 +26,9 @@ use crate::support::{Actor, Submission};
 
 const LONG: usize = 20_000;
 /// What a list is asked by.
-const KNOWN: [&str; 13] = [
-    "number", "task", "state", "kind", "priority", "customer", "phone", "email", "login", "from", "to", "after",
-    "limit",
+const KNOWN: [&str; 14] = [
+    "number", "task", "state", "kind", "priority", "release", "customer", "phone", "email", "login", "from", "to",
+    "after", "limit",
 ];
 
 /// Members left out of the portal's own reports are filled in: the portal's link, who reports.
@@ -223,7 +223,7 @@ pub async fn create(
 #[utoipa::path(get, path = "/api/v1/requests", tag = "support", operation_id = "listRequests",
     params(("number" = Option<String>, Query),
         ("task" = Option<i64>, Query, description = "a task of the caller's portal: the request that it stands for"), ("state" = Option<String>, Query), ("kind" = Option<String>, Query),
-        ("priority" = Option<String>, Query), ("customer" = Option<String>, Query, description = "`member_id`; of a desk's list"),
+        ("priority" = Option<String>, Query), ("release" = Option<String>, Query, description = "that fixes it"), ("customer" = Option<String>, Query, description = "`member_id`; of a desk's list"),
         ("phone" = Option<String>, Query), ("email" = Option<String>, Query), ("login" = Option<String>, Query),
         ("from" = Option<String>, Query), ("to" = Option<String>, Query),
         ("after" = Option<String>, Query), ("limit" = Option<i64>, Query, minimum = 1, maximum = 200)),
@@ -237,6 +237,7 @@ pub async fn list(state: Data<HttpState>, who: Principal, request: HttpRequest) 
         state: query.parsed("state", "request_state", State::parse)?,
         kind: query.parsed("kind", "request_kind", RequestKind::parse)?,
         priority: query.parsed("priority", "request_priority", Priority::parse)?,
+        release: query.parsed("release", "release", |text| text.trim().parse().ok())?,
         from: query.parsed("from", "time", time)?,
         to: query.parsed("to", "time", time)?,
         after: query.parsed("after", "after", |text| {

@@ -121,6 +121,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("request_kind", "A kind of request is problem, incident, service, development or abuse."),
         ("request_scope", "A scope is user, department or hotel."),
         ("request_priority", "A priority is low, normal, high or critical."),
+        ("release", "A release is three numbers, such as 0.3.0."),
         ("request_state", "There is no such state of a request."),
         ("request_number", "A request's number looks like FB-2026-000123."),
         ("request_channel", "A channel is app or phone."),

@@ -121,6 +121,7 @@ pub(crate) const TEXTS: Texts = Texts {
         ("request_kind", "Вид обращения: problem, incident, service, development или abuse."),
         ("request_scope", "Охват: user, department или hotel."),
         ("request_priority", "Приоритет: low, normal, high или critical."),
+        ("release", "Выпуск — это три числа, например 0.3.0."),
         ("request_state", "Такого состояния обращения нет."),
         ("request_number", "Номер обращения выглядит так: FB-2026-000123."),
         ("request_channel", "Канал: app или phone."),

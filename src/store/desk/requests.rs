@@ -5,7 +5,7 @@ use crate::domain::PortalId;
 use crate::domain::support::history::Head;
 use crate::domain::support::life::Resolution;
 use crate::domain::support::silence::Silence;
-use crate::domain::support::{Clocks, Kind, Priority, Rating, RequestNumber, Scope, State};
+use crate::domain::support::{Clocks, Kind, Priority, Rating, Release, RequestNumber, Scope, State, Times};
 use crate::store::bulk::Via;
 use crate::store::{Db, Row, StoreError, Tx, args};
 
@@ -46,6 +46,10 @@ pub struct RequestRow {
     pub erased_at: Option<i64>,
     /// What the customer thinks of it, once it is closed.
     pub rating: Option<Rating>,
+    pub times: Times,
+    /// Which release fixes it, and since when that one runs.
+    pub fixed_in: Option<Release>,
+    pub live_at: Option<i64>,
     pub revision: i64,
     pub head: Head,
     pub created_at: i64,
@@ -62,7 +66,7 @@ pub struct Hashes {
 
 pub(super) const COLUMNS: &str = "id, portal_id, customer_id, key_portal, number, kind, scope, priority, state, resolution, \
      channel, app_version, language, submitter_id, assigned_id, parent, content_sealed, clocks, breaches, look_at, silence, \
-     erased_at, rating, revision, head_place, head_hash, created_at, updated_at";
+     erased_at, rating, times, fixed_in, live_at, revision, head_place, head_hash, created_at, updated_at";
 
 pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
     fn word<T>(row: &Row, column: &'static str, parse: fn(&str) -> Option<T>) -> Result<T, StoreError> {
@@ -104,6 +108,15 @@ pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
             .transpose()?,
         erased_at: row.get("erased_at")?,
         rating: row.get::<Option<i32>>("rating")?.and_then(|score| Rating::new(score.into())),
+        times: match row.get::<Option<String>>("times")? {
+            Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("desk_request.times"))?,
+            None => Times::default(),
+        },
+        fixed_in: row
+            .get::<Option<String>>("fixed_in")?
+            .map(|text| text.parse().map_err(|_| StoreError::Corrupt("desk_request.fixed_in")))
+            .transpose()?,
+        live_at: row.get("live_at")?,
         revision: row.get("revision")?,
         head,
         created_at: row.get("created_at")?,
@@ -113,6 +126,10 @@ pub(super) fn read(row: &Row) -> Result<RequestRow, StoreError> {
 
 fn clocks(clocks: &Clocks) -> Result<String, StoreError> {
     serde_json::to_string(clocks).map_err(|_| StoreError::Corrupt("desk_request.clocks"))
+}
+
+fn times(times: &Times) -> Result<String, StoreError> {
+    serde_json::to_string(times).map_err(|_| StoreError::Corrupt("desk_request.times"))
 }
 
 fn silence(silence: Option<&Silence>) -> Result<Option<String>, StoreError> {
@@ -136,9 +153,9 @@ pub async fn insert(
         .rows(
             "INSERT INTO desk_request (portal_id, customer_id, key_portal, number, kind, scope, priority, state, channel,
                 app_version, language, submitter_id, assigned_id, parent, content_sealed, phone_hash, email_hash, login_hash,
-                clocks, look_at, once_hash, head_place, head_hash, created_at, updated_at)
+                clocks, look_at, once_hash, head_place, head_hash, created_at, updated_at, times)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-                $24, $24)
+                $24, $24, $25)
              ON CONFLICT DO NOTHING RETURNING id",
             args![
                 desk.0,
@@ -164,7 +181,8 @@ pub async fn insert(
                 once,
                 place(&row.head),
                 row.head.hash.to_vec(),
-                row.created_at
+                row.created_at,
+                times(&row.times)?
             ],
         )
         .await?;
@@ -178,7 +196,7 @@ pub async fn save(tx: &Tx, desk: PortalId, row: &RequestRow, now: i64) -> Result
             "UPDATE desk_request SET state = $4, resolution = $5, assigned_id = $6, clocks = $7, breaches = $8, look_at = $9,
                 head_place = $10, head_hash = $11, kind = $12, scope = $13, priority = $14, updated_at = $15,
                 silence = $16, closed_at = CASE WHEN $17 THEN COALESCE(closed_at, $15) END,
-                rating = $18, revision = revision + 1
+                rating = $18, times = $19, fixed_in = $20, live_at = $21, revision = revision + 1
              WHERE portal_id = $1 AND id = $2 AND revision = $3",
             args![
                 desk.0,
@@ -198,7 +216,10 @@ pub async fn save(tx: &Tx, desk: PortalId, row: &RequestRow, now: i64) -> Result
                 now,
                 silence(row.silence.as_ref())?,
                 row.state == State::Closed,
-                row.rating.map(|rating| i32::from(rating.score()))
+                row.rating.map(|rating| i32::from(rating.score())),
+                times(&row.times)?,
+                row.fixed_in.map(|release| release.to_string()),
+                row.live_at
             ],
         )
         .await?;
@@ -267,6 +288,22 @@ pub async fn wake_silent(db: &Db, desk: PortalId, now: i64) -> Result<(), StoreE
     let sql = "UPDATE desk_request SET look_at = $2 WHERE portal_id = $1 AND silence IS NOT NULL AND erased_at IS NULL";
     db.execute(sql, args![desk.0, now]).await?;
     Ok(())
+}
+
+/// Releases that fix requests, none of which was told to run yet.
+pub async fn releases_ahead(db: &Db) -> Result<Vec<Release>, StoreError> {
+    let sql = "SELECT DISTINCT fixed_in FROM desk_request WHERE fixed_in IS NOT NULL AND live_at IS NULL";
+    let read =
+        |row: &Row| row.get::<String>("fixed_in")?.parse().map_err(|_| StoreError::Corrupt("desk_request.fixed_in"));
+    db.rows(sql, args![]).await?.iter().map(read).collect()
+}
+
+/// What a release fixes and nobody was told of, as far as it has words.
+pub async fn fixed_in(db: &Db, release: Release, limit: i64) -> Result<Vec<(PortalId, i64)>, StoreError> {
+    let sql = "SELECT portal_id, id FROM desk_request
+         WHERE fixed_in = $1 AND live_at IS NULL AND erased_at IS NULL ORDER BY id LIMIT $2";
+    let rows = db.rows(sql, args![release.to_string(), limit]).await?;
+    rows.iter().map(|row| Ok((PortalId(row.get("portal_id")?), row.get("id")?))).collect()
 }
 
 /// Desks that have closed requests with their words.

@@ -5,7 +5,7 @@ use super::requests::{COLUMNS, RequestRow, read};
 use crate::crypto::TenantKey;
 use crate::domain::PortalId;
 use crate::domain::phone::Phone;
-use crate::domain::support::{Kind, Priority, State};
+use crate::domain::support::{Kind, Priority, Release, State};
 use crate::store::{Db, StoreError, args};
 
 /// Numbers without a country's code are taken for numbers of the vendor's country.
@@ -43,6 +43,8 @@ pub struct Filter {
     pub state: Option<State>,
     pub kind: Option<Kind>,
     pub priority: Option<Priority>,
+    /// Which release fixes it.
+    pub release: Option<Release>,
     /// Of a desk's list.
     pub customer: Option<PortalId>,
     pub phone: Option<String>,
@@ -75,6 +77,9 @@ pub(crate) fn statement(whose: Whose, filter: &Filter, limit: i64) -> (String, V
     }
     if let Some(priority) = filter.priority {
         say("priority =", priority.word().into());
+    }
+    if let Some(release) = filter.release {
+        say("fixed_in =", release.to_string().into());
     }
     if let (Some(customer), Whose::Desk(_)) = (filter.customer, whose) {
         say("customer_id =", customer.0.into());

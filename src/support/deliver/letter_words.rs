@@ -44,6 +44,10 @@ fn said(lang: Lang, number: RequestNumber, news: &News) -> Option<String> {
         },
         News::Moved { state } => stands(lang, *state)?.to_owned(),
         News::Reminder { state, closes_at } => reminder(lang, *state, *closes_at),
+        News::Live { release } => match lang {
+            Lang::Ru => format!("На вашем портале работает выпуск {release}: в нём то, о чём вы писали, исправлено."),
+            Lang::En => format!("Your portal runs release {release}: what you wrote about is fixed in it."),
+        },
         News::Clock { .. } | News::Overflow | News::TaskGone => return None,
     })
 }

@@ -38,6 +38,7 @@ fn way(word: &str) -> (&str, Value) {
         "agree" => ("deadline", json!({"deadline": "2026-12-21T10:00:00Z"})),
         "assign" => ("assign", json!({"user_id": 7})),
         "rate" => ("rate", json!({"score": 4})),
+        "fix" => ("fix", json!({"release": "0.0.1"})),
         "split" => ("split", json!({"sentences": [1], "subject": "Телефон"})),
         other => (other, json!({})),
     }
@@ -124,6 +125,46 @@ on_both_engines! {
         api.clock.advance(Duration::from_secs(60));
         let report = people.operator.get("/api/v1/support/report").await.body;
         assert_eq!((&report["all"]["rated"], &report["all"]["rating"]), (&json!(1), &json!(4.0)));
+    }
+
+    s6_whoever_reported_what_a_release_fixes_is_told_once_it_runs(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let people = People {
+            submitter: api.nobody(portal).await,
+            operator: api.with_role(portal, Given::SupportOperator).await,
+            admin: api.admin(portal).await,
+        };
+        let (number, other) = (request_in(&people, &["take", "answer"]).await, request_in(&people, &["take"]).await);
+        for (number, release) in [(&number, "0.3.0"), (&other, "0.10.0")] {
+            let route = format!("/api/v1/requests/{number}/fix");
+            let named = people.operator.post(&route, &json!({"release": release})).await;
+            assert_eq!((&named.body["fixed_in"], &named.body["live_at"]), (&json!(release), &json!(null)), "{named:?}");
+            assert_eq!(people.operator.post(&route, &json!({"release": "3"})).await.errors(), [("/release", "release")]);
+            assert_eq!(people.submitter.post(&route, &json!({"release": release})).await.status, 403);
+        }
+        let found = people.operator.get("/api/v1/requests?release=0.3.0").await.body;
+        assert_eq!((found["items"].as_array().map(Vec::len), &found["items"][0]["number"]), (Some(1), &json!(number)));
+        let told = async || {
+            let row = api.desk.find(portal, number.parse().expect("a number")).await.expect("known");
+            let rows = outbox::of_request(&api.db, row.desk, row.id).await.expect("rows");
+            rows.iter().filter(|row| row.channel == Channel::Notice).count()
+        };
+        let before = told().await;
+        let runs = |text: &str| text.parse().expect("a release");
+        assert_eq!(api.desk.tell_of_releases(runs("0.2.9")).await.expect("told"), 0);
+        for (release, count) in [("0.3.1", 1), ("0.3.1", 0), ("0.9.0", 0), ("0.10.0", 1)] {
+            assert_eq!(api.desk.tell_of_releases(runs(release)).await.expect("told"), count, "{release}");
+        }
+        assert_eq!(told().await, before + 1, "a notice to who reported it, once");
+        let page = people.submitter.get(&format!("/api/v1/requests/{number}")).await.body;
+        assert!(page["live_at"].is_string(), "{page}");
+        let said = page["history"].as_array().expect("a history").last().expect("an entry")["content"].clone();
+        assert_eq!((&said["action"], &said["text"]), (&json!("live"), &json!("0.3.0")));
+        // Named again, it is told again.
+        let route = format!("/api/v1/requests/{number}/fix");
+        assert_eq!(people.operator.post(&route, &json!({"release": "0.11.0"})).await.body["live_at"], json!(null));
+        assert_eq!(api.desk.tell_of_releases(runs("0.11.0")).await.expect("told"), 1);
     }
 
     s43_a_request_is_found_by_its_task_by_whoever_may_see_it(db) {

@@ -34,6 +34,10 @@ on_both_engines! {
         assert_eq!((&all["registered"], &all["answered"]), (&json!(2), &json!(1)), "of this desk alone");
         assert_eq!(all["first_answer"], attained(1, 1));
         assert_eq!(got.body["backlog"][2], json!({"below_days": 7, "count": 2}));
+        // Answered at once, and it waits for five days to be confirmed; the other was never taken.
+        let times = &got.body["times"];
+        assert_eq!(times[0], json!({"state": "registered", "requests": 2, "minutes": 5 * 24 * 60 / 2}), "{times}");
+        assert_eq!(times[2], json!({"state": "answered", "requests": 1, "minutes": 5 * 24 * 60}), "{times}");
         let none = reader.get("/api/v1/support/report?to=2020-01-01T00:00:00Z").await;
         assert_eq!((&none.body["all"]["registered"], &none.body["kinds"]), (&json!(0), &json!([])));
 

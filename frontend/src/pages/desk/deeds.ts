@@ -6,6 +6,7 @@ export interface Filled {
   date: string
   subject: string
   sentences: number[]
+  release: string
   /** 1 to 5; 0: not chosen. */
   score: number
 }
@@ -17,6 +18,7 @@ export const empty = (): Filled => ({
   date: '',
   subject: '',
   sentences: [],
+  release: '',
   score: 0
 })
 
@@ -39,6 +41,8 @@ export function deedOf(action: string, form: Filled, me: number): [string, objec
     case 'dispute':
     case 'withdraw':
       return [action, { reason: form.reason.trim() }]
+    case 'fix':
+      return ['fix', { release: form.release.trim() }]
     case 'rate':
       return ['rate', { score: form.score, ...(text && { text }) }]
     default:
@@ -64,6 +68,8 @@ export function isFilled(needs: string | null, form: Filled): boolean {
       return linesOf(form.options).length > 1
     case 'date':
       return !Number.isNaN(Date.parse(form.date))
+    case 'release':
+      return form.release.trim() !== ''
     case 'rating':
       return form.score > 0
     case 'sentences':

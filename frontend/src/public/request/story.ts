@@ -26,6 +26,8 @@ const known = new Set([
   'dispute',
   'withdraw',
   'rate',
+  'fix',
+  'live',
   'file_refused',
   'close_by_silence',
   'remind',
