@@ -89,6 +89,31 @@ describe('the list', () => {
     expect(wrapper.text()).toContain('A number looks like')
   })
 
+  test('s43_the_desk_takes_several_at_once_and_a_refusal_keeps_no_other_waiting', async () => {
+    const other = { ...line, number: 'FB-2026-000008' }
+    const requests = vi.fn(async () => ({ items: [line, other] }))
+    const refusal = new ApiProblem(409, 'x:conflict', 'It cannot be done now', [], 'It is in progress.')
+    const actOnRequest = vi.fn(async (number: string) => {
+      if (number === line.number) throw refusal
+      return whole
+    })
+    const { wrapper } = await mountPage(RequestList, { api: { requests, actOnRequest } })
+    expect(wrapper.text()).not.toContain('Chosen:')
+    for (const box of wrapper.findAll('tbody input[type=checkbox]')) await box.setValue(true)
+    expect(wrapper.text()).toContain('Chosen: 2')
+    await button(wrapper, 'Start the work').trigger('click')
+    await flushPromises()
+    expect(actOnRequest.mock.calls.map(([number]) => number)).toEqual([line.number, other.number])
+    expect(wrapper.find('[role=status]').text()).toContain('Done: 1')
+    expect(wrapper.find('[role=alert]').text()).toMatch(/FB-2026-000007.*in progress/)
+    expect(requests).toHaveBeenCalledTimes(2)
+    const mine = await mountPage(RequestList, {
+      api: { requests },
+      boot: { user: { id: 2, admin: false, roles: ['viewer'] } }
+    })
+    expect(mine.wrapper.find('tbody input[type=checkbox]').exists()).toBe(false)
+  })
+
   test('s43_somebody_without_requests_is_told_how_to_report_and_one_who_looked_in_vain_to_look_again', async () => {
     const requests = vi.fn(async () => ({ items: [] }))
     const { wrapper } = await mountPage(RequestList, { api: { requests } })
