@@ -1,11 +1,11 @@
 //! Fields of a record that people took to themselves by undoing a write of ours (product §2.7), until they release them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::Value;
 
 use super::bulk::{Via, chunk_of, insert, list};
-use super::{StoreError, Tx, args};
+use super::{StoreError, Tx, args, links};
 use crate::crypto::TenantKey;
 use crate::domain::{CrmEntity, CrmValue, PortalId, Subject};
 
@@ -122,6 +122,24 @@ pub async fn of_none(
 ) -> Result<(), StoreError> {
     let holders: Vec<String> = records.into_iter().map(|id| Subject::Crm(entity, id).to_string()).collect();
     end(tx, portal, &holders).await
+}
+
+/// Links that moved to another record, as merges move them, leave pins behind: whatever nobody stands behind goes.
+pub async fn end_forsaken(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+    let mut held: BTreeMap<CrmEntity, BTreeSet<i64>> = BTreeMap::new();
+    let sql = "SELECT DISTINCT subject FROM pin WHERE portal_id = $1 AND subject LIKE 'crm:%'";
+    for row in tx.rows(sql, args![portal.0]).await? {
+        if let Ok(Subject::Crm(entity, id)) = row.get::<String>("subject")?.parse() {
+            held.entry(entity).or_default().insert(id);
+        }
+    }
+    for (entity, mut ids) in held {
+        for link in links::of_records(tx, portal, entity, &ids.iter().copied().collect::<Vec<_>>()).await? {
+            ids.remove(&link.crm_id);
+        }
+        of_none(tx, portal, entity, ids).await?;
+    }
+    Ok(())
 }
 
 /// The subjects' records are not theirs any more: what was pinned there is none of the next one's.

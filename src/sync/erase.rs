@@ -278,6 +278,7 @@ impl Engine {
             let said = self.let_go(&tx, portal, key, &mapping, &link, &mark).await?;
             row.add(said);
         }
+        pins::end_forsaken(&tx, portal).await?;
         for (entity, id) in split::parting(&tx, portal, &subject).await? {
             row.add(vec![("not_reached", json!({"code": "shared_record", "entity": entity.word(), "id": id}))]);
         }

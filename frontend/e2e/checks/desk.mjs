@@ -256,6 +256,20 @@ export const desk = [
           await look(works, `task-tab-${width}`)
           await works.close()
         }
+        // The desk's list, where several are taken at once, and its figures.
+        for (const width of [1280, 390]) {
+          const works = await open(world, { width, hash: '#/requests' })
+          const list = inside(works.page)
+          await list.locator(`tr[data-number="${number}"]`).getByRole('checkbox').check()
+          await press(list, 'Взять на себя')
+          await list.getByText('Готово: 1').waitFor()
+          await list.locator(`tr[data-number="${number}"]`).getByRole('checkbox').check()
+          await look(works, `desk-several-${width}`)
+          await goTo(works, '#/figures')
+          await list.locator('[data-time="in_progress"]').waitFor()
+          await look(works, `figures-work-${width}`)
+          await works.close()
+        }
         const stranger = await openTask(world, task, { user: 5 })
         await inside(stranger.page).getByText('К этой задаче нет обращения, которое вам видно').waitFor()
         await look(stranger, 'task-tab-none')

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fb24_sandbox::portal::{Entity as Kind, PortalOptions, Record};
-use fidelio_bitrix24::domain::{Currency, Known, Money, ProfileNumber, StayStatus};
+use fidelio_bitrix24::domain::{CrmEntity, CrmValue, Currency, Known, Money, ProfileNumber, StayStatus, Subject};
 use fidelio_bitrix24::fidelio::Read;
 use fidelio_bitrix24::store::erasures::Stage;
 use fidelio_bitrix24::store::hotels::{self, HotelRow};
-use fidelio_bitrix24::store::inbox;
+use fidelio_bitrix24::store::{inbox, pins};
 use fidelio_bitrix24::sync::{Engine, StepObserver};
 use serde_json::json;
 
@@ -363,6 +363,13 @@ on_both_engines! {
         let world = World::new(db, PortalOptions::default()).await;
         let engine = world.engine();
         let (from, into) = two_guests(&world, &engine).await;
+        // A field of his contact that a person took to himself: nobody stands behind it once the link has moved.
+        let holder = Subject::Crm(CrmEntity::Contact, from).to_string();
+        let words = || CrmValue::Text("Иванова7".into());
+        let tx = world.db.begin().await.unwrap();
+        let pin = pins::Pin { value: words(), undone: words(), written: true };
+        pins::set(&tx, world.id, &world.key, (&holder, "secondName"), &pin, (3, 1)).await.unwrap();
+        tx.commit().await.unwrap();
         merge(&world, "7", "8", How::Gone);
         followed(&world, &engine).await;
         let hotel = hotel(&world).await;
@@ -383,5 +390,7 @@ on_both_engines! {
         assert_eq!((contact(&world, into).text("lastName"), world.contacts().len()), ("GRAND:8".into(), 2));
         let archive = engine.export_person(world.id, &hotel, &number("8")).await.unwrap().expect("known");
         assert!(!archive.to_string().contains("Иванова"), "{archive}");
+        let held = pins::load(&world.db, world.id, &world.key, &[holder]).await.unwrap();
+        assert!(held.is_empty(), "{held:?}");
     }
 }
