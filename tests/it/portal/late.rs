@@ -228,6 +228,8 @@ on_both_engines! {
 
     s3_an_installation_event_that_hung_across_an_uninstall_changes_nothing(db) {
         for clean in [false, true] {
+            // Its clock begins anew, and so must what is kept of the portal's allowance.
+            let db = db.another().await;
             let stand = Stand::start(&db.db, options());
             let before = stand.install().await;
             let hold = Hold::default();
