@@ -42,7 +42,7 @@ async fn s3_the_failing_layer_is_named_and_ends_the_list() {
     assert_eq!(last(layers(wrong).await), "login credentials");
 
     let mut closed = settings(&hotel);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("port").port();
+    let free = fb24_sandbox::ports::free().expect("port");
     closed.url.set_port(Some(free)).expect("port");
     assert_eq!(last(layers(closed).await), "tcp no_connection");
 

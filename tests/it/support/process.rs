@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "tests and benchmarks share it; each uses its part")]
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ pub struct Process {
 }
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    fb24_sandbox::ports::free().expect("a free port")
 }
 
 fn binary() -> Command {

@@ -5,4 +5,5 @@ pub mod hotel;
 pub mod kaiten;
 pub mod mail;
 pub mod portal;
+pub mod ports;
 pub mod ui;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use fb24_sandbox::hotel::{Hotel, HotelOptions};
 use fb24_sandbox::portal::{Edition, Portal, PortalOptions};
+use fb24_sandbox::ports;
 use fb24_sandbox::ui::{self, Interface, Links};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,10 +41,12 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// The wished port, or any free one when it is taken.
-fn free_port(wished: u16) -> std::io::Result<u16> {
-    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
-    bind(wished).or_else(|_| bind(0))?.local_addr().map(|address| address.port())
+/// The wished port, or any free one when it is taken or none is wished.
+fn port(wished: Option<u16>) -> std::io::Result<u16> {
+    match wished {
+        Some(port) if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() => Ok(port),
+        _ => ports::free(),
+    }
 }
 
 struct Ports {
@@ -57,13 +60,13 @@ struct Ports {
 impl Ports {
     fn choose(first: u16) -> std::io::Result<Self> {
         // 0: any free ports, for several sandboxes at once.
-        let wish = |offset: u16| if first == 0 { 0 } else { first.saturating_add(offset) };
+        let wish = |offset| (first != 0).then(|| first.saturating_add(offset));
         Ok(Self {
-            portal: free_port(wish(0))?,
-            oauth: free_port(wish(1))?,
-            hotel: free_port(wish(2))?,
-            app: free_port(wish(3))?,
-            ops: free_port(wish(4))?,
+            portal: port(wish(0))?,
+            oauth: port(wish(1))?,
+            hotel: port(wish(2))?,
+            app: port(wish(3))?,
+            ops: port(wish(4))?,
         })
     }
 }
