@@ -311,6 +311,10 @@ where
     }
 }
 
+/// Longer than a proxy in front keeps an idle connection (Caddy two minutes, nginx one): who hangs up first must be the
+/// proxy, or what it sends at that moment, an event of a portal, comes back to the portal as 502.
+const KEEP_ALIVE: Duration = Duration::from_secs(150);
+
 /// Binds a listener with two workers: what they do waits for the database, not for the processor.
 fn listen(
     key: &'static str,
@@ -319,6 +323,7 @@ fn listen(
 ) -> anyhow::Result<(actix_web::dev::Server, SocketAddr)> {
     let server = HttpServer::new(move || ActixApp::new().configure(configure.clone()))
         .workers(2)
+        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(10)
         .disable_signals()
         .bind(address)

@@ -40,6 +40,8 @@ enum Sent {
         error: Error,
     },
     Redirected {
+        /// Where it was sent: the portal may be known under another address by now.
+        from: Url,
         to: String,
     },
     /// Rejected by the request bucket: not carried out.
@@ -60,15 +62,15 @@ impl PortalClient {
                     renewed = true;
                     self.0.tokens.renewed(&token).await?;
                 }
-                Sent::Redirected { to } if !followed => {
+                Sent::Redirected { from, to } if !followed => {
                     followed = true;
-                    self.follow(&to).await?;
+                    self.follow(&from, &to).await?;
                 }
                 Sent::Limited(_) if limited < LIMITED => {
                     limited += 1;
                     self.drained().await?;
                 }
-                Sent::Redirected { to } => {
+                Sent::Redirected { to, .. } => {
                     return Err(Error::address(format!("redirected again, to {}", host_of(&to))));
                 }
                 Sent::Stale { error, .. } | Sent::Limited(error) | Sent::Failed(error) => return Err(error),
@@ -84,8 +86,8 @@ impl PortalClient {
                 self.0.tokens.renewed(&token).await?;
                 Err(Error { class: Class::Retry { after: Duration::ZERO }, ..error })
             }
-            Sent::Redirected { to } => {
-                self.follow(&to).await?;
+            Sent::Redirected { from, to } => {
+                self.follow(&from, &to).await?;
                 Err(Error { class: Class::Retry { after: Duration::ZERO }, ..Error::unsent("the portal has moved") })
             }
             Sent::Limited(error) => {
@@ -106,7 +108,8 @@ impl PortalClient {
             Ok(token) => token,
             Err(error) => return Sent::Failed(error),
         };
-        let prepared = match self.prepare(request, &token) {
+        let endpoint = self.endpoint();
+        let prepared = match self.prepare(request, &endpoint, &token) {
             Ok(prepared) => prepared,
             Err(error) => return Sent::Failed(error),
         };
@@ -118,7 +121,12 @@ impl PortalClient {
             Ok(response) => {
                 let status = response.status().as_u16();
                 let raw = wire::read(response, BODY).await;
-                (status, raw.map_err(Sent::Failed).and_then(|raw| self.judge(raw, token)).unwrap_or_else(|sent| sent))
+                (
+                    status,
+                    raw.map_err(Sent::Failed)
+                        .and_then(|raw| self.judge(raw, endpoint, token))
+                        .unwrap_or_else(|sent| sent),
+                )
             }
             Err(error) => (0, Sent::Failed(error)),
         };
@@ -127,18 +135,22 @@ impl PortalClient {
         outcome
     }
 
-    fn prepare(&self, request: &Request<'_>, token: &SecretString) -> Result<reqwest::RequestBuilder, Error> {
+    fn prepare(
+        &self,
+        request: &Request<'_>,
+        endpoint: &Url,
+        token: &SecretString,
+    ) -> Result<reqwest::RequestBuilder, Error> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_');
         if request.method.is_empty() || !request.method.bytes().all(plain) {
             return Err(Error::internal("a method's name has letters, digits, dots and underscores only"));
         }
-        let endpoint = self.endpoint();
         let path = match request.api {
             Api::V2 => request.method.to_owned(),
             Api::V3 => format!("api/{}", request.method),
         };
         let url = endpoint.join(&path).map_err(|e| Error::internal(e.to_string()))?;
-        let http = self.0.shared.http(&self.0.address, &endpoint, self.0.clock.now_ms())?;
+        let http = self.0.shared.http(&self.0.address, endpoint, self.0.clock.now_ms())?;
         let mut body = match &request.params {
             Value::Null => json!({}),
             Value::Object(map) => Value::Object(map.clone()),
@@ -157,9 +169,9 @@ impl PortalClient {
     }
 
     /// Tells an answer from a refusal. `Err` is the early way out.
-    fn judge(&self, raw: wire::Raw, token: SecretString) -> Result<Sent, Sent> {
+    fn judge(&self, raw: wire::Raw, from: Url, token: SecretString) -> Result<Sent, Sent> {
         if raw.is_redirect() {
-            return Ok(Sent::Redirected { to: raw.location.unwrap_or_default() });
+            return Ok(Sent::Redirected { from, to: raw.location.unwrap_or_default() });
         }
         let (status, json) = raw.json().map_err(Sent::Failed)?;
         let Some(error) = wire::refusal(At::Portal, status, &json) else {
@@ -273,12 +285,14 @@ impl PortalClient {
     }
 
     /// A redirect is followed only to a host that the OAuth host itself names for this portal (facts §2.5).
-    async fn follow(&self, location: &str) -> Result<(), Error> {
-        let current = self.endpoint();
-        let target: Url =
-            current.join(location).map_err(|_| Error::address("redirected to something that is no URL"))?;
-        if target.origin() == current.origin() {
+    async fn follow(&self, from: &Url, location: &str) -> Result<(), Error> {
+        let target: Url = from.join(location).map_err(|_| Error::address("redirected to something that is no URL"))?;
+        if target.origin() == from.origin() {
             return Err(Error::address(format!("redirected to itself ({})", host_of(target.as_str()))));
+        }
+        if target.origin() == self.endpoint().origin() {
+            // Another request that was under way at the same time has followed it.
+            return Ok(());
         }
         let member_id = &self.0.address.member_id;
         self.0.shared.guard().check_url(member_id, &target).map_err(|refused| Error::address(refused.to_string()))?;
@@ -293,7 +307,7 @@ impl PortalClient {
             )));
         }
         self.0.tokens.moved(verified.client_endpoint.as_str()).await?;
-        tracing::info!(from = %host_of(current.as_str()), to = %verified.domain, "the portal has moved");
+        tracing::info!(from = %host_of(from.as_str()), to = %verified.domain, "the portal has moved");
         self.set_endpoint(verified.client_endpoint);
         Ok(())
     }

@@ -20,8 +20,9 @@ pub const USER_AGENT: &str = concat!("fidelio-bitrix24/", env!("CARGO_PKG_VERSIO
 /// Below the 5 seconds by which a write of unknown outcome is held longer than the portal's request cap (product §2.1):
 /// a request must not leave much later than the moment recorded as "sent".
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Shorter than servers keep theirs: a request on a connection that the server is closing has an unknown outcome.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shorter than servers keep theirs (Apache's default is five seconds, nginx's 75): a request on a connection that the
+/// server is closing has an unknown outcome.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Makes ring the process's TLS provider. Safe to call any number of times, in `main` and in tests.
 pub fn install_crypto() {

@@ -7,9 +7,12 @@ use fidelio_bitrix24::clock::Clock;
 use fidelio_bitrix24::http::ops::{self, OpsState};
 use fidelio_bitrix24::store::testing;
 use fidelio_bitrix24::telemetry::Pulse;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::on_both_engines;
+use crate::support::db;
 use crate::support::process::{Process, Settings};
 
 fn text(bytes: &[u8]) -> String {
@@ -132,6 +135,25 @@ on_both_engines! {
         db.db.close().await;
         assert_eq!(ready(&state).await, (503, "database: does not answer".to_owned()));
     }
+}
+
+#[tokio::test]
+async fn s1_s48_an_idle_connection_of_a_proxy_is_kept_and_holds_up_no_end() {
+    let portal = Portal::start(PortalOptions::default());
+    let db = db::sqlite().await;
+    let process = Process::start(&Settings::new(&db.url, &portal)).await;
+    let mut proxy = TcpStream::connect(process.url.trim_start_matches("http://")).await.expect("a connection");
+    for idle in [Duration::from_secs(6), Duration::ZERO] {
+        proxy.write_all(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it is open");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            assert!(proxy.read_buf(&mut head).await.expect("an answer") > 0, "hung up: {}", text(&head));
+        }
+        // The time itself is what is tried: by default a server waits five seconds.
+        tokio::time::sleep(idle).await;
+    }
+    assert_eq!(process.terminate(), Some(0));
+    assert_eq!(proxy.read(&mut [0]).await.expect("an end"), 0);
 }
 
 /// Runs `serve` with these settings and answers why it does not.

@@ -1,6 +1,7 @@
 //! A portal that moved, and one that pretends to have (facts §2.5); tokens and their owner by the OAuth host's word.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, mpsc};
 
 use fidelio_bitrix24::bitrix::{Call, Class, ErrorKind, Priority};
 use fidelio_bitrix24::clock::Clock;
@@ -32,6 +33,35 @@ async fn s48_a_renamed_portal_is_followed_once_it_is_verified() {
     assert_eq!(new.seen()[0].line, "POST /rest/profile", "posted again, not turned into GET");
     assert_eq!(*bench.tokens.moved.lock().expect("moves"), [format!("{}/rest/", new.url)]);
     assert_eq!(host.seen()[0].line, "POST /rest/app.info", "the token is in the body");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s7_s48_a_request_that_was_under_way_when_another_followed_the_move_goes_on_too() {
+    let (followed, known) = mpsc::channel();
+    let new = Server::start(move |_| {
+        let _ = followed.send(());
+        ok(json!({"ID": 1}))
+    })
+    .await;
+    // Both are here before the first is answered; the second hears of the move when the first has long followed it.
+    let (both, first, known) = (Barrier::new(2), AtomicUsize::new(0), Mutex::new(known));
+    let target = format!("{}/rest/profile", new.url);
+    let old = Server::start(move |_| {
+        both.wait();
+        if first.fetch_add(1, Ordering::SeqCst) == 1 {
+            known.lock().expect("the channel").recv().expect("the first is followed");
+        }
+        Reply::Redirect(target.clone())
+    })
+    .await;
+    let info = app_info("m1", &new.url);
+    let host = Server::start(move |_| ok(info.clone())).await;
+    let bench = bench(&old.url, &host.url, Clock::system());
+    let calls = [profile(), profile()];
+    let (a, b) =
+        tokio::join!(bench.client.call(Priority::Live, &calls[0]), bench.client.call(Priority::Live, &calls[1]));
+    assert!(a.is_ok() && b.is_ok(), "{a:?}, {b:?}");
+    assert_eq!((old.seen().len(), new.seen().len(), host.seen().len()), (2, 2, 1), "verified once");
 }
 
 #[tokio::test]

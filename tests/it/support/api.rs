@@ -140,6 +140,7 @@ impl Api {
         };
         let server = HttpServer::new(move || App::new().configure(|cfg| http::configure(cfg, state.clone())))
             .workers(1)
+            .keep_alive(std::time::Duration::from_secs(75))
             .disable_signals()
             .bind("127.0.0.1:0")
             .expect("a free port");

@@ -131,6 +131,7 @@ pub fn node_of(
     };
     let server = HttpServer::new(move || App::new().configure(|cfg| http::configure(cfg, state.clone())))
         .workers(1)
+        .keep_alive(Duration::from_secs(75))
         .disable_signals()
         .listen(listener)
         .expect("a listener")

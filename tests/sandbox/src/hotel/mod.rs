@@ -233,6 +233,7 @@ impl Hotel {
                         .configure(crate::ui::hotel_pages)
                 })
                 .workers(1)
+                .keep_alive(Duration::from_secs(75))
                 .disable_signals()
                 .on_connect(|connection, extensions| {
                     use std::os::fd::AsFd as _;
