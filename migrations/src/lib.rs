@@ -11,6 +11,7 @@ mod m20261123_000006_letters;
 mod m20261123_000007_desk_files;
 mod m20261123_000009_desk_terms;
 mod m20261123_000010_desk_outcome;
+mod m20261124_000011_desk_mailbox;
 
 pub struct Migrator;
 
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000007_desk_files::Migration),
             Box::new(m20261123_000009_desk_terms::Migration),
             Box::new(m20261123_000010_desk_outcome::Migration),
+            Box::new(m20261124_000011_desk_mailbox::Migration),
         ]
     }
 }

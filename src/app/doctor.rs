@@ -12,6 +12,7 @@ use crate::config::{self, Config};
 use crate::domain::support::card_moves::Stage;
 use crate::files::FileError;
 use crate::kaiten::{self, Cards};
+use crate::mail::mailbox::MailboxError;
 use crate::net::Authorities;
 use crate::store::{Db, Schema, StoreError};
 
@@ -58,6 +59,7 @@ pub async fn examine(config: &Config) -> Vec<Line> {
     lines.extend(authorities(&config.bitrix.portal_ca));
     lines.push(Line::new("storage", storage(&config.storage).await));
     lines.push(Line::new("mail", mail(&config.mail).await));
+    lines.push(Line::new("mailbox", mailbox(&config.support).await));
     lines.push(Line::new("support portal", Ok(support(config))));
     if config.support.kaiten() {
         lines.push(Line::new("Kaiten", kaiten(config).await));
@@ -146,6 +148,18 @@ async fn mail(settings: &config::Mail) -> Result<String, String> {
             Ok(()) => Ok("the server answers and lets us in".to_owned()),
             Err(error) => Err(format!("{error}: check mail.smtp_url, mail.smtp_user and mail.smtp_password")),
         },
+    }
+}
+
+async fn mailbox(settings: &config::Support) -> Result<String, String> {
+    let told =
+        |error: MailboxError| format!("{error}: check support.imap_url, support.imap_user and support.imap_password");
+    match super::serve::mailbox(settings).map_err(|error| error.to_string())? {
+        None => Ok("not set: letters come by the hook only, if by anything".to_owned()),
+        Some(mailbox) => {
+            mailbox.open().await.map_err(told)?;
+            Ok("the server lets us in and shows the folder".to_owned())
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::http::{self, HttpState};
 use crate::kaiten;
+use crate::mail::mailbox::{Mailbox, MailboxError};
 use crate::mail::{MailError, Mailer};
 use crate::net::{Authorities, Guard};
 use crate::portal::{Directory, Lifecycle, Parts};
@@ -27,6 +28,7 @@ use crate::store::{Db, Schema, StoreError, keys};
 use crate::support::cards::CardTracker;
 use crate::support::deliver::{self, Places, Post, TaskDelivery};
 use crate::support::listen::{self, TaskListener};
+use crate::support::mailbox::MailReader;
 use crate::support::{Desk, Watch};
 use crate::sync::{Deps, Engine, EventIntake, StepObserver};
 use crate::telemetry;
@@ -51,6 +53,7 @@ pub struct App {
     listener: TaskListener,
     /// Where Kaiten is a tracker.
     cards: Option<CardTracker>,
+    reader: Option<MailReader>,
     stopping: CancellationToken,
     server: actix_web::dev::Server,
     ops: actix_web::dev::Server,
@@ -163,6 +166,7 @@ impl App {
             observer: None,
         });
         let cards = cards(&config, desk.clone(), clock.clone())?;
+        let reader = mailbox(&config.support)?.map(|mailbox| MailReader::new(desk.clone(), mailbox));
         let state = HttpState {
             desk,
             config: Arc::clone(&config),
@@ -181,6 +185,7 @@ impl App {
         let mut workers =
             vec![engine.pulse(), lifecycle.pulse(), alerts.pulse(), tasks.pulse(), watch.pulse(), listener.pulse()];
         workers.extend(cards.as_ref().map(CardTracker::pulse));
+        workers.extend(reader.as_ref().map(MailReader::pulse));
         let ops_state = http::ops::OpsState::new(db.clone(), workers, stopping.clone());
         let (ops, ops_addr) =
             listen("ops.listen", config.ops.listen, move |cfg| http::ops::configure(cfg, ops_state.clone()))?;
@@ -196,6 +201,7 @@ impl App {
             watch,
             listener,
             cards,
+            reader,
             stopping,
             server,
             ops,
@@ -215,6 +221,9 @@ impl App {
         work.begin("listening", self.listener, |listener, stop| async move { listener.run(stop).await });
         if let Some(cards) = self.cards {
             work.begin("cards", cards, |cards, stop| async move { cards.run(stop).await });
+        }
+        if let Some(reader) = self.reader {
+            work.begin("mailbox", reader, |reader, stop| async move { reader.run(stop).await });
         }
         tokio::spawn(self.ops);
         let serving = tokio::spawn(self.server);
@@ -265,6 +274,11 @@ pub(super) fn kaiten_client(config: &Config, clock: Clock) -> anyhow::Result<Opt
 /// How mail leaves; `None` where no server is set.
 pub(super) fn mailer(mail: &config::Mail) -> Result<Option<Mailer>, MailError> {
     Mailer::new(&mail.smtp_url, &mail.smtp_user, &mail.smtp_password, &mail.from)
+}
+
+/// Where letters of the desk are read; `None` where no mailbox is set.
+pub(super) fn mailbox(support: &config::Support) -> Result<Option<Mailbox>, MailboxError> {
+    Mailbox::new(&support.imap_url, &support.imap_user, &support.imap_password)
 }
 
 /// What works beside the listeners.

@@ -75,6 +75,16 @@ impl Edits {
         desired
     }
 
+    /// What people changed of these fields is remembered no more.
+    pub fn forget(&mut self, of: impl Fn(&str) -> bool) {
+        self.0.retain(|field, _| !of(field));
+    }
+
+    /// Against what they stand is remembered no more; they stand all the same.
+    pub fn blank(&mut self) {
+        self.0.values_mut().for_each(|edit| edit.over = CrmValue::Empty);
+    }
+
     /// These fields hold the hotel's values.
     pub fn settle<'f>(&mut self, fields: impl IntoIterator<Item = &'f String>) {
         for field in fields {

@@ -151,6 +151,11 @@ impl PutBacks {
     pub fn forgive(&mut self) {
         self.by_field.clear();
     }
+
+    /// The same of some fields.
+    pub fn forgive_of(&mut self, of: impl Fn(&str) -> bool) {
+        self.by_field.retain(|field, _| !of(field));
+    }
 }
 
 #[cfg(test)]

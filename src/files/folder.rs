@@ -14,6 +14,9 @@ pub struct Folder {
     root: PathBuf,
 }
 
+/// Ending of a file that does not bear its name yet.
+const DRAFT: &str = "part";
+
 /// A file that does not bear its name yet.
 pub struct Draft {
     file: File,
@@ -31,7 +34,7 @@ impl Folder {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).await?;
         }
-        let draft = path.with_extension("part");
+        let draft = path.with_extension(DRAFT);
         let file = File::create_new(&draft).await?;
         Ok(Draft { file, draft, path })
     }
@@ -53,10 +56,15 @@ impl Folder {
     }
 
     pub async fn remove(&self, name: &str) -> Result<(), FileError> {
-        match fs::remove_file(self.root.join(name)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+        let path = self.root.join(name);
+        // A process that ended in the middle has left it under its other name.
+        for path in [path.with_extension(DRAFT), path] {
+            match fs::remove_file(path).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
         }
+        Ok(())
     }
 }
 

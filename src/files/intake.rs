@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::Semaphore;
 
 use super::FileError;
 use super::picture::{MAX_PICTURE, cleaned};
@@ -65,8 +66,12 @@ where
     if all.len() > most { Err(FileError::TooLarge(limit)) } else { Ok(all.freeze()) }
 }
 
+/// A picture of a few kilobytes may take a quarter of a gigabyte when it is opened: so many are opened at once.
+static OPENED: Semaphore = Semaphore::const_new(2);
+
 /// Decoding works for a while: aside, so that it holds up nobody.
 async fn anew(kind: Shown, picture: Bytes) -> Result<Bytes, FileError> {
+    let _turn = OPENED.acquire().await.map_err(|_| FileError::Picture)?;
     let made = tokio::task::spawn_blocking(move || cleaned(kind, &picture)).await;
     made.unwrap_or(Err(FileError::Picture)).map(Bytes::from)
 }

@@ -1,6 +1,7 @@
-//! Mail: outgoing by SMTP; incoming as a letter that was read.
+//! Mail: outgoing by SMTP; incoming from a mailbox, as a letter that was read.
 
 pub mod incoming;
+pub mod mailbox;
 
 use std::time::Duration;
 

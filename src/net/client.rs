@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use url::Url;
 
 use super::guard::{Guard, Refused, origin};
@@ -141,11 +142,22 @@ pub async fn handshake(stream: TcpStream, url: &Url, ca_pem: Option<&str>) -> st
     let config = ca_pem.map_or_else(public_tls, tls_with).map_err(|refused| unusable(refused.to_string()))?;
     let (host, ..) = origin(url).map_err(|refused| unusable(refused.to_string()))?;
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
-    let name = ServerName::try_from(bare.to_owned()).map_err(|error| unusable(error.to_string()))?;
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+    let mut stream = secured(config, bare, stream).await?;
     // It stood; how its end goes says nothing.
     let _ = stream.shutdown().await;
     Ok(())
+}
+
+async fn secured(config: ClientConfig, host: &str, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    let unusable = |why: String| std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| unusable(error.to_string()))?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// TLS with a server out of the operator's own settings that speaks no HTTP.
+pub async fn operator_tls(host: &str, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    let config = public_tls().map_err(|refused| std::io::Error::other(refused.to_string()))?;
+    secured(config, host, stream).await
 }
 
 /// A client for addresses out of the operator's own settings (OAuth hosts, a bucket): no guard, but no redirect and no proxy.

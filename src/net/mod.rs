@@ -7,5 +7,7 @@ mod guard;
 mod ranges;
 
 pub use authorities::Authorities;
-pub use client::{USER_AGENT, check_authority, handshake, install_crypto, operator_client, refusal, tls_fault};
+pub use client::{
+    USER_AGENT, check_authority, handshake, install_crypto, operator_client, operator_tls, refusal, tls_fault,
+};
 pub use guard::{Guard, Refused};

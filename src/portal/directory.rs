@@ -136,6 +136,11 @@ impl Directory {
         }))
     }
 
+    /// What this process calls itself in leases.
+    pub fn node(&self) -> &str {
+        &self.0.parts.node
+    }
+
     pub fn db(&self) -> &Db {
         &self.0.parts.db
     }

@@ -1,6 +1,6 @@
 //! Answers kept for `Idempotency-Key` (contract, "HTTP"): scoped to tenant, principal and route, sealed, 24 hours.
 
-use super::{Db, Row, StoreError, args};
+use super::{Db, Row, StoreError, Tx, args};
 use crate::crypto::TenantKey;
 use crate::domain::PortalId;
 
@@ -135,4 +135,11 @@ pub async fn purge(db: &Db, now: i64, limit: i64) -> Result<u64, StoreError> {
         args![now - KEPT_MS, limit],
     )
     .await
+}
+
+/// Answers about requests to support: one of them was erased.
+pub async fn forget_requests(tx: &Tx, portal: PortalId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM idempotency WHERE portal_id = $1 AND status IS NOT NULL AND route LIKE '%/v1/requests%'";
+    tx.execute(sql, args![portal.0]).await?;
+    Ok(())
 }

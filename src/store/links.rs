@@ -128,6 +128,12 @@ pub async fn of_subjects(
 
 /// Nobody stands behind these records any more: they turned out not to be there.
 pub async fn forget(tx: &Tx, portal: PortalId, entity: CrmEntity, ids: &[i64]) -> Result<(), StoreError> {
+    // What people took to themselves of a stay's deal is kept by the stay: of its next deal it is not true.
+    if entity == CrmEntity::Deal {
+        let stays: Vec<String> =
+            of_records(tx, portal, entity, ids).await?.into_iter().map(|link| link.subject).collect();
+        pins::end(tx, portal, &stays).await?;
+    }
     for chunk in ids.chunks(chunk_of(1)) {
         let mut values = args![portal.0, entity.type_id()];
         values.extend(chunk.iter().map(|id| Value::from(*id)));

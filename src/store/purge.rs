@@ -51,6 +51,7 @@ pub const PURGED: &[&str] = &[
     "desk_heard",
     "desk_hearing",
     "desk_letter",
+    "desk_mailbox",
     "desk_card",
     "desk_outbox",
     "desk_remote",

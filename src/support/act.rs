@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+use super::attach::MOST_BYTES;
 use super::content::Content;
 use super::outgoing::{News, Outgoing, Side};
 use super::step::Step;
@@ -156,14 +157,16 @@ impl Desk {
         once: Option<&str>,
     ) -> Result<RequestRow, DeskError> {
         let mut row = row.clone();
-        // Its words are gone for good: nothing more can be written of it.
-        let key = self.key_if_any(row.key_portal).await?.filter(|_| row.erased_at.is_none());
-        let key = key.ok_or(DeskError::Refused(life::Refusal::Closed))?;
+        let key = self.key_if_any(row.key_portal).await?.ok_or(DeskError::Refused(life::Refusal::Closed))?;
         let once = match once {
             Some(once) => Some(self.deed_name(&row, once).await?),
             None => None,
         };
         for _ in 0..TRIES {
+            // Its words are gone for good, perhaps since it was read: nothing more can be written of it.
+            if row.erased_at.is_some() {
+                return Err(DeskError::Refused(life::Refusal::Closed));
+            }
             let now = self.now().max(row.updated_at);
             if let Some(once) = &once
                 && limits::is_spent(self.db(), once, now).await?
@@ -259,7 +262,10 @@ impl Desk {
             }
             Deed::Fix(release) => {
                 desk_only(who)?;
-                (step.row.fixed_in, step.row.live_at) = (Some(*release), None);
+                // Named again, it is told nobody again.
+                step.row.live_at = step.row.live_at.filter(|_| step.row.fixed_in == Some(*release));
+                step.row.fixed_in = Some(*release);
+                step.leaves.push(terms.note(News::Fixed { release: release.to_string() }));
                 let role = who.at_the_desk().roles.into_iter().next();
                 let said = json!({"action": "fix", "role": role, "user": who.user, "text": release.to_string()});
                 step.ledger.write(EntryKind::Action, false, &said);
@@ -277,6 +283,7 @@ impl Desk {
                     false,
                     &json!({"action": "live", "role": Role::Policy, "text": release}),
                 );
+                step.leaves.push(terms.note(News::Live { release: release.clone() }));
                 step.news.push(News::Live { release });
             }
             Deed::Rate { rating, text } => {
@@ -312,6 +319,11 @@ impl Desk {
                 }
             }
             Deed::File { id, name, mime, length, internal } => {
+                // Others may have been handed in while this one was on its way.
+                let (_, bytes) = files::held(self.db(), step.row.desk, step.row.id).await?;
+                if bytes.saturating_add(*length) > MOST_BYTES {
+                    return Err(DeskError::Conflict("files_full"));
+                }
                 let said = json!({"action": "file", "user": who.user, "file": id, "name": name, "mime": mime, "length": length});
                 step.ledger.write(EntryKind::File, *internal, &said);
                 match internal {

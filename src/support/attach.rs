@@ -20,7 +20,7 @@ use crate::store::desk::requests::RequestRow;
 const LARGEST: u64 = 500 * 1024 * 1024;
 /// Of one request.
 const MOST_FILES: i64 = 50;
-const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+pub(super) const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 const ADDRESS_LIVES_MS: i64 = 5 * 60 * 1_000;
 /// Nobody takes so long to hand in a file.
 const GIVEN_UP_MS: i64 = 24 * 3_600 * 1_000;
@@ -93,7 +93,13 @@ impl Desk {
             Ok(kept) => self.act_once(who, row, &handed_in(id, upload, kept), once).await,
             Err(error) => Err(error.into()),
         };
-        // What the request did not take (it ended meanwhile, or it was the same sending) goes again.
+        // What the request did not take (it ended meanwhile, or it was the same sending) goes again: now, because its row may
+        // be gone already with the request's words.
+        if !matches!(done, Ok(_) | Err(DeskError::Store(_)))
+            && let Err(error) = self.files()?.remove(&name).await
+        {
+            tracing::warn!(%error, "a file that a request did not take stays in the store");
+        }
         files::give_up(self.db(), row.desk, id).await?;
         done
     }

@@ -3,17 +3,22 @@
 
 use serde_json::{Value, json};
 
-use super::act::Deed;
+use super::act::{Deed, TRIES};
 use super::ledger::Ledger;
+use super::outgoing::Outgoing;
 use super::silence::policy;
 use super::{Actor, Desk, DeskError};
+use crate::crypto::TenantKey;
 use crate::domain::PortalId;
 use crate::domain::support::history::EntryKind;
 use crate::domain::support::life::{Action, Reason};
 use crate::domain::support::{Role, State};
+use crate::store::StoreError;
+use crate::store::desk::outbox::{Kind, OutboxRow};
 use crate::store::desk::remotes::{self, Remote};
 use crate::store::desk::requests::{self, Hashes, RequestRow};
-use crate::store::desk::{consents, erase, history};
+use crate::store::desk::{consents, erase, history, outbox};
+use crate::store::idempotency;
 
 const DAY_MS: i64 = 86_400_000;
 /// Requests in one go.
@@ -35,6 +40,15 @@ pub struct Erased {
     pub consents_kept: i64,
     /// Tasks and cards that hold what was written there, and that nobody can reach from here.
     pub remotes: Vec<Remote>,
+}
+
+/// What became of one of a person's requests.
+enum Ended {
+    Now(Box<Erased>),
+    /// By somebody else.
+    Before,
+    /// It never stood still: it is asked for again.
+    Not,
 }
 
 impl Desk {
@@ -71,12 +85,40 @@ impl Desk {
     }
 
     /// Takes the words of everything this desk holds of a person; what is open of him is withdrawn by it.
-    pub async fn erase_person(&self, who: &Actor, desk: PortalId, hashes: &Hashes) -> Result<Vec<Erased>, DeskError> {
+    /// Says, too, whether there may be more.
+    pub async fn erase_person(
+        &self,
+        who: &Actor,
+        desk: PortalId,
+        hashes: &Hashes,
+    ) -> Result<(Vec<Erased>, bool), DeskError> {
+        let found = requests::of_person(self.db(), desk, hashes, OF_A_PERSON).await?;
+        let mut more = i64::try_from(found.len()).unwrap_or(i64::MAX) >= OF_A_PERSON;
         let mut gone = Vec::new();
-        for row in requests::of_person(self.db(), desk, hashes, OF_A_PERSON).await? {
-            gone.extend(Box::pin(self.erase(who, &row, "person")).await?);
+        for row in found {
+            match Box::pin(self.erase_for_good(who, row)).await? {
+                Ended::Now(erased) => gone.push(*erased),
+                Ended::Before => {}
+                Ended::Not => more = true,
+            }
         }
-        Ok(gone)
+        Ok((gone, more))
+    }
+
+    /// People and clocks move requests all the time: what moved is read again.
+    async fn erase_for_good(&self, who: &Actor, mut row: RequestRow) -> Result<Ended, DeskError> {
+        for _ in 0..TRIES {
+            match self.erase(who, &row, "person").await {
+                Ok(Some(erased)) => return Ok(Ended::Now(Box::new(erased))),
+                Ok(None) | Err(DeskError::Refused(_) | DeskError::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+            match requests::by_id(self.db(), row.desk, row.id).await? {
+                Some(now) if now.erased_at.is_none() => row = now,
+                _ => return Ok(Ended::Before),
+            }
+        }
+        Ok(Ended::Not)
     }
 
     /// `None`: somebody was first.
@@ -94,11 +136,22 @@ impl Desk {
         ledger.write(EntryKind::Action, false, &json!({"action": "erase", "user": who.user, "why": why}));
         row.head = ledger.head();
         let key = self.key_if_any(row.key_portal).await?;
+        let wordless = match &key {
+            Some(key) => wordless(key, &outbox::of_request(self.db(), row.desk, row.id).await?)?,
+            None => Vec::new(),
+        };
         let tx = self.db().begin().await?;
         let Some(counts) = erase::request(&tx, &row, now).await? else {
             tx.rollback().await?;
             return Ok(None);
         };
+        for (id, payload) in wordless {
+            outbox::reword(&tx, row.desk, id, payload).await?;
+        }
+        // Answers that are kept for whoever asks twice hold the request's page. What was done once is known by other means, too.
+        for portal in [Some(row.desk), row.customer].into_iter().flatten() {
+            idempotency::forget_requests(&tx, portal).await?;
+        }
         match key {
             Some(key) => history::append(&tx, row.desk, &key, row.id, ledger.lines()).await?,
             None => {
@@ -113,4 +166,19 @@ impl Desk {
         let number = row.number.to_string();
         Ok(Some(Erased { number, withdrawn, entries, files, links, consents_kept, remotes }))
     }
+}
+
+/// Where a request stands, as its task and card are told it: without a person's reason, which is his words.
+fn wordless(key: &TenantKey, rows: &[OutboxRow]) -> Result<Vec<(i64, Vec<u8>)>, DeskError> {
+    let mut reworded = Vec::new();
+    for row in rows.iter().filter(|row| row.kind == Kind::State) {
+        if let Ok(Outgoing::State { state, resolution, reason: Some(_), deadline }) =
+            serde_json::from_slice(&row.open(key)?)
+        {
+            let told = Outgoing::State { state, resolution, reason: None, deadline };
+            let payload = serde_json::to_vec(&told).map_err(|_| StoreError::Corrupt("desk_outbox.payload"))?;
+            reworded.push((row.id, OutboxRow::seal(key, &payload)?));
+        }
+    }
+    Ok(reworded)
 }

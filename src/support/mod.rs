@@ -15,6 +15,7 @@ mod letter_files;
 pub mod letters;
 mod links;
 pub mod listen;
+pub mod mailbox;
 pub mod mask;
 pub mod outgoing;
 mod register;

@@ -120,6 +120,10 @@ pub enum News {
         state: State,
         closes_at: DateTime<Utc>,
     },
+    /// Which release fixes it.
+    Fixed {
+        release: String,
+    },
     /// The release that fixes it runs on the customer's portal.
     Live {
         release: String,

@@ -17,7 +17,6 @@ use super::reread::look_at;
 use super::{plan_groups, split};
 use crate::bitrix::Priority;
 use crate::crypto::TenantKey;
-use crate::domain::edits::Edits;
 use crate::domain::mapping::Owner;
 use crate::domain::{
     Change, CrmEntity, CrmValue, HotelId, Mapping, PortalId, Profile, ProfileNumber, StayNumber, Subject, erasure,
@@ -34,6 +33,8 @@ use crate::store::{
 
 /// How often it is looked whether the portal has confirmed.
 const LOOK_MS: i64 = 10_000;
+/// A deal's title is made of its guest's name.
+const TITLE: &str = "title";
 /// How long a record that he was taken off is waited for.
 const PARTING_MS: i64 = 3_600_000;
 const AT_ONCE: i64 = 20;
@@ -175,7 +176,7 @@ impl Engine {
         let inputs = drop_inputs(&tx, portal, key, inputs, &erased).await?;
         let told = purge::told_of(&tx, portal, &subject).await?;
         // What is remembered of a record that others share may have been his.
-        let (others, holders) = beside(&tx, portal, &subject).await?;
+        let (others, holders) = beside(&tx, portal, key, &subject).await?;
         provenance::end(&tx, portal, &others).await?;
         pins::blank(&tx, portal, key, &holders).await?;
         let stays = subjects_of(&his);
@@ -185,7 +186,7 @@ impl Engine {
         }
         let deals = links::of_subjects(&tx, portal, &subjects).await?;
         let mut texts = forget_births(&tx, portal, key, &mapping, deals.values()).await?;
-        texts.insert("title".to_owned());
+        texts.insert(TITLE.to_owned());
         provenance::forget(&tx, portal, key, &subjects, &texts, now).await?;
         pins::blank(&tx, portal, key, &subjects).await?;
         // Whatever is on its way for them is looked at anew after it.
@@ -270,7 +271,7 @@ impl Engine {
         provenance::forget(&tx, portal, key, &subjects, &births, now).await?;
         pins::blank(&tx, portal, key, &subjects).await?;
         purge::told_of(&tx, portal, &subject).await?;
-        let (others, holders) = beside(&tx, portal, &subject).await?;
+        let (others, holders) = beside(&tx, portal, key, &subject).await?;
         provenance::forget(&tx, portal, key, &others, &BTreeSet::new(), now).await?;
         pins::blank(&tx, portal, key, &holders).await?;
         if let Some(link) = links::of_subjects(&tx, portal, std::slice::from_ref(&subject)).await?.remove(&subject) {
@@ -512,11 +513,24 @@ fn subjects_of(stays: &[(HotelId, StayNumber)]) -> Vec<String> {
     stays.iter().map(|(hotel, stay)| Subject::Stay(*hotel, stay.clone()).to_string()).collect()
 }
 
-/// Who shares his record, and by whom people's fields of it are kept.
-async fn beside(tx: &Tx, portal: PortalId, subject: &String) -> Result<(Vec<String>, Vec<String>), StoreError> {
+/// Who shares his record, and by whom people's fields of it are kept. Against what people's edits of it stand may be his
+/// name: that is remembered no more.
+async fn beside(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    subject: &String,
+) -> Result<(Vec<String>, Vec<String>), StoreError> {
     let Some(link) = links::of_subjects(tx, portal, std::slice::from_ref(subject)).await?.remove(subject) else {
         return Ok(Default::default());
     };
+    let mut records =
+        crm_records::load(tx, portal, key, link.entity, &[link.crm_id]).await?.into_values().collect::<Vec<_>>();
+    for record in &mut records {
+        record.putbacks.forgive();
+        record.edits.blank();
+    }
+    crm_records::save(tx, portal, key, &records).await?;
     let others = links::of_records(tx, portal, link.entity, &[link.crm_id]).await?;
     let others = others.into_iter().map(|other| other.subject).filter(|other| other != subject).collect();
     Ok((others, vec![holder(link.entity, link.crm_id, subject)]))
@@ -557,11 +571,13 @@ async fn forget_births(
     let births: BTreeSet<String> = births.map(|rule| rule.field.clone()).collect();
     let ids: Vec<i64> = deals.map(|link| link.crm_id).collect();
     let mut records: Vec<_> = crm_records::load(tx, portal, key, CrmEntity::Deal, &ids).await?.into_values().collect();
+    let tells =
+        |field: &str| births.contains(field) || mapping.tells_of_guests(CrmEntity::Deal, field) || field == TITLE;
     for record in &mut records {
         record.fields.retain(|field, _| !births.contains(field));
-        // What was fought over, and what people put in its place, may be his name.
-        record.putbacks.forgive();
-        record.edits = Edits::default();
+        // What was fought over, and what people put in its place, may be his name. What tells nothing of him stays theirs.
+        record.putbacks.forgive_of(tells);
+        record.edits.forget(tells);
     }
     crm_records::save(tx, portal, key, &records).await?;
     Ok(births)

@@ -2,7 +2,7 @@
 //! and that field of that record is people's until somebody releases it. It goes the way of everything: an inbox row,
 //! decided into a pin, delivered as the record's field.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +14,9 @@ use super::reread::look_at;
 use crate::domain::change_set::{COMPANY, alike};
 use crate::domain::ownership::is_identity;
 use crate::domain::{CrmEntity, CrmValue, Fields, HotelCode, HotelId, PortalId, StayNumber, Subject};
-use crate::store::inbox::{InboxKind, InboxRow};
+use crate::store::inbox::{self, InboxKind, InboxRow};
 use crate::store::links::{self, LinkRow};
-use crate::store::outbox::NewIntent;
+use crate::store::outbox::{self, NewIntent};
 use crate::store::pins::{Held, Pin, Pins};
 use crate::store::provenance::{self, Written};
 use crate::store::{StoreError, Tx, crm_records, pins};
@@ -145,6 +145,9 @@ pub(super) fn any(
     behind.iter().filter_map(|subject| pinned.get(&holder(entity, id, subject))).any(|pins| pins.contains_key(field))
 }
 
+/// Until what was sent to a record is heard of.
+const WAIT_MS: i64 = 1_000;
+
 /// What people took to themselves of one record, for its plan.
 pub(super) struct Theirs<'p> {
     pub holder: String,
@@ -195,6 +198,7 @@ impl Chunk<'_> {
     /// newer write of ours does, it is none that the person saw, and may be taken back like any other.
     pub(super) async fn pin(&self, tx: &Tx, wishes: &[(InboxRow, PinWish)]) -> Result<Vec<NewIntent>, StoreError> {
         let mut intents = Vec::new();
+        let mut waiting: HashSet<&str> = HashSet::new();
         for (row, wish) in wishes {
             let (subject, field) = (&row.subject, &wish.field);
             let link = links::of_subjects(tx, self.portal, std::slice::from_ref(subject)).await?.remove(subject);
@@ -202,6 +206,14 @@ impl Chunk<'_> {
             let Some(LinkRow { entity, crm_id, .. }) = link else { continue };
             // Another record stands for him since: what was pinned of the one that was meant ended with its last link.
             if ![0, crm_id].contains(&wish.record) {
+                continue;
+            }
+            // What is on its way there is nothing that a person saw: it is decided when that has come.
+            if waiting.contains(subject.as_str())
+                || wish.pinned && !outbox::open_writes(tx, self.portal, entity.type_id(), &[crm_id]).await?.is_empty()
+            {
+                waiting.insert(subject);
+                inbox::leave(tx, self.portal, row.id, self.now + WAIT_MS).await?;
                 continue;
             }
             let holder = holder(entity, crm_id, subject);

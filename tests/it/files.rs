@@ -144,6 +144,19 @@ async fn s33_a_recording_goes_through_in_parts_and_is_never_held_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s12_what_a_process_left_in_the_middle_goes_with_its_name() {
+    let key = TenantKey::generate();
+    for (store, place) in stores() {
+        let name = Name::new(7);
+        let held = pieces(&content(1_000_000), 100_000).chain(stream::pending());
+        let cut = tokio::time::timeout(std::time::Duration::from_millis(300), write(&store, &key, &name, held, ENOUGH));
+        assert!(cut.await.is_err(), "it ended in the middle");
+        store.remove(&name).await.expect("removed");
+        assert!(lying(&place).is_empty(), "{:?}", lying(&place).iter().map(|(name, _)| name).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s12_what_breaks_off_or_is_too_long_leaves_nothing() {
     let key = TenantKey::generate();
     for (store, place) in stores() {

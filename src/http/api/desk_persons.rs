@@ -109,8 +109,7 @@ pub async fn erase(
     let (raw, hashes, actor) = asked(&state, &who, &request, payload).await?;
     let (desk, portal) = (state.desk.clone(), who.portal);
     once(&state, &who, &request, &raw, async move {
-        let gone = desk.erase_person(&actor, portal, &hashes).await?;
-        let more = i64::try_from(gone.len()).unwrap_or(i64::MAX) >= crate::support::erase::OF_A_PERSON;
+        let (gone, more) = desk.erase_person(&actor, portal, &hashes).await?;
         let requests = gone
             .into_iter()
             .map(|one| ErasedRequest {

@@ -12,11 +12,9 @@ use super::public::bearer;
 use super::refuse::{internal, malformed, not_found};
 use crate::http::HttpState;
 use crate::http::problem::{Kind, Problem};
-use crate::mail::incoming;
+use crate::mail::incoming::{self, MOST};
 use crate::support::letters::Became;
 
-/// Of a longer letter the beginning is taken: its headers and its words stand there.
-const MOST: usize = 32 << 20;
 /// What is longer than anything a mail server passes on is refused whole.
 const LONGEST: usize = 256 << 20;
 

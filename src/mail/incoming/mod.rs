@@ -19,6 +19,9 @@ use mime::Part;
 pub use quote::{REPLY_ABOVE_EN, REPLY_ABOVE_RU};
 pub use token::{NoToken, ReplyToken};
 
+/// Of a longer letter the beginning is taken: its headers and its words stand there.
+pub const MOST: usize = 32 << 20;
+
 /// Every letter of ours bears it.
 pub const OWN_MARK: &str = "X-FB24-Letter";
 

@@ -10,6 +10,7 @@ pub mod history;
 pub mod letters;
 pub mod limits;
 pub mod links;
+pub mod mailbox;
 pub mod numbers;
 pub mod offers;
 pub mod outbox;
@@ -67,6 +68,7 @@ async fn close_all(tx: &Tx, portal: PortalId, now: i64) -> Result<(), StoreError
             let closed = life::click(row.state, &Action::CloseOfGone, &policy, at);
             for fact in closed.map_err(|_| StoreError::Corrupt("desk_request.state"))? {
                 row.clocks.note(&Action::CloseOfGone, &fact);
+                row.times.note(fact.transition, fact.at);
                 (row.state, row.resolution) = (fact.transition.to, fact.transition.resolution);
             }
             row.look_at = None;

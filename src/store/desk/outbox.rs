@@ -122,6 +122,11 @@ pub struct OutboxRow {
 }
 
 impl OutboxRow {
+    /// A payload as a row holds it.
+    pub fn seal(key: &TenantKey, payload: &[u8]) -> Result<Vec<u8>, StoreError> {
+        Ok(key.seal(PAYLOAD, payload)?)
+    }
+
     /// The payload, by the request key of `key_portal`.
     pub fn open(&self, key: &TenantKey) -> Result<Vec<u8>, StoreError> {
         Ok(key.open(PAYLOAD, &self.payload)?)
@@ -392,6 +397,13 @@ pub async fn last_told(db: &Db, desk: PortalId, request: i64) -> Result<Told, St
 pub async fn of_request(db: &Db, desk: PortalId, request: i64) -> Result<Vec<OutboxRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM desk_outbox o WHERE o.portal_id = $1 AND o.request_id = $2 ORDER BY o.id");
     db.rows(&sql, args![desk.0, request]).await?.iter().map(read).collect()
+}
+
+/// The same row says it in other words, sealed.
+pub async fn reword(tx: &Tx, desk: PortalId, id: i64, payload: Vec<u8>) -> Result<(), StoreError> {
+    let sql = "UPDATE desk_outbox SET payload_sealed = $3 WHERE portal_id = $1 AND id = $2";
+    tx.execute(sql, args![desk.0, id, payload]).await?;
+    Ok(())
 }
 
 /// Forgets what ended before, of every desk, in steps of `limit`.

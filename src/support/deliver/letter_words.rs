@@ -48,7 +48,7 @@ fn said(lang: Lang, number: RequestNumber, news: &News) -> Option<String> {
             Lang::Ru => format!("На вашем портале работает выпуск {release}: в нём то, о чём вы писали, исправлено."),
             Lang::En => format!("Your portal runs release {release}: what you wrote about is fixed in it."),
         },
-        News::Clock { .. } | News::Overflow | News::TaskGone => return None,
+        News::Fixed { .. } | News::Clock { .. } | News::Overflow | News::TaskGone => return None,
     })
 }
 

@@ -162,6 +162,13 @@ pub(in crate::support) fn note(markup: Markup, lang: Lang, about: &News, zone: &
             );
             Some(format!("{what} {at}"))
         }
+        News::Fixed { release } => {
+            Some(format!("{} {release}", markup.bold(pick(lang, "Исправлено в выпуске:", "Fixed in release:"))))
+        }
+        News::Live { release } => {
+            let what = pick(lang, "Клиенту сказано, что исправлено в выпуске:", "The customer was told of the fix in:");
+            Some(format!("{} {release}", markup.bold(what)))
+        }
         News::Overflow => Some(
             pick(
                 lang,

@@ -161,8 +161,10 @@ on_both_engines! {
         assert!(page["live_at"].is_string(), "{page}");
         let said = page["history"].as_array().expect("a history").last().expect("an entry")["content"].clone();
         assert_eq!((&said["action"], &said["text"]), (&json!("live"), &json!("0.3.0")));
-        // Named again, it is told again.
+        // The same named again is told nobody again, another one is.
         let route = format!("/api/v1/requests/{number}/fix");
+        assert!(people.operator.post(&route, &json!({"release": "0.3.0"})).await.body["live_at"].is_string());
+        assert_eq!(api.desk.tell_of_releases(runs("0.3.1")).await.expect("told"), 0);
         assert_eq!(people.operator.post(&route, &json!({"release": "0.11.0"})).await.body["live_at"], json!(null));
         assert_eq!(api.desk.tell_of_releases(runs("0.11.0")).await.expect("told"), 1);
     }

@@ -57,6 +57,8 @@ on_both_engines! {
         let left = outbox::of_request(&api.db, portal, row.id).await.unwrap();
         assert!(left.iter().all(|row| row.kind == outbox::Kind::State), "its task is told where it stands, and no words");
         assert_eq!(left.len(), 1);
+        let told = left[0].open(&api.directory.request_key(portal).await.unwrap()).unwrap();
+        assert!(!String::from_utf8_lossy(&told).contains("Само прошло"), "the reason is the person's words");
         let proof = &api.desk.export(&manager, &row).await.unwrap()["proof"];
         assert_eq!((&proof["whole"], &proof["broken"]), (&json!(true), &json!(null)));
         assert!(api.desk.act(&manager, &row, &Deed::Note("и ещё".into())).await.is_err(), "nothing is written any more");
@@ -95,6 +97,29 @@ on_both_engines! {
         assert_eq!(found(&api, portal, &other).await.erased_at, None);
         let again = manager.post(&of("export"), &json!({"phone": "89161234567", "login": "anna"})).await;
         assert_eq!(again.body, json!({"requests": []}));
+    }
+
+    s25_a_request_that_moves_while_it_is_erased_is_erased_and_takes_no_words_after(db) {
+        let api = Api::start(db).await;
+        let portal = api.portal("m1").await;
+        let (operator, manager) = (actor(&[Role::Operator], 9), api.with_role(portal, Given::SupportManager).await);
+        for _ in 0..5 {
+            let read = api.desk.register(portal, report(portal, 5)).await.unwrap().row;
+            let notes = async {
+                for number in 0..10 {
+                    // Refused from the moment of the erasure on; busy when too many speak at once.
+                    drop(api.desk.act(&operator, &read, &Deed::Note(format!("запись {number}"))).await);
+                }
+            };
+            let body = json!({"phone": "89161234567"});
+            let (act, ()) = tokio::join!(manager.post("/api/v1/support/persons/erase", &body), notes);
+            assert_eq!((act.status, &act.body["more"]), (200, &json!(false)), "{}", act.body);
+            let row = found(&api, portal, &read).await;
+            assert!(row.erased_at.is_some(), "one that moved is not left behind");
+            assert!(api.desk.act(&operator, &read, &Deed::Note("после".into())).await.is_err(), "whoever read it before");
+            let whole = api.desk.whole(&operator, &row).await.unwrap();
+            assert_eq!(whole.history.iter().filter(|told| told.content.is_some()).count(), 1, "that it was erased");
+        }
     }
 
     s45_whom_no_reminder_reaches_nobody_closes(db) {

@@ -9,6 +9,7 @@ mod letter_silence;
 mod letters;
 mod life;
 mod limits;
+mod mailbox;
 mod once;
 mod pages;
 mod public;

@@ -1,6 +1,7 @@
 pub mod api;
 pub mod crash;
 pub mod db;
+pub mod dovecot;
 pub mod load;
 pub mod portal;
 pub mod process;

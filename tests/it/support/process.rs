@@ -47,6 +47,12 @@ impl Settings {
         self
     }
 
+    /// What the product itself does not read, but what it is made of does.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The whole environment, for processes other than the product.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0

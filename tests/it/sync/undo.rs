@@ -269,6 +269,43 @@ on_both_engines! {
         assert_eq!(world.deals()[0].text(FIELD), "SUITE");
     }
 
+    s1_an_undo_while_a_newer_write_of_ours_is_on_its_way_freezes_nothing(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        hotel_says(&world, &engine, "SUITE").await;
+        world.pass(Duration::from_secs(20));
+        world.edit_stay("1", |stay| stay.room_type = Known::Is("JUNIOR".into()));
+        world.portal.fault(Fault::after_commit("crm.item.update"));
+        engine.poll_source(world.id, world.source).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        let _ = engine.deliver(world.id).await;
+        assert_eq!(world.deals()[0].text(FIELD), "JUNIOR", "it was written, and nobody heard");
+        engine.pin(world.id, world.hotel_id, &stay(), &wish(FIELD, true)).await.unwrap();
+        engine.decide(world.id).await.unwrap();
+        world.settle(&engine).await;
+        world.pass(Duration::from_secs(2));
+        engine.decide(world.id).await.unwrap();
+        world.settle(&engine).await;
+        let told = origin(&world, &engine, FIELD).await;
+        assert!(told.undoable && !told.pinned, "people never said it: {told:?}");
+        hotel_says(&world, &engine, "SINGLE").await;
+        assert_eq!(world.deals()[0].text(FIELD), "SINGLE", "the hotel's news arrives");
+    }
+
+    s1_what_people_wrote_in_the_deal_of_a_guest_stays_theirs_when_he_is_erased(db) {
+        let mut world = World::new(db, PortalOptions::default()).await;
+        world.terms.ownership.put_back = false;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        edited(&world, &engine, "by hand").await;
+        engine.erase_person(world.id, world.hotel_id, &ProfileNumber::parse("7").unwrap(), 5).await.unwrap().expect("known");
+        erasure::go_on(&world, &engine).await;
+        assert_eq!(world.deals()[0].text(FIELD), "by hand", "it tells nothing of the guest");
+    }
+
     s1_a_field_that_is_given_back_at_once_is_the_hotels(db) {
         let world = World::new(db, PortalOptions::default()).await;
         world.book("1", "7");
