@@ -18,7 +18,7 @@ use crate::store::crm_records::{self, RecordRow};
 use crate::store::outbox::{self, Blame, Setback};
 use crate::store::problems::{self, NewProblem};
 use crate::store::provenance::{self, Told, Trace};
-use crate::store::{StoreError, crm_index};
+use crate::store::{StoreError, crm_index, pins};
 use crate::telemetry::metrics as names;
 
 const WRITE: &str = "outbox.write";
@@ -208,7 +208,7 @@ impl Delivery {
     pub(super) async fn record(&self, writes: &[Planned], outcomes: Vec<Outcome>) -> Result<usize, SyncError> {
         let now = self.now();
         let (mut done, mut backs, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-        let mut unheard = Vec::new();
+        let (mut unheard, mut refused) = (Vec::new(), Vec::new());
         let mut gone: BTreeMap<CrmEntity, Vec<i64>> = BTreeMap::new();
         for (write, outcome) in writes.iter().zip(outcomes) {
             let back = |state, not_before, blame| Setback { id: write.row, seq: write.seq, state, not_before, blame };
@@ -233,6 +233,12 @@ impl Delivery {
                     if write.target != 0 && matches!(error.code(), "not_found" | "error_not_found") {
                         gone.entry(write.entity).or_default().push(write.target);
                         backs.push(back(outbox::WAITING, now, Blame::Nobody));
+                    } else if !write.pins.is_empty() {
+                        // Perhaps it is what was to be given back that the portal takes no more: the hotel's news must not wait
+                        // behind it.
+                        refused.extend(write.pins.iter().cloned());
+                        backs.push(back(outbox::WAITING, now, Blame::Nobody));
+                        problems.push(problem(write, REJECTED, "rejected", &error));
                     } else {
                         backs.push(back(outbox::REJECTED, 0, Blame::Own));
                         problems.push(problem(write, REJECTED, "rejected", &error));
@@ -265,6 +271,9 @@ impl Delivery {
                 held.into_values().map(|row| RecordRow { deleted: true, synced_at: now, ..row }).collect();
             crm_records::save(&tx, self.portal, &self.key, &rows).await?;
             crm_index::remove(&tx, self.portal, entity, &ids).await?;
+        }
+        for (holder, field) in &refused {
+            pins::release(&tx, self.portal, holder, field).await?;
         }
         outbox::set_back(&tx, self.portal, self.lease.fence(), &backs).await?;
         outbox::unheard(&tx, self.portal, self.lease.fence(), &unheard).await?;

@@ -199,12 +199,19 @@ impl Behind {
     /// Who said last what stands in the field.
     pub fn speaker(&self, field: &str) -> Option<(String, HotelId)> {
         let (subject, _) = self.last.get(field)?;
-        self.profiles.get(subject).map(|(hotel, _)| (subject.clone(), *hotel))
+        self.present().find(|(present, _)| present == subject)
     }
 
     /// Whoever may be asked to look at the record.
     pub fn anyone(&self) -> Option<(String, HotelId)> {
-        self.profiles.first_key_value().map(|(subject, (hotel, _))| (subject.clone(), *hotel))
+        self.present().next()
+    }
+
+    /// Nothing is written any more for profiles of a removed hotel.
+    fn present(&self) -> impl Iterator<Item = (String, HotelId)> {
+        let is_there = |hotel: &HotelId| self.hotels.get(hotel).is_some_and(|row| row.removed_at.is_none());
+        let profiles = self.profiles.iter().filter(move |(_, (hotel, _))| is_there(hotel));
+        profiles.map(|(subject, (hotel, _))| (subject.clone(), *hotel))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fb24_sandbox::portal::{Entity as Kind, Fault, PortalOptions};
+use fb24_sandbox::portal::{Entity as Kind, Fault, FaultAnswer, PortalOptions};
 use fidelio_bitrix24::domain::Subject;
 use fidelio_bitrix24::domain::{CrmEntity, CrmValue, Currency, HotelCode, Known, Money, ProfileNumber, StayNumber};
 use fidelio_bitrix24::store::{hotels, pins};
@@ -292,6 +292,26 @@ on_both_engines! {
         assert!(told.undoable && !told.pinned, "people never said it: {told:?}");
         hotel_says(&world, &engine, "SINGLE").await;
         assert_eq!(world.deals()[0].text(FIELD), "SINGLE", "the hotel's news arrives");
+    }
+
+    s1_a_former_value_that_the_portal_takes_no_more_holds_up_no_news_of_the_hotel(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        world.round(&engine).await;
+        hotel_says(&world, &engine, "SUITE").await;
+        let refused = FaultAnswer::Error { status: 400, code: "ERROR_CORE".into(), description: "no such value".into() };
+        world.portal.fault(Fault::before("*").bearing("DBL").answering(refused).times(u32::MAX));
+        said(&world, &engine, FIELD, true).await.unwrap();
+        world.edit_stay("1", |stay| stay.room = Known::Is("205".into()));
+        for _ in 0..6 {
+            world.round(&engine).await;
+            world.pass(Duration::from_secs(20));
+        }
+        assert_eq!(world.deals()[0].text("UF_CRM_FB24_ROOM"), "205");
+        assert!(!origin(&world, &engine, FIELD).await.pinned, "it could not be given back: it is the hotel's");
+        hotel_says(&world, &engine, "JUNIOR").await;
+        assert_eq!(world.deals()[0].text(FIELD), "JUNIOR");
     }
 
     s1_what_people_wrote_in_the_deal_of_a_guest_stays_theirs_when_he_is_erased(db) {
