@@ -130,6 +130,18 @@ pub async fn run(table: &mut Table, full: bool) {
     working.await.expect("the engine ends");
 }
 
+/// What was written comes back as events and in scans, and is looked at first: until nothing of that is left.
+async fn quiet(portal: &Portal) {
+    let (mut seen, mut since) = (rest_requests(portal), Instant::now());
+    while since.elapsed() < Duration::from_secs(8) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = rest_requests(portal);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+    }
+}
+
 /// Every stay's time of change moves, nothing else: the poll reads them all and sends nothing.
 async fn unchanged(table: &mut Table, app: &App, hotel: &Hotel, portal: &Portal, id: PortalId, hotel_id: HotelId) {
     let key = app.directory.key(id).await.expect("a key");
@@ -139,6 +151,7 @@ async fn unchanged(table: &mut Table, app: &App, hotel: &Hotel, portal: &Portal,
         let now = state.now();
         state.reservations.values_mut().for_each(|stay| stay.updated = now);
     });
+    quiet(portal).await;
     let seen = hotel.requests().len();
     let before = rest_requests(portal);
     let begin = Instant::now();

@@ -2,7 +2,7 @@
 //! one run, next to the goal. Nothing here passes or fails but `crash`; it and `thousand` take long and run only when they
 //! are asked for. Traffic stays on loopback and ends by itself.
 //!
-//! `cargo bench --bench bench -- [import|paces|change|slow|thousand|events|memory|crash]…`; `FB24_BENCH_FULL=1` takes the full sizes.
+//! `cargo bench --bench bench -- [import|paces|change|slow|thousand|events|desk|memory|crash]…`; `FB24_BENCH_FULL=1` takes the full sizes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::indexing_slicing)]
 #![allow(clippy::as_conversions, clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -15,6 +15,7 @@ mod change;
 mod comparator;
 mod crash;
 mod database;
+mod desk;
 mod events;
 mod import;
 mod load;
@@ -52,6 +53,9 @@ fn main() {
         }
         if is_wanted("events") {
             events::run(&mut table).await;
+        }
+        if is_wanted("desk") {
+            desk::run(&mut table, full).await;
         }
         if is_wanted("change") {
             change::run(&mut table).await;

@@ -37,6 +37,8 @@ pub async fn customer_gone(tx: &Tx, portal: PortalId, now: i64) -> Result<(), St
             (SELECT id FROM desk_request WHERE key_portal = $1)",
         "UPDATE desk_request SET phone_hash = NULL, email_hash = NULL, login_hash = NULL, look_at = NULL
          WHERE key_portal = $1",
+        // Nobody is left to be told of a release.
+        "UPDATE desk_request SET fixed_in = NULL WHERE key_portal = $1 AND live_at IS NULL",
         "DELETE FROM desk_heard WHERE EXISTS (SELECT 1 FROM desk_request r
             WHERE r.id = desk_heard.request_id AND r.portal_id = desk_heard.portal_id AND r.key_portal = $1)",
         "DELETE FROM desk_card WHERE EXISTS (SELECT 1 FROM desk_request r
