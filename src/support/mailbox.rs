@@ -23,6 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// After a failure, doubled with each: a mail server that is down is not hammered.
 const PAUSE: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// A connection that lasted so long was no failure.
+const WORKED_MS: i64 = 5 * 60_000;
 const STANDS_STILL: Duration = Duration::from_secs(900);
 /// A letter that the desk did not take is tried again so often, and so long.
 const AGAIN_MS: i64 = 10 * 60_000;
@@ -77,6 +79,7 @@ impl MailReader {
         let mut failures = 0;
         loop {
             self.pulse.beat();
+            let begun = self.desk.now();
             // What is cut short is read again: it is known by then, or it is new.
             let pause = match stop.run_until_cancelled(self.read()).await {
                 None => return,
@@ -85,6 +88,10 @@ impl MailReader {
                     LOOK_EVERY
                 }
                 Some(Err(error)) => {
+                    // It was read for long: that a connection ends sometimes is nothing new.
+                    if self.desk.now().saturating_sub(begun) > WORKED_MS {
+                        failures = 0;
+                    }
                     let pause = PAUSE.saturating_mul(1 << failures.min(6)).min(LONGEST_PAUSE);
                     failures += 1;
                     tracing::warn!(%error, seconds = pause.as_secs(), "the mailbox cannot be read; it is tried again");

@@ -1,6 +1,6 @@
-import { flushPromises, mount } from '@vue/test-utils'
+import { enableAutoUnmount, flushPromises, mount } from '@vue/test-utils'
 import { type Component, ref } from 'vue'
-import { vi } from 'vitest'
+import { afterEach, vi } from 'vitest'
 import type { Api } from '../api'
 import type { Status } from '../api/types'
 import { type AppContext, appContext } from '../app/context'
@@ -10,6 +10,9 @@ import { en } from '../i18n/en'
 import { ru } from '../i18n/ru'
 import { statusKey } from '../pages/settings/status'
 import type { PortalFrame } from '../portal/frame'
+
+// A page that lives on after its test reloads itself when there is no document any more.
+enableAutoUnmount(afterEach)
 
 export const boot: ReadyBoot = {
   page: 'app',
