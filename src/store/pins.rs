@@ -84,6 +84,24 @@ pub async fn set(
     Ok(())
 }
 
+/// Another record stands for whomever this one stood for: what people took to themselves of it stays theirs there, too. What
+/// stood in the one is not written into the other.
+pub async fn follow(
+    tx: &Tx,
+    portal: PortalId,
+    key: &TenantKey,
+    entity: CrmEntity,
+    (from, to): (i64, i64),
+) -> Result<(), StoreError> {
+    let holder = |id| Subject::Crm(entity, id).to_string();
+    let blank = Pin::blank();
+    let sql = "INSERT INTO pin (portal_id, subject, field, value_sealed, written, asked_by, asked_at)
+         SELECT portal_id, $3, field, $4, $5, asked_by, asked_at FROM pin WHERE portal_id = $1 AND subject = $2
+         ON CONFLICT (portal_id, subject, field) DO NOTHING";
+    tx.execute(sql, args![portal.0, holder(from), holder(to), blank.seal(key)?, blank.written]).await?;
+    Ok(())
+}
+
 /// The former values of these fields stand in the portal again, or something else of people's.
 pub async fn written(tx: &Tx, portal: PortalId, fields: &[Held]) -> Result<(), StoreError> {
     for (subject, field) in fields {

@@ -91,6 +91,10 @@ impl Delivery {
 
     fn relink(&self, plan: &mut Plan, due: &Due, link: &LinkRow, crm_id: i64, origin: Origin) {
         plan.unlinked.push(due.row.subject.clone());
+        // What people took to themselves of a deal is kept by its stay.
+        if link.entity != CrmEntity::Deal {
+            plan.followed.push((link.entity, (link.crm_id, crm_id)));
+        }
         plan.links.push(LinkRow { crm_id, origin, marked: origin == Origin::Recovered, ..link.clone() });
         plan.read(link.entity, crm_id, due);
     }

@@ -102,7 +102,9 @@ pub(super) struct Plan {
     pub(super) links: Vec<LinkRow>,
     /// Subjects that have no record any more.
     pub(super) unlinked: Vec<String>,
-    /// Of these, those whose record is made anew.
+    /// Contacts and companies that others stand for now: the former one, the one that does.
+    pub(super) followed: Vec<(CrmEntity, (i64, i64))>,
+    /// Of `unlinked`, those whose record is made anew.
     pub(super) recreated: Vec<String>,
     /// Records that hold what is desired already, with what of it is ours.
     pub(super) known: Vec<Judged>,
@@ -304,6 +306,9 @@ impl Delivery {
             outbox::park(&tx, self.portal, &plan.rejected, outbox::REJECTED).await?;
             outbox::park(&tx, self.portal, &plan.failed, outbox::FAILED).await?;
             problems::raise(&tx, self.portal, &self.key, &plan.problems, self.now()).await?;
+            for (entity, step) in &plan.followed {
+                pins::follow(&tx, self.portal, &self.key, *entity, *step).await?;
+            }
             links::end(&tx, self.portal, &plan.unlinked).await?;
             recreated(&tx, self.portal, &plan.recreated, self.now()).await?;
             pins::end(&tx, self.portal, &plan.recreated).await?;

@@ -12,9 +12,9 @@ use fidelio_bitrix24::sync::provenance::FieldOrigin;
 use fidelio_bitrix24::sync::{Engine, SyncError};
 use serde_json::json;
 
-use super::erasure;
 use super::splits::taken_for_one;
 use super::world::World;
+use super::{erasure, lost};
 use crate::on_both_engines;
 
 const FIELD: &str = "UF_CRM_FB24_ROOM_TYPE";
@@ -229,6 +229,28 @@ on_both_engines! {
         said_of(&world, &engine, contact, false).await.unwrap().expect("a guest");
         assert_eq!(stands(), "Сергеевич", "the hotel's again");
         assert!(!name_of(&world, &engine, contact).await.pinned);
+    }
+
+    s1_a_contact_that_people_restore_under_another_number_keeps_what_is_theirs(db) {
+        let world = World::new(db, PortalOptions::default()).await;
+        world.book("1", "7");
+        let engine = world.engine();
+        for name in ["Петрович", "Павлович"] {
+            middle_name(&world, &engine, "7", name).await;
+        }
+        let contact = world.contacts()[0].id;
+        said_of(&world, &engine, contact, true).await.unwrap().expect("a guest");
+        world.portal.delete_as(3, Kind::Contact, contact).unwrap();
+        lost::told(&world, &engine, "ONCRMCONTACTDELETE", 3, contact).await;
+        let new = world.portal.restore_as(3, Kind::Contact, contact, true).unwrap();
+        lost::told(&world, &engine, "ONCRMCONTACTADD", 3, new).await;
+        lost::later(&world, &engine).await;
+        middle_name(&world, &engine, "7", "Сергеевич").await;
+        lost::later(&world, &engine).await;
+        let contacts = world.contacts();
+        assert_eq!((contacts.len(), contacts[0].id, contacts[0].text(NAME)), (1, new, "Петрович".into()));
+        let found = engine.record_origins(world.id, CrmEntity::Contact, new, None).await.unwrap().expect("a guest");
+        assert_eq!(found.kept, [NAME]);
     }
 
     s1_of_a_contact_that_profiles_share_the_field_is_people_s_whoever_of_them_is_written(db) {
